@@ -1,0 +1,49 @@
+# Sealpost: the commands that stay. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.PHONY: help setup dev run test check peers bench lock clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*##\(.*\)/\1 \2/p' Makefile | column -t -l 2
+
+setup: .venv/runtime  ## install the gateway and its locked dependencies into .venv
+
+run: .venv/runtime  ## start the gateway in its sandbox
+	@exec $(BIN)/sealpost sandbox
+
+test: .venv/dev  ## run the whole suite
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: .venv/dev  ## format, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright --level error
+	@$(BIN)/lint-imports
+
+peers:  ## install the real servers and clients that the tests talk to (root)
+	@deploy/peers.sh
+
+bench: .venv/dev  ## measure against Postfix in the same run
+	@$(BIN)/python -m bench
+
+lock: .venv/dev  ## renew the locked dependencies
+	@$(BIN)/pip-compile -q --no-emit-options --generate-hashes --allow-unsafe --strip-extras -o requirements.lock pyproject.toml
+	@$(BIN)/pip-compile -q --no-emit-options --generate-hashes --allow-unsafe --extra dev --strip-extras -o requirements-dev.lock pyproject.toml
+
+clean:  ## remove what the other targets made
+	@rm -rf .venv sandbox-data build *.egg-info
+
+.venv/bin/python:
+	@./deploy/prerequisites.sh $(PYTHON)
+	@$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/runtime
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

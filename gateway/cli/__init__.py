@@ -1,0 +1,34 @@
+"""The command line: one file per command, and `main`, which turns every expected error into one sentence."""
+
+import sys
+
+import typer
+
+from gateway.cli import certs, check, explain, queue, reload, run, sandbox
+from gateway.cli.errors import Usage
+from gateway.config.problems import ConfigError
+
+app = typer.Typer(
+    name="sealpost",
+    help="Sealpost: an outbound mail gateway that makes an organisation's secure-transfer policy true.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (run, reload, check, explain, queue, certs, sandbox):
+    command.register(app)
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 fine, 1 a finding, 2 usage."""
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        sys.exit(1)
+    except Usage as error:
+        sys.stderr.write(f"sealpost: {error}\n")
+        sys.exit(2)

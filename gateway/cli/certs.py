@@ -1,0 +1,7 @@
+"""`sealpost certs`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""

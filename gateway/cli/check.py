@@ -1,0 +1,7 @@
+"""`sealpost check`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""

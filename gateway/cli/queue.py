@@ -1,0 +1,7 @@
+"""`sealpost queue`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""

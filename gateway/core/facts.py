@@ -1,0 +1,124 @@
+"""What is known of a message before the policy looks: the scan's result, its labels, and outside facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from gateway.core.tls import Starttls
+
+
+class Intent(IntEnum):
+    """Which button was pressed; ordered, because intent only raises (R17)."""
+
+    NONE = 0
+    SECURE = 1
+    ENCRYPTED = 2
+
+    @property
+    def label(self) -> str:
+        """The word of the configuration, e.g. ``secure``."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field as scanned: name as sent, value unfolded with surrounding space removed, bytes undecoded."""
+
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One attached file. ``bytes`` is its decoded size; ``inline`` parts that the HTML shows do not count (M5)."""
+
+    name: str
+    type: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The result of one streaming pass. ``header_bytes`` is the offset of the body, behind the empty line.
+
+    ``defects`` name what two readers could read differently in the header block; each makes every label garbled.
+    """
+
+    fields: tuple[Field, ...]
+    attachments: tuple[Attachment, ...]
+    message_bytes: int
+    header_bytes: int
+    defects: tuple[str, ...] = ()
+    eight_bit: bool = False
+
+    @property
+    def attachment_bytes(self) -> int:
+        """The sum of the decoded attached files."""
+        return sum(attachment.bytes for attachment in self.attachments)
+
+    def values(self, name: str) -> tuple[bytes, ...]:
+        """All values of the fields of that name, in order; names compare without case."""
+        wanted = name.casefold()
+        return tuple(f.value for f in self.fields if f.name.casefold() == wanted)
+
+
+class LabelResult(StrEnum):
+    """What a label source gave: a level, nothing of ours, or something of ours that cannot be read."""
+
+    LEVEL = "level"
+    NO_LABEL = "no label"
+    GARBLED = "garbled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One label found. ``raw`` is what stood there (cut, printable); ``level`` is None where it names none."""
+
+    source: str
+    raw: str
+    result: LabelResult
+    level: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """The level that holds, where it came from (a label's source, "default", "garbled"), and all labels found."""
+
+    level: str
+    source: str
+    labels: tuple[Label, ...] = ()
+
+
+class Lookup(StrEnum):
+    """An outside fact that a condition can read; `flow.accept` looks up what the loaded policy declares."""
+
+    STARTTLS = "starttls"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An outside fact that could not be had; a condition that reads it is Unknown."""
+
+    reason: str
+
+
+OutsideFact: TypeAlias = Starttls | Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the rules may read. ``outside`` maps (lookup, recipient domain) to its result."""
+
+    classification: Classification
+    intent: Intent
+    intent_source: str
+    automatic: bool
+    automatic_reason: str
+    sender: str
+    header_from: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    attachment_bytes: int
+    message_bytes: int
+    outside: Mapping[tuple[Lookup, str], OutsideFact] = field(default_factory=lambda: MappingProxyType({}))

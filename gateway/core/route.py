@@ -1,0 +1,53 @@
+"""A route by its name: what the policy and the dispatcher need to know of it, whichever transport carries it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from gateway.core.tls import CHANNEL_FOR, Channel, MxAuth, Protection, Requirement
+
+
+class Declared(Enum):
+    """What a route is said to give whatever the connection obtained, once its own TLS demand is met."""
+
+    CONNECTION = "connection"
+    SEALED = "sealed"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One ``[routes.<name>]``. ``demands`` is its own TLS level (may, encrypt, verify).
+
+    Sizes are bytes, None is no limit. ``give_up_after`` None means that only ``queue.max_age`` ends it.
+    """
+
+    name: str
+    transport: str
+    demands: Channel
+    declared: Declared = Declared.CONNECTION
+    give_up_after: timedelta | None = None
+    max_attachments: int | None = None
+    max_message: int | None = None
+    add_header: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def gives(self) -> Protection:
+        """The least protection this route ever gives; INTERNAL meets every floor."""
+        if self.declared is not Declared.CONNECTION:
+            return Protection.SEALED
+        return {Channel.PLAIN: Protection.NONE, Channel.ENCRYPTED: Protection.ENCRYPTED}.get(
+            self.demands, Protection.VERIFIED
+        )
+
+
+def demand(route: Route, floor: Protection) -> Requirement | None:
+    """What a connection for this route and floor must be: the higher of the two; None if the route cannot give it.
+
+    A route that is declared sealed or internal owes only its own TLS level; the message on it is protected otherwise.
+    """
+    if route.declared is not Declared.CONNECTION:
+        return Requirement(MxAuth.NONE, route.demands)
+    if floor is Protection.SEALED:
+        return None
+    return Requirement(MxAuth.NONE, max(route.demands, CHANNEL_FOR[floor]))

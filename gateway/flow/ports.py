@@ -1,0 +1,279 @@
+"""The ports: all that the flow knows of the outside. One contract suite per port runs over every implementation."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gateway.core.address import ReversePath
+from gateway.core.envelope import BodyType, Recipient, Ret
+from gateway.core.facts import Lookup, OutsideFact
+from gateway.core.outcome import Outcome
+from gateway.core.record import (
+    BodyRef,
+    Entry,
+    Event,
+    Message,
+    QueueId,
+    RecipientRow,
+    State,
+)
+from gateway.core.route import Route
+from gateway.core.tls import Protection
+
+
+class SpoolError(Exception):
+    """The spool could not do what was asked; nothing of it happened. Mail is answered 451 4.3.0."""
+
+
+class SpoolFull(SpoolError):
+    """No room, now or below the reserve; mail is answered 452 4.3.1 and the spool is intact."""
+
+
+class LeaseLost(SpoolError):
+    """The lease ran out or its rows changed (an operator deleted them); the settlement did not happen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to attempt the due rows of one message for one ``next_hop``, until ``until`` or renewal."""
+
+    token: int
+    message: Message
+    rows: tuple[RecipientRow, ...]
+    next_hop: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What one attempt changed: the new rows (same numbers as the lease's), events, and mail of ours that it causes."""
+
+    rows: tuple[RecipientRow, ...]
+    events: tuple[Event, ...]
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilter:
+    """What `Spool.query` selects; all given parts must hold. ``domain`` is the recipient's."""
+
+    queue_id: QueueId | None = None
+    states: frozenset[State] = frozenset({State.QUEUED, State.OPEN, State.HELD})
+    domain: str | None = None
+    due_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueItem:
+    """One row of a query, with the message it belongs to. The message's body is never inline here."""
+
+    message: Message
+    row: RecipientRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSize:
+    """For the gauges: how many recipients wait in each state, and when the oldest of them was accepted."""
+
+    waiting: Mapping[State, int]
+    oldest: datetime | None
+
+
+class BodyWriter(Protocol):
+    """Receives one message in blocks; small ones stay in memory, large ones go to a file beside the spool."""
+
+    def write(self, block: bytes) -> None:
+        """Takes a block, at most 256 KiB. Raises SpoolFull or SpoolError."""
+        ...
+
+    async def finish(self) -> BodyRef:
+        """Makes a file durable (file and folder); an inline body is so with its row. Raises SpoolFull, SpoolError."""
+        ...
+
+    def discard(self) -> None:
+        """Forgets all; harmless at any time, also after finish (unless the entry was committed)."""
+        ...
+
+
+class Bodies(Protocol):
+    """The messages as received."""
+
+    def writer(self) -> BodyWriter:
+        """Starts a new body. Raises SpoolFull below the disk reserve."""
+        ...
+
+    def open(self, ref: BodyRef, offset: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from ``offset`` in blocks of at most 256 KiB. Raises SpoolError for a damaged body."""
+        ...
+
+
+class Spool(Protocol):
+    """The one durable place. Every method is durable on return and all or nothing."""
+
+    bodies: Bodies
+
+    def new_queue_id(self) -> QueueId:
+        """A fresh id of this shard."""
+        ...
+
+    async def commit(self, entries: Sequence[Entry]) -> None:
+        """Takes responsibility for the entries. Raises SpoolFull, SpoolError; then nothing was kept."""
+        ...
+
+    async def claim(self, now: datetime, limit: int, not_to: frozenset[str]) -> tuple[Lease, ...]:
+        """Leases due rows (QUEUED or OPEN or HELD past ``due_at``), oldest first, at most ``limit`` leases.
+
+        Rows under a living lease and rows whose next hop is in ``not_to`` are passed over; a busy destination never
+        hides the others behind it. Inline bodies come with the message.
+        """
+        ...
+
+    async def renew(self, lease: Lease, until: datetime) -> Lease:
+        """Extends a lease. Raises LeaseLost."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Gives a lease back unsettled; its rows are due at once again."""
+        ...
+
+    async def settle(self, lease: Lease, settlement: Settlement) -> None:
+        """Outcomes, times, events and caused mail in one transaction; ends the lease.
+
+        A message whose rows have all ended is removed with its body. Raises LeaseLost, SpoolFull, SpoolError.
+        """
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the next row that is not leased becomes due; None when nothing waits."""
+        ...
+
+    async def query(self, filter: QueueFilter, after: tuple[QueueId, int] | None, limit: int) -> tuple[QueueItem, ...]:
+        """A page of rows ordered by (queue id, number), strictly behind ``after``."""
+        ...
+
+    async def size(self) -> QueueSize:
+        """Counts for the gauges."""
+        ...
+
+    async def keep_policy(self, policy_hash: str, text: bytes) -> None:
+        """Keeps a policy's bytes for as long as an entry names it."""
+        ...
+
+    async def policy(self, policy_hash: str) -> bytes | None:
+        """The bytes of a kept policy."""
+        ...
+
+    async def events(self, queue_id: QueueId | None, after: int, limit: int) -> tuple[tuple[int, Event], ...]:
+        """Audit events in the order they were written, each with its sequence number, strictly behind ``after``."""
+        ...
+
+    async def sweep(self, events_before: datetime) -> int:
+        """Removes audit events older than that, policies without entries, and bodies without a message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One recipient of a delivery; ``number`` is its row's. ``deferred_before`` feeds `core.tls.next_step`."""
+
+    number: int
+    recipient: Recipient
+    handshake_failed_for: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message for recipients that share route, floor and destination.
+
+    ``destination`` is the recipient domain. ``header`` is the rendered header block (it ends with the empty line) and
+    ``body`` from ``body_offset`` on follows it byte for byte. ``delivery_id`` is the same on every repeat.
+    """
+
+    delivery_id: str
+    queue_id: QueueId
+    route: Route
+    floor: Protection
+    destination: str
+    reverse_path: ReversePath
+    targets: tuple[Target, ...]
+    header: bytes
+    body: BodyRef
+    body_offset: int
+    body_type: BodyType
+    smtputf8: bool
+    ret: Ret | None
+    envid: str | None
+
+    @property
+    def size(self) -> int:
+        """Bytes that will be sent, without dot-stuffing."""
+        return len(self.header) + self.body.size - self.body_offset
+
+
+class Transport(Protocol):
+    """One way to carry mail. It never raises for a peer's fault, and knows no timers of the queue."""
+
+    async def deliver(self, delivery: Delivery) -> Mapping[int, Outcome]:
+        """One outcome per target number; the dispatcher treats a missing one as Deferred(LOCAL)."""
+        ...
+
+    def next_hop(self, domain: str) -> str:
+        """The destination part of a row's ``next_hop``: the domain, or this route's fixed host."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes kept connections."""
+        ...
+
+
+class Lookups(Protocol):
+    """Outside facts for the rules that read them: cached, single flight, each result or why there is none."""
+
+    async def look_up(
+        self, wanted: frozenset[tuple[Lookup, str]], wait: timedelta
+    ) -> Mapping[tuple[Lookup, str], OutsideFact]:
+        """All at once, within ``wait`` altogether; never raises, never answers later than that."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. ``now`` is aware UTC."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep_until(self, when: datetime) -> None: ...
+
+
+class Ids(Protocol):
+    """Unguessable ids (Message-IDs, boundaries)."""
+
+    def new(self) -> str: ...
+
+
+class Jitter(Protocol):
+    """Spreads retries: a factor around 1."""
+
+    def factor(self) -> float: ...
+
+
+class Events(Protocol):
+    """What telemetry hears; each call is one fact, logged once and counted once. It never raises and never waits."""
+
+    def accepted(self, message: Message, rows: Sequence[RecipientRow]) -> None: ...
+
+    def refused(self, listener: str, client: str, reason: str, code: int) -> None: ...
+
+    def attempted(self, message: Message, row: RecipientRow, route: Route, outcome: Outcome) -> None: ...
+
+    def moved(self, message: Message, row: RecipientRow, from_route: str, to_route: str) -> None: ...
+
+    def ended(self, message: Message, row: RecipientRow) -> None: ...
+
+    def unprotected(self, message: Message, row: RecipientRow) -> None: ...
+
+    def alert(self, name: str, queue_id: str, detail: str) -> None: ...
+
+    def broken(self, where: str, queue_id: str, error: BaseException) -> None: ...

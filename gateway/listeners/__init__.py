@@ -1,0 +1,1 @@
+"""Where messages and questions come in: SMTP, and the admin port."""

@@ -1,0 +1,48 @@
+"""What a listener is told by the configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from gateway.flow.options import Refusals
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """One way to be admitted: every given part must hold. ``require_header`` maps a field to its valid values."""
+
+    networks: tuple[Network, ...] = ()
+    client_name: str | None = None
+    require_header: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict[str, tuple[bytes, ...]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpOptions:
+    """One ``[[listen.smtp]]``. Sizes are bytes; ``max_recipients`` is at least 100 (RFC 5321 section 4.5.3.1.8)."""
+
+    name: str
+    host: str
+    port: int
+    certificate: Path | None = None
+    private_key: Path | None = None
+    client_ca: Path | Literal["system"] | None = None
+    refusals: Refusals = Refusals.REPORT
+    allow: tuple[Allow, ...] = ()
+    max_message: int = 150 * 1024 * 1024
+    max_recipients: int = 1000
+    max_connections: int = 500
+    max_per_address: int = 100
+    timeout: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminOptions:
+    """``[listen.admin]``: metrics and health."""
+
+    host: str
+    port: int

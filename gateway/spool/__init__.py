@@ -1,0 +1,1 @@
+"""The spool: the one durable place. One file per store and one line each in SPOOLS."""

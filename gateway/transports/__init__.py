@@ -1,0 +1,1 @@
+"""The ways to carry mail: one file each and one line each in TRANSPORTS."""
