@@ -1,0 +1,17 @@
+#!/bin/sh
+# Installs the real servers and clients that the tests talk to (Debian packages; root). No daemon is started.
+set -eu
+if [ "$(id -u)" != 0 ]; then
+    echo "make peers installs Debian packages: run it as root, e.g.  sudo make peers" >&2
+    exit 2
+fi
+packages="postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl iproute2"
+missing=""
+for package in $packages; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+apt-get update -qq
+# shellcheck disable=SC2086 # the list is meant to be split
+apt-get install -y -qq --no-install-recommends $missing

@@ -1,0 +1,33 @@
+"""Names the peers that the tests need, and says at the end which tests were not run for want of one."""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+PEERS = {
+    "postfix": lambda: shutil.which("postfix", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None,
+    "swaks": lambda: shutil.which("swaks") is not None,
+    "openssl": lambda: shutil.which("openssl") is not None,
+    "root": lambda: os.geteuid() == 0,
+}
+
+_not_run: Counter[str] = Counter()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leaves a test out, by name and aloud, when its peer is missing; fails it where all peers are required."""
+    missing = [mark.args[0] for mark in item.iter_markers("peer") if not PEERS[mark.args[0]]()]
+    if not missing:
+        return
+    if os.environ.get("SEALPOST_PEERS") == "required":
+        pytest.fail(f"a required peer is missing: {', '.join(missing)}")
+    _not_run[", ".join(missing)] += 1
+    pytest.skip(f"{', '.join(missing)} missing")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each missing peer."""
+    for names, count in sorted(_not_run.items()):
+        terminalreporter.write_line(f"{count} peer tests not run: {names} missing — `make peers`")
