@@ -5,7 +5,7 @@ import sys
 import typer
 
 from gateway.cli import certs, check, explain, queue, reload, run, sandbox
-from gateway.cli.errors import Usage
+from gateway.cli.errors import Finding, Usage
 from gateway.config.problems import ConfigError
 
 app = typer.Typer(
@@ -28,6 +28,9 @@ def main() -> None:
     except ConfigError as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
+        sys.exit(1)
+    except Finding as error:
+        sys.stderr.write(f"sealpost: {error}\n")
         sys.exit(1)
     except Usage as error:
         sys.stderr.write(f"sealpost: {error}\n")

@@ -1,7 +1,128 @@
-"""`sealpost certs`."""
+"""`sealpost certs`: makes the certificates and the key that a first start needs, and shows what there is.
+
+It is for development and trial. Left out on purpose: requests to an authority and renewal (RFC 8555), for which every
+system has its own program.
+"""
+
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
+from cryptography import x509
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.errors import Usage
+from gateway.sandbox.authority import Validity, issue, make_authority, new_hop_key, write_secret
+
+LIFETIME: Final = timedelta(days=365)
+WARN: Final = timedelta(days=14)
+
+_Directory = Annotated[Path, typer.Option("--directory", "-d", help="The folder of certificates and keys.")]
+
+certs = typer.Typer(help="Make development certificates, or show when certificates end.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
+    app.add_typer(certs, name="certs")
+
+
+@certs.command()
+def init(
+    directory: _Directory = Path("certs"),
+    hostname: Annotated[
+        list[str] | None, typer.Option("--hostname", help="A name of the gateway; may be given again.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Make a development authority, the gateway's certificate with its key, and the key of the hop header."""
+    names = tuple(dict.fromkeys([*(hostname or [socket.gethostname()]), "localhost"]))
+    try:
+        made = _make(directory, names, force=force)
+    except OSError as error:
+        raise Usage(f"cannot write to {error.filename or directory}: {error.strerror}") from error
+    for path, what in made:
+        typer.echo(f"{path}  {what}")
+
+
+def _make(directory: Path, names: tuple[str, ...], *, force: bool) -> list[tuple[Path, str]]:
+    validity = Validity.lasting(datetime.now(UTC), LIFETIME)
+    authority = make_authority("Sealpost development authority", validity)
+    files = [
+        ("ca.key", authority.key_pem, "the key of the development authority"),
+        ("ca.pem", authority.certificate_pem, "the development authority; clients that try the gateway trust it"),
+        ("gateway.pem", issue(authority, names, validity).pem, f"key and certificate of {', '.join(names)}"),
+        ("hop.key", new_hop_key(), "the key of the hop header"),
+    ]
+    there = [directory / name for name, _, _ in files if (directory / name).exists()]
+    if there and not force:
+        raise Usage(f"{there[0]} is there already; --force replaces it and all that belongs to it")
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content, _ in files:
+        write_secret(directory / name, content)
+    (directory / "ca.pem").chmod(0o644)
+    return [(directory / name, what) for name, _, what in files]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One certificate of one file."""
+
+    path: Path
+    names: str
+    ends: datetime
+    left: timedelta
+
+    @property
+    def is_finding(self) -> bool:
+        """Expired, or soon to be."""
+        return self.left < WARN
+
+
+@certs.command()
+def show(directory: _Directory = Path("certs")) -> None:
+    """List certificates with their names and ends. Exit code 1 if one has expired or ends within 14 days."""
+    shown = [one for path in sorted(directory.glob("*.pem")) for one in _read(path, datetime.now(UTC))]
+    if not shown:
+        raise Usage(f"there is no certificate in {directory}; `sealpost certs init` makes some")
+    table = Table("File", "Names", "Ends", "Days left", box=None)
+    for one in shown:
+        style = "red" if one.is_finding else ""
+        table.add_row(str(one.path), one.names, f"{one.ends:%Y-%m-%d %H:%M} UTC", str(one.left.days), style=style)
+    Console().print(table)
+    for one in (one for one in shown if one.is_finding):
+        when = "has expired" if one.left <= timedelta() else f"ends in {one.left.days} days"
+        typer.echo(f"{one.path}: the certificate of {one.names} {when}; put a new one in its place.")
+    if any(one.is_finding for one in shown):
+        raise typer.Exit(1)
+
+
+def _read(path: Path, now: datetime) -> list[Shown]:
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        # A file with a key alone has no certificate to show.
+        return []
+    except OSError as error:
+        raise Usage(f"cannot read {path}: {error.strerror}") from error
+    return [
+        Shown(
+            path=path,
+            names=_names(certificate),
+            ends=certificate.not_valid_after_utc,
+            left=certificate.not_valid_after_utc - now,
+        )
+        for certificate in found
+    ]
+
+
+def _names(certificate: x509.Certificate) -> str:
+    try:
+        alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return certificate.subject.rfc4514_string()
+    return ", ".join(str(name.value) for name in alternative)

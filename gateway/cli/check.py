@@ -1,7 +1,90 @@
-"""`sealpost check`."""
+"""`sealpost check`: everything that is wrong with a configuration, before it is used."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.config.bundle import find_config, read_bundle
+from gateway.config.files import check_files
+from gateway.config.load import Loaded, load
+from gateway.config.policy_tests import run_policy_tests
+from gateway.config.problems import ConfigError, Problem
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration; default ./sealpost.toml, then /etc/sealpost/sealpost.toml."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Report:
+    """What was found; ``loaded`` is None if the configuration cannot be used."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    loaded: Loaded | None = None
+    cases: int = 0
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
+    app.command()(check)
+
+
+def check(config: ConfigOption = None) -> None:
+    """Check sealpost.toml, the policy, the files they name, and run the policy's own tests.
+
+    Prints every problem and warning with its file and key. Exits with 1 if there is a problem.
+    """
+    report = _examine(config)
+    for kind, findings in (("problem", report.problems), ("warning", report.warnings)):
+        for finding in findings:
+            typer.echo(f"{kind}: {finding}")
+    if report.loaded is not None and sys.stdout.isatty():
+        Console().print(_summary(report.loaded))
+    typer.echo(_last_line(report))
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _examine(config: Path | None) -> _Report:
+    try:
+        bundle = read_bundle(find_config(config))
+        loaded = load(bundle)
+    except ConfigError as error:
+        return _Report(problems=error.problems)
+    files = check_files(bundle, loaded.settings)
+    tests = run_policy_tests(bundle.policy, loaded.policy)
+    return _Report(
+        problems=(*files.problems, *tests.problems),
+        warnings=(*loaded.warnings, *files.warnings),
+        loaded=loaded,
+        cases=tests.cases,
+    )
+
+
+def _last_line(report: _Report) -> str:
+    problems, warnings = len(report.problems), len(report.warnings)
+    found = f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}"
+    if report.loaded is None:
+        return f"{found}: the configuration cannot be used."
+    return f"{found}. {_count(len(report.loaded.policy.rules), 'rule')}, {_count(report.cases, 'policy test')} run."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _summary(loaded: Loaded) -> Table:
+    """The rules in order, with what each does: what an administrator compares with the paper."""
+    table = Table("Rule", "Does", "Never below", title=loaded.policy.organisation.name)
+    for rule in loaded.policy.rules:
+        chain = getattr(rule.action, "chain", None)
+        does = ", then ".join(chain) if chain else type(rule.action).__name__.lower()
+        table.add_row(rule.name, does, f"lowered: {rule.below_floor}" if rule.below_floor else "its floor")
+    return table

@@ -5,6 +5,7 @@ allow. A path that two programs could read differently is refused, never repaire
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
@@ -24,8 +25,10 @@ _DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _DOT_STRING_UTF8 = re.compile(rf"{_ATEXT_UTF8}+(?:\.{_ATEXT_UTF8}+)*")
 # Quoted-string = DQUOTE *(qtextSMTP / quoted-pairSMTP) DQUOTE, both printable ASCII only.
 _QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\[ -~])*"')
-# sub-domain = Let-dig [Ldh-str]; underscores are not host names and are refused.
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_QUOTED_PAIR = re.compile(r"\\(.)")
+# Domain = sub-domain *("." sub-domain), sub-domain = Let-dig [Ldh-str]; underscores are not host names.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 class BadAddress(ValueError):
@@ -58,8 +61,16 @@ class Address:
 
     @property
     def key(self) -> str:
-        """What registers and rules compare: case never tells two mailboxes apart for a policy."""
-        return f"{self.local.casefold()}@{self.domain}"
+        """What registers and rules compare: case, needless quotes and Unicode forms never tell two mailboxes apart."""
+        local = self.local
+        if local.startswith('"'):
+            local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
+        return f"{unicodedata.normalize('NFC', local).casefold()}@{self.domain}"
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether some server would read a further hop in the local part (``a%b``, ``b!a``, ``"a@b"``)."""
+        return any(mark in self.local for mark in "%!@")
 
 
 ReversePath: TypeAlias = Address | NullPath
@@ -76,9 +87,9 @@ def parse_domain(text: str) -> str:
     if not text.isascii():
         text = _to_a_labels(text)
     domain = text.lower()
-    if len(domain) > MAX_DOMAIN or not domain:
-        raise BadAddress("the domain is empty or too long")
-    if not all(_LABEL.fullmatch(label) for label in domain.split(".")):
+    if len(domain) > MAX_DOMAIN:
+        raise BadAddress("the domain is longer than 255 bytes")
+    if not _HOST_NAME.fullmatch(domain):
         raise BadAddress("the domain is not a host name")
     return domain
 
@@ -114,6 +125,9 @@ def parse_address(text: str) -> Address:
     if match is None:
         raise BadAddress("the part before @ is not valid")
     local = match.group()
+    if not local.isprintable():
+        # Control and formatting characters beyond ASCII: line ends for some readers, invisible for others.
+        raise BadAddress("the part before @ has characters that cannot be printed")
     if len(local.encode()) > MAX_LOCAL:
         raise BadAddress("the part before @ is longer than 64 bytes")
     if text[match.end() : match.end() + 1] != "@":

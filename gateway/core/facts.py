@@ -40,10 +40,20 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One MIME part in order of appearance: its type, and a calendar part's ``method`` in upper case (RFC 5546)."""
+
+    type: str
+    method: str
+    attached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """The result of one streaming pass. ``header_bytes`` is the offset of the body, behind the empty line.
 
-    ``defects`` name what two readers could read differently in the header block; each makes every label garbled.
+    ``defects`` name what two readers could read differently, in a header block or between the parts; each makes every
+    label garbled. The first of ``parts`` is the message itself. ``eight_bit`` is any byte of 0x80 or above.
     """
 
     fields: tuple[Field, ...]
@@ -52,6 +62,7 @@ class Scan:
     header_bytes: int
     defects: tuple[str, ...] = ()
     eight_bit: bool = False
+    parts: tuple[Part, ...] = ()
 
     @property
     def attachment_bytes(self) -> int:

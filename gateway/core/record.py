@@ -124,7 +124,8 @@ class RecipientRow:
 class Message:
     """One accepted message without its recipients. ``edits`` apply to every delivery of it (Received, removals, hop).
 
-    ``facts`` is None for our own mail. ``policy_hash`` names the accepting policy.
+    ``facts`` is None for our own mail. ``policy_hash`` names the accepting policy. ``message_id`` is the field's value
+    as received (empty if there was none), ``taken`` the routes of earlier passes, read from a hop field of ours.
     """
 
     queue_id: QueueId
@@ -138,6 +139,8 @@ class Message:
     eight_bit: bool
     edits: tuple[HeaderEdit, ...]
     body: BodyRef
+    message_id: str = ""
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,16 +117,22 @@ PLAIN_AFTER: Final = timedelta(minutes=5)
 
 
 def next_step(
-    requirement: Requirement, *, offered: bool, handshake_failed: bool, first_failed_for: timedelta | None
+    requirement: Requirement,
+    *,
+    offered: bool,
+    handshake_failed: bool,
+    first_failed_for: timedelta | None,
+    proven: bool,
 ) -> Step:
     """Decides between TLS, clear text, and neither; transports have no such branch of their own.
 
-    ``first_failed_for`` is how long ago an earlier attempt failed its handshake, None if none did.
+    ``first_failed_for`` is how long ago an earlier attempt failed its handshake, None if none did. ``proven`` says
+    whether what is missing, the offer or the handshake, is known for certain to be the host's own doing.
     """
     if offered and not handshake_failed:
         return Step.STARTTLS
     if requirement.channel > Channel.PLAIN:
-        return Step.DECLINE if not offered else Step.DEFER
+        return Step.DECLINE if proven else Step.DEFER
     if not offered:
         return Step.PLAIN
     repeated = first_failed_for is not None and first_failed_for >= PLAIN_AFTER

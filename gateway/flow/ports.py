@@ -1,9 +1,9 @@
 """The ports: all that the flow knows of the outside. One contract suite per port runs over every implementation."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gateway.core.address import ReversePath
 from gateway.core.envelope import BodyType, Recipient, Ret
@@ -73,6 +73,18 @@ class QueueItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """What an operator's change makes of one row (same number), and the audit events that tell it."""
+
+    row: RecipientRow
+    events: tuple[Event, ...]
+
+
+OperatorChange: TypeAlias = Callable[[QueueItem], RowChange | None]
+"""Pure and quick: what becomes of a waiting row, or None to leave it; `gateway.spool.changes` has the usual ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSize:
     """For the gauges: how many recipients wait in each state, and when the oldest of them was accepted."""
 
@@ -111,7 +123,10 @@ class Bodies(Protocol):
 class Spool(Protocol):
     """The one durable place. Every method is durable on return and all or nothing."""
 
-    bodies: Bodies
+    @property
+    def bodies(self) -> Bodies:
+        """The messages as received, of this spool."""
+        ...
 
     def new_queue_id(self) -> QueueId:
         """A fresh id of this shard."""
@@ -144,8 +159,11 @@ class Spool(Protocol):
         """
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the next row that is not leased becomes due; None when nothing waits."""
+    async def next_due(self, not_to: frozenset[str] = frozenset()) -> datetime | None:
+        """When the next row that is not leased, and not for a hop in ``not_to``, becomes due; None when none waits.
+
+        Without ``not_to`` the overdue rows of a paused destination would hide the next time that matters.
+        """
         ...
 
     async def query(self, filter: QueueFilter, after: tuple[QueueId, int] | None, limit: int) -> tuple[QueueItem, ...]:
@@ -154,6 +172,14 @@ class Spool(Protocol):
 
     async def size(self) -> QueueSize:
         """Counts for the gauges."""
+        ...
+
+    async def operate(self, queue_id: QueueId, numbers: frozenset[int] | None, change: OperatorChange) -> int:
+        """Applies an operator's change to the message's waiting rows (None: all of them) in one transaction.
+
+        Rows under a living lease are left alone: a delivery in hand is never unrecorded. Returns how many rows
+        changed; a message whose rows have all ended is removed with its body. Raises SpoolFull, SpoolError.
+        """
         ...
 
     async def keep_policy(self, policy_hash: str, text: bytes) -> None:
@@ -169,7 +195,10 @@ class Spool(Protocol):
         ...
 
     async def sweep(self, events_before: datetime) -> int:
-        """Removes audit events older than that, policies without entries, and bodies without a message."""
+        """Removes audit events older than that, bodies without a message, and policies kept before it without entries.
+
+        The policy that was kept last stays: it is the one in force. Returns how many things went.
+        """
         ...
 
 

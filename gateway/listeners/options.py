@@ -20,10 +20,18 @@ class Allow:
     client_name: str | None = None
     require_header: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict[str, tuple[bytes, ...]])
 
+    def __post_init__(self) -> None:
+        if not (self.networks or self.client_name or self.require_header):
+            raise ValueError("an entry that asks for nothing would admit everybody")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpOptions:
-    """One ``[[listen.smtp]]``. Sizes are bytes; ``max_recipients`` is at least 100 (RFC 5321 section 4.5.3.1.8)."""
+    """One ``[[listen.smtp]]``. Sizes are bytes; ``max_recipients`` is at least 100 (RFC 5321 section 4.5.3.1.8).
+
+    ``timeout`` is the longest wait for a command, a block of content or a TLS handshake, and for the peer to take our
+    replies (RFC 5321 section 4.5.3.2.7: at least five minutes). ``max_per_address`` counts a /64 of IPv6 as one.
+    """
 
     name: str
     host: str

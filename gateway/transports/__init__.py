@@ -1,1 +1,11 @@
-"""The ways to carry mail: one file each and one line each in TRANSPORTS."""
+"""The table of transports: a new one is one file and one line here; the contract tests run over all of them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from gateway.transports.base import RouteTransport
+from gateway.transports.mx import Mx
+from gateway.transports.smarthost import Smarthost
+
+TRANSPORTS: Final[Mapping[str, type[RouteTransport]]] = MappingProxyType({"mx": Mx, "smarthost": Smarthost})

@@ -1,0 +1,155 @@
+"""From a loaded configuration to the parts that work with it; the only place that knows every implementation.
+
+Nothing here runs. Files (certificates) are read, so a configuration that cannot work shows before it replaces one
+that does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.app.prober import counting
+from gateway.config.bundle import Bundle
+from gateway.config.load import Loaded, policy_from
+from gateway.config.settings import Settings
+from gateway.core.record import Entry
+from gateway.flow.accept import Accept
+from gateway.flow.carriers import Carrier, Carriers
+from gateway.flow.dispatch import Dispatch
+from gateway.flow.options import QueueOptions, SystemOptions
+from gateway.flow.policies import Edition, PolicyBook
+from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool
+from gateway.flow.shared import Shared
+from gateway.flow.traffic import Traffic
+from gateway.listeners.options import SmtpOptions
+from gateway.listeners.smtp import SmtpListener
+from gateway.net.memory import TlsMemory
+from gateway.net.probe import StarttlsLookups
+from gateway.telemetry.events import Telemetry
+from gateway.telemetry.metrics import Metrics
+from gateway.transports import TRANSPORTS
+from gateway.transports.network import Network, NetworkOptions, build_network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a worker has for life, whatever is configured. ``slots`` is the number of workers that share the limits."""
+
+    clock: Clock
+    ids: Ids
+    jitter: Jitter
+    events: Telemetry
+    metrics: Metrics
+    memory: TlsMemory
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What one configuration makes, for all spools of the worker."""
+
+    settings: Settings
+    tools: Tools
+    book: PolicyBook
+    network: Network
+    lookups: Lookups
+    traffic: Traffic
+    queue: QueueOptions
+    system: SystemOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What works one spool: the transports read bodies from it, the dispatcher claims from it."""
+
+    spool: Spool
+    carriers: Carriers
+    shared: Shared
+    dispatch: Dispatch
+
+
+def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Parts:
+    """Raises ValueError for certificates or authorities that cannot be loaded."""
+    settings = loaded.settings
+    network = build_network(_network_options(settings), bodies=spool.bodies, clock=tools.clock)
+    # What hosts have shown outlives a reload: a host that had TLS yesterday is guarded today.
+    network = replace(network, dialler=replace(network.dialler, memory=tools.memory))
+    queue = share(settings.queue, tools.slots)
+    tools.metrics.initialise(loaded.policy, settings.routes, [smtp.name for smtp in settings.smtp])
+    return Parts(
+        settings=settings,
+        tools=tools,
+        book=PolicyBook(Edition(loaded.policy, bundle.policy_bytes), lambda text: policy_from(text, settings)),
+        network=network,
+        lookups=_lookups(network, settings, tools),
+        traffic=Traffic(queue),
+        queue=queue,
+        system=SystemOptions(hostname=settings.hostname, routes=settings.system, hop_key=settings.hop_key),
+    )
+
+
+def _lookups(network: Network, settings: Settings, tools: Tools) -> Lookups:
+    prober = counting(network.dialler, tools.metrics.probes)
+    return StarttlsLookups(
+        destinations=network.destinations, dialler=prober, port=settings.mx.port, events=tools.events
+    )
+
+
+def _network_options(settings: Settings) -> NetworkOptions:
+    return NetworkOptions(
+        hostname=settings.hostname,
+        dns=settings.dns,
+        ca=settings.tls_ca,
+        mx=settings.mx,
+        internal=settings.internal_networks,
+    )
+
+
+def share(queue: QueueOptions, slots: int) -> QueueOptions:
+    """A worker's part of the limits that count for the machine; at least one of each."""
+    return replace(
+        queue, per_destination=max(1, queue.per_destination // slots), in_flight=max(1, queue.in_flight // slots)
+    )
+
+
+def make_line(parts: Parts, spool: Spool) -> Line:
+    """Raises ValueError for a route whose certificate cannot be loaded."""
+    tools = parts.tools
+    carriers = Carriers(_carriers(parts, spool))
+    shared = Shared(
+        book=parts.book,
+        carriers=carriers,
+        lookups=parts.lookups,
+        system=parts.system,
+        queue=parts.queue,
+        clock=tools.clock,
+        ids=tools.ids,
+        jitter=tools.jitter,
+        events=tools.events,
+    )
+    return Line(spool=spool, carriers=carriers, shared=shared, dispatch=Dispatch(spool, shared, parts.traffic))
+
+
+def _carriers(parts: Parts, spool: Spool) -> Mapping[str, Carrier]:
+    network, settings = replace(parts.network, bodies=spool.bodies), parts.settings
+    carriers: dict[str, Carrier] = {}
+    for name, route in settings.routes.items():
+        transport = TRANSPORTS[route.transport](route, settings.transport_options[name], network)
+        carriers[name] = Carrier(route, transport)
+    return carriers
+
+
+def make_listeners(parts: Parts, own: Line, committed: Callable[[Sequence[Entry]], None]) -> tuple[SmtpListener, ...]:
+    """In the order of ``[[listen.smtp]]``; they take mail into the spool of ``own``, and ``committed`` hears of it.
+
+    Raises OSError for a certificate that cannot be used.
+    """
+    accept = Accept(own.spool, own.shared, committed)
+    settings, tools = parts.settings, parts.tools
+    return tuple(
+        SmtpListener(_part(options, tools.slots), settings.hostname, accept, tools.events) for options in settings.smtp
+    )
+
+
+def _part(options: SmtpOptions, slots: int) -> SmtpOptions:
+    """The kernel spreads connections over the workers; a single address's may all meet one, so its limit is whole."""
+    return replace(options, max_connections=-(-options.max_connections // slots))

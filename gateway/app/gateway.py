@@ -1,0 +1,124 @@
+"""A worker's gateway: its shards, and the generation of parts that is in force, which a reload replaces."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Self
+
+from gateway.app.compose import Tools, make_parts
+from gateway.app.generation import Generation, Ties
+from gateway.app.messages import Operation
+from gateway.app.operations import Operator
+from gateway.config.bundle import Bundle
+from gateway.config.load import load
+from gateway.core.record import Entry
+from gateway.spool.shards import Shards
+
+PATIENCE: Final = timedelta(minutes=10)
+"""After a reload, how long a conversation may take to end the message that it is in (RFC 5321 section 4.5.3.2.6)."""
+
+_LOOK: Final = 5.0
+"""Seconds between looks for rows that a retired generation deferred: only its own dispatchers knew of them."""
+
+
+class Gateway:
+    """Works between entering and leaving it. ``sockets`` are in the order of ``[[listen.smtp]]``."""
+
+    def __init__(self, shards: Shards, tools: Tools, sockets: Sequence[socket.socket]) -> None:
+        self._shards = shards
+        self._tools = tools
+        self._sockets = sockets
+        self._operator = Operator(tools.clock)
+        self._tasks = asyncio.TaskGroup()
+        self._changing = asyncio.Lock()
+        self._working: dict[Generation, asyncio.Task[None]] = {}
+        self._current: Generation | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, trace)
+
+    async def reload(self, bundle: Bundle) -> None:
+        """Puts a configuration in force. Raises ConfigError, OSError or ValueError; then the one before stays."""
+        async with self._changing:
+            new = await asyncio.to_thread(self._build, bundle)
+            old, self._current = self._current, new
+            self._working[new] = self._tasks.create_task(new.run(self._sockets))
+            if old is not None:
+                old.retire(PATIENCE)
+                self._tasks.create_task(self._see_out(old))
+
+    def _build(self, bundle: Bundle) -> Generation:
+        spools = self._shards.owned
+        parts = make_parts(load(bundle), bundle, self._tools, spools[0])
+        return Generation(parts, spools, Ties(tend=self._tend, committed=self._committed))
+
+    async def _see_out(self, old: Generation) -> None:
+        task = self._working[old]
+        while not task.done():
+            await asyncio.wait({task}, timeout=_LOOK)
+            self._wake()
+        del self._working[old]
+
+    def _committed(self, entries: Sequence[Entry]) -> None:
+        if self._current is not None:
+            self._current.committed(entries)
+
+    def _wake(self) -> None:
+        if self._current is not None:
+            self._current.wake()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Takes nothing more; what is in hand gets so long, and the rest is in the spool. Then it can be left."""
+        for generation in self._working:
+            generation.retire(grace)
+        tasks = set(self._working.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
+
+    async def _tend(self) -> None:
+        # The chore may be cancelled by a reload in the middle of taking a lock, which nobody would then know of.
+        await asyncio.shield(self._tasks.create_task(self._tend_shards()))
+
+    async def _tend_shards(self) -> None:
+        try:
+            async with self._changing:
+                await self._shards.adopt()
+                if self._current is not None:
+                    await self._work_all(self._current)
+        except Exception as error:
+            self._tools.events.broken("shards", "", error)
+
+    async def _work_all(self, current: Generation) -> None:
+        """Every shard that we own is worked, and an adopted one that has become empty is given back."""
+        for spool in self._shards.owned:
+            if not current.works(spool):
+                current.add(spool)
+            elif spool is not self._shards.own and not any((await spool.size()).waiting.values()):
+                await current.remove(spool)
+                await self._shards.give_back(spool)
+
+    async def operate(self, operation: Operation) -> int:
+        """An operator's change; returns how many recipients it changed. Raises NotPossible, SpoolError."""
+        changed = await self._operator.apply(operation, self._shards.owned)
+        self._wake()
+        return changed
+
+    @property
+    def shards(self) -> tuple[int, ...]:
+        """The numbers of the shards that this worker owns now."""
+        return tuple(spool.shard for spool in self._shards.owned)
+
+    @property
+    def problem(self) -> str | None:
+        """Why it takes no mail, as the end of a sentence; None when it does."""
+        return None if self._shards.own.healthy else "cannot write its spool; look at the disk, then restart"

@@ -1,0 +1,200 @@
+"""The supervisor: holds the lock and the sockets, keeps the workers, reloads, and answers operators and Prometheus.
+
+It never sees a message. Whatever ends it ends its workers too, because their pipes close.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, assert_never
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway.app.control import Control
+from gateway.app.messages import Answer, AskReload, AskStatus, Delete, Done, NotDone, Operation, Request, Retry
+from gateway.app.reload import Reloaded, Reloader, ReloadResult
+from gateway.app.slot import WORKER, NoAnswer, Slot, SlotPlan
+from gateway.app.source import Configuration, Source
+from gateway.listeners.admin import AdminPages, serve_admin
+from gateway.telemetry.processes import CONTENT_TYPE, FOLDER_VARIABLE, ProcessMetrics
+
+GRACE: Final = 30.0
+"""Seconds that sessions and deliveries in hand get at a stop; what is not finished is in the spool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the supervisor holds for life. ``smtp[i][slot]`` is the socket of the i-th listener for that slot."""
+
+    smtp: tuple[tuple[socket.socket, ...], ...]
+    admin: socket.socket | None
+    control: socket.socket
+    metrics: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How it is run. ``announce`` is called each time all workers have become ready."""
+
+    workers: int
+    environment: Mapping[str, str]
+    command: tuple[str, ...] = WORKER
+    grace: float = GRACE
+    announce: Callable[[], None]
+
+
+class Supervisor:
+    """One gateway on one machine."""
+
+    def __init__(
+        self, source: Source, configuration: Configuration, held: Held, setting: Setting, log: FilteringBoundLogger
+    ) -> None:
+        self._held = held
+        self._setting = setting
+        self._log = log
+        self._metrics = ProcessMetrics(held.metrics)
+        self._metrics.initialise(setting.workers, tuple(Reloaded))
+        self._slots = [Slot(self._plan(number), configuration, log) for number in range(setting.workers)]
+        self._reloader = Reloader(source, configuration, self._slots, self._told)
+        self._stopping = asyncio.Event()
+        self._in_force(configuration)
+
+    def _plan(self, number: int) -> SlotPlan:
+        return SlotPlan(
+            number=number,
+            slots=self._setting.workers,
+            sockets=tuple(sockets[number] for sockets in self._held.smtp),
+            environment={**self._setting.environment, FOLDER_VARIABLE: str(self._held.metrics)},
+            command=self._setting.command,
+            up=self._up,
+            died=self._died,
+        )
+
+    async def run(self) -> None:
+        """Runs until `stop` or SIGTERM or SIGINT; returns when every worker has ended."""
+        with self._signals():
+            async with asyncio.TaskGroup() as tasks:
+                services = [
+                    tasks.create_task(self._reloader.run()),
+                    tasks.create_task(Control(self.answer, self._log).serve(self._held.control)),
+                ]
+                if self._held.admin is not None:
+                    services.append(tasks.create_task(serve_admin(self._pages(), self._held.admin)))
+                await self._keep_workers()
+                for service in services:
+                    service.cancel()
+        self._log.info("stopped")
+
+    async def _keep_workers(self) -> None:
+        async with asyncio.TaskGroup() as workers:
+            for slot in self._slots:
+                workers.create_task(slot.keep())
+            await self._stopping.wait()
+            self._log.info("stopping", grace=self._setting.grace)
+            for slot in self._slots:
+                slot.stop(self._setting.grace)
+
+    def stop(self) -> None:
+        """Begins a graceful stop."""
+        self._stopping.set()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        handlers = {
+            signal.SIGTERM: self.stop,
+            signal.SIGINT: self.stop,
+            signal.SIGHUP: self._reloader.request,
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
+
+    def _up(self, slot: int) -> None:
+        self._metrics.worker_up.labels(slot).set(1)
+        self._log.info("worker ready", slot=slot)
+        if self.not_ready() is None:
+            self._setting.announce()
+
+    def _died(self, slot: int) -> None:
+        self._metrics.worker_up.labels(slot).set(0)
+        self._metrics.forget(slot)
+        if not self._stopping.is_set():
+            self._metrics.worker_restarts.labels(slot).inc()
+
+    def _told(self, result: ReloadResult, configuration: Configuration) -> None:
+        self._metrics.reloads.labels(result.ended).inc()
+        self._metrics.reload_good.set(result.good)
+        if result.good:
+            self._in_force(configuration)
+        write = self._log.info if result.good else self._log.error
+        write("reload", result=result.ended.value, detail=result.text, configuration=configuration.hash)
+
+    def _in_force(self, configuration: Configuration) -> None:
+        self._metrics.reload_good.set(1)
+        self._metrics.reload_time.set(time.time())
+        for warning in configuration.warnings:
+            self._log.warning("configuration", detail=warning)
+        self._metrics.configuration.info({"hash": configuration.hash, "policy": configuration.policy_hash})
+
+    def _pages(self) -> AdminPages:
+        return AdminPages(metrics=self._metrics.page, content_type=CONTENT_TYPE, not_ready=self.not_ready)
+
+    def not_ready(self) -> str | None:
+        """Why mail is not taken by every worker, in plain words; None when all is well."""
+        if self._stopping.is_set():
+            return "the gateway is stopping"
+        troubles = [f"worker {slot.number} {slot.problem}" for slot in self._slots if slot.problem is not None]
+        return "; ".join(troubles) or None
+
+    async def answer(self, request: Request) -> Answer:
+        """Answers the command line."""
+        match request:
+            case AskReload():
+                result = await self._reloader.ask()
+                return Done(text=result.text) if result.good else NotDone(text=result.text)
+            case AskStatus():
+                reason = self.not_ready()
+                state = "ready" if reason is None else f"not ready: {reason}"
+                return Done(text=f"{state}; configuration {self._reloader.configuration.hash[:12]}")
+            case Retry() | Delete():
+                self._log.info("operator", command=request.kind, queue_id=request.queue_id, operator=request.operator)
+                return await self._operate(request)
+            case _:
+                assert_never(request)
+
+    async def _operate(self, operation: Operation) -> Answer:
+        owners = self._owners(operation.queue_id)
+        if not owners:
+            return NotDone(text=f"no worker serves the shard of {operation.queue_id} at present; try again in a moment")
+        try:
+            answers = [await slot.operate(operation) for slot in owners]
+        except NoAnswer as error:
+            return NotDone(text=str(error))
+        if problems := [answer.problem for answer in answers if answer.problem]:
+            return NotDone(text="\n".join(problems))
+        return _changed(sum(answer.changed for answer in answers), operation)
+
+    def _owners(self, queue_id: str | None) -> list[Slot]:
+        """The worker whose shards hold the message (a queue id begins with its shard), or all of them for None."""
+        if queue_id is None:
+            return self._slots
+        shard = queue_id.partition("-")[0]
+        return [slot for slot in self._slots if shard.isdecimal() and int(shard) in slot.shards]
+
+
+def _changed(count: int, operation: Operation) -> Answer:
+    if count == 0:
+        what = f"message {operation.queue_id}" if operation.queue_id else "message"
+        return NotDone(text=f"no recipient of {what} waits in the queue")
+    verb = "will be tried now" if isinstance(operation, Retry) else "deleted"
+    return Done(text=f"{count} recipient{'s' if count > 1 else ''} {verb}")

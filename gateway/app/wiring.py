@@ -1,0 +1,41 @@
+"""What of a configuration only a restart can change: where we listen, who we are, how many, where the spool is.
+
+The supervisor holds these for life (sockets, locks, processes); a reload that changes one is refused by its name.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where one listener listens. ``name`` is its name in the log and in systemd's LISTEN_FDNAMES; port 0 is any."""
+
+    name: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The settings that stay as they are until a restart. ``workers`` is as configured; 0 leaves it to the machine."""
+
+    hostname: str
+    workers: int
+    spool: Path
+    smtp: tuple[Address, ...]
+    admin: Address | None
+
+
+_KEYS: Final = {"smtp": "listen.smtp", "admin": "listen.admin", "spool": "spool.url"}
+
+
+def changed(before: Wiring, after: Wiring) -> tuple[str, ...]:
+    """The configuration keys that differ, as the administrator wrote them."""
+    names = (field.name for field in fields(Wiring))
+    return tuple(_KEYS.get(name, name) for name in names if getattr(before, name) != getattr(after, name))

@@ -1,0 +1,117 @@
+"""`sealpost explain` for people: the facts, the rules in order, the decision, and what happens next."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from gateway.config.what_if import Described, Explained, describe, likely_route
+from gateway.core.address import Address
+from gateway.core.decide import Ruling
+from gateway.core.decision import Decision, Routed
+from gateway.core.facts import Label, LabelResult
+from gateway.core.route import Declared, Route
+from gateway.core.sizes import exactly, roughly
+from gateway.core.tls import Channel
+
+_CONNECTION = {
+    Channel.PLAIN: "TLS where it is offered",
+    Channel.ENCRYPTED: "enforced TLS",
+    Channel.PKIX: "enforced TLS with a checked certificate",
+}
+_DECLARED = {Declared.SEALED: "encrypted by the next host", Declared.INTERNAL: "inside the organisation"}
+
+
+def as_text(explained: Explained) -> str:
+    """The answer as lines."""
+    return "\n".join(
+        [*_facts(explained), *(line for each in explained.rulings for line in _recipient(explained, *each))]
+    )
+
+
+def _facts(explained: Explained) -> Iterator[str]:
+    facts, found = explained.facts, explained.facts.classification
+    yield f"{explained.message} ({roughly(facts.message_bytes)}), by {explained.policy_file}"
+    yield f"  Level      {found.level} ({found.source})"
+    for label in found.labels:
+        yield f"  Label      {_label(label)}"
+    for defect in explained.scan.defects:
+        yield f"  Malformed  {defect}"
+    yield f"  Button     {facts.intent.label}" + (f" ({facts.intent_source})" if facts.intent else "")
+    yield f"  Automatic  {f'yes ({facts.automatic_reason})' if facts.automatic else 'no'}"
+    yield f"  Files      {len(facts.attachments)}, {roughly(facts.attachment_bytes)} decoded"
+    for file in facts.attachments:
+        yield f"             {_printable(file.name) or '(no name)'}, {_printable(file.type)}, {roughly(file.bytes)}"
+
+
+def _printable(text: str) -> str:
+    """A name out of the message, without what would steer the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _label(label: Label) -> str:
+    meaning = label.level if label.result is LabelResult.LEVEL and label.level else label.result.value
+    return f"{label.source}: `{label.raw}` is {meaning}"
+
+
+def _recipient(explained: Explained, address: Address, ruling: Ruling) -> Iterator[str]:
+    told = describe(ruling.decision)
+    yield ""
+    yield f"{address}: {_headline(told)}"
+    for tried in ruling.tried:
+        yield f"  {tried.result.value:<9}  {tried.rule}: {tried.why}"
+    yield f"  Decision   `{told.rule}`, because {told.reason[:1].lower()}{told.reason[1:]}"
+    yield f"  Protection never below {told.floor}{_lowered(ruling.decision)}"
+    for name in told.route:
+        yield f"  Route      {_route(explained.policy.routes.get(name), name)}"
+    yield f"  Next       {_next(explained, ruling.decision)}"
+    yield f"  Advice     {told.advice}"
+
+
+def _headline(told: Described) -> str:
+    return {
+        "route": f"goes by {', then '.join(told.route)}",
+        "reject": "comes back to the sender",
+        "hold": "waits for a person",
+        "open": "cannot be decided yet",
+    }[told.action]
+
+
+def _lowered(decision: Decision) -> str:
+    if not isinstance(decision, Routed) or decision.lowered_because is None:
+        return ""
+    return f" (lowered from {decision.original_floor.label}: {decision.lowered_because})"
+
+
+def _route(route: Route | None, name: str) -> str:
+    if route is None:
+        return f"{name}: does not exist"
+    parts = [_CONNECTION[route.demands]]
+    if route.declared is not Declared.CONNECTION:
+        parts.append(_DECLARED[route.declared])
+    if route.max_attachments is not None:
+        parts.append(f"attached files up to {exactly(route.max_attachments)}")
+    if route.max_message is not None:
+        parts.append(f"messages up to {exactly(route.max_message)}")
+    if route.give_up_after is not None:
+        parts.append(f"tried for {_duration(route.give_up_after)}")
+    return f"{name}: {', '.join(parts)}"
+
+
+def _duration(time: timedelta) -> str:
+    hours = time / timedelta(hours=1)
+    return f"{hours:g} h" if hours >= 1 else f"{time / timedelta(minutes=1):g} min"
+
+
+def _next(explained: Explained, decision: Decision) -> str:
+    told = describe(decision)
+    if told.action == "reject":
+        return "it is given back with the advice below"
+    if told.action == "open":
+        return f"it is accepted, and decided once this is known: {', '.join(getattr(decision, 'missing', ()))}"
+    released = "once released, " if told.action == "hold" else ""
+    likely = likely_route(decision, explained.policy.routes, explained.tls)
+    if likely is None:
+        return f"{released}no route can carry it to a recipient without TLS: it comes back with the advice below"
+    at = told.route.index(likely)
+    passed = f"{', '.join(told.route[:at])} cannot reach a recipient without TLS, so " if at else ""
+    after = f"; if that proves impossible, by {', then by '.join(told.route[at + 1 :])}" if told.route[at + 1 :] else ""
+    return f"{released}{passed}it leaves by {likely}{after}; else it comes back with the advice below"

@@ -1,0 +1,206 @@
+"""How the queue is shown: rows, outcomes and audit events as JSON with stable keys, and as lines for a person."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeAlias, assert_never
+
+from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.plan import chain_of
+from gateway.core.record import Event, Message, RecipientRow
+from gateway.core.tls import Evidence
+from gateway.flow.ports import QueueItem
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def item_json(item: QueueItem) -> dict[str, Json]:
+    """One element of ``queue list --json``."""
+    return {"queue_id": item.message.queue_id, **_message(item.message), **row_json(item.row)}
+
+
+def message_json(message: Message) -> dict[str, Json]:
+    """The message's own part of ``queue show --json``."""
+    facts = message.facts
+    return {
+        **_message(message),
+        "message_id": message.message_id,
+        "client": message.envelope.client.identity,
+        "listener": message.envelope.listener,
+        "policy": message.policy_hash,
+        "classification": facts.classification.level if facts else None,
+        "classification_source": facts.classification.source if facts else None,
+        "intent": facts.intent.label if facts else None,
+        "automatic": facts.automatic if facts else None,
+    }
+
+
+def _message(message: Message) -> dict[str, Json]:
+    return {
+        "kind": message.kind.value,
+        "reverse_path": str(message.envelope.reverse_path),
+        "bytes": message.body.size,
+        "accepted_at": when(message.accepted_at),
+    }
+
+
+def row_json(row: RecipientRow) -> dict[str, Json]:
+    """One recipient."""
+    return {
+        "recipient": str(row.address),
+        "number": row.number,
+        "state": row.state.value,
+        "decision": decision_json(row.decision),
+        "route": route_of(row),
+        "attempts": row.attempts,
+        "due_at": when(row.due_at) if row.state.waits else None,
+        "deadline": when(row.deadline),
+        "expires_at": when(row.expires_at),
+        "last": outcome_json(row.last) if row.last else None,
+    }
+
+
+def decision_json(decision: Decision) -> dict[str, Json]:
+    """What was decided, and why."""
+    return {
+        "rule": decision.rule,
+        "action": _action(decision),
+        "route": list(chain_of(decision)),
+        "floor": decision.floor.label,
+        "reason": decision.reason,
+        "advice": decision.advice,
+    }
+
+
+def _action(decision: Decision) -> str:
+    match decision:
+        case Routed():
+            return "route"
+        case Refused():
+            return "reject"
+        case Held():
+            return "hold"
+        case Open():
+            return "open"
+        case _:
+            assert_never(decision)
+
+
+def route_of(row: RecipientRow) -> str | None:
+    """The route it is on; None for a recipient that has none."""
+    chain = chain_of(row.decision)
+    return chain[row.route_index] if row.route_index < len(chain) else None
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Json]:
+    """What came of an attempt, with the evidence of the connection."""
+    remote = None if isinstance(outcome, Declined) else outcome.remote
+    return {
+        "result": type(outcome).__name__.lower(),
+        "cause": _cause(outcome),
+        "status": None if isinstance(outcome, Delivered) else str(outcome.status),
+        "detail": None if isinstance(outcome, Delivered) else outcome.detail,
+        "host": remote.host if remote else None,
+        "reply": str(remote.reply) if remote else None,
+        "evidence": evidence_json(outcome.evidence) if outcome.evidence else None,
+    }
+
+
+def _cause(outcome: Outcome) -> str | None:
+    match outcome:
+        case Deferred():
+            return outcome.cause.value
+        case Declined():
+            return outcome.proof.value
+        case Delivered() | Failed():
+            return None
+        case _:
+            assert_never(outcome)
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Json]:
+    """What was seen of the connection."""
+    return {
+        "mx": evidence.mx_host,
+        "address": evidence.address,
+        "port": evidence.port,
+        "tls": evidence.tls_version,
+        "cipher": evidence.cipher,
+        "verified": evidence.verified,
+        "how": evidence.how,
+        "demanded_by": evidence.demanded_by,
+        "subject": evidence.subject,
+        "issuer": evidence.issuer,
+        "names": list(evidence.names),
+        "not_after": when(evidence.not_after) if evidence.not_after else None,
+        "chain_digest": evidence.chain_digest,
+    }
+
+
+def event_json(event: Event) -> dict[str, Json]:
+    """One audit event; keys without a value are left out."""
+    known: dict[str, Json] = {
+        "at": when(event.at),
+        "kind": event.kind.value,
+        "recipient": event.address or None,
+        "route": event.route or None,
+        "rule": event.decision.rule if event.decision else None,
+        "outcome": outcome_json(event.outcome) if event.outcome else None,
+        "state": event.state.value if event.state else None,
+        "text": event.text or None,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def when(moment: datetime) -> str:
+    """ISO 8601 in UTC, whole seconds."""
+    return moment.isoformat(timespec="seconds")
+
+
+def item_line(item: QueueItem) -> str:
+    """One recipient in one line."""
+    row = item.row
+    last = f": {outcome_line(row.last)}" if row.last else ""
+    return f"{item.message.queue_id}  {row.address}  {row_line(row)}{last}"
+
+
+def row_line(row: RecipientRow) -> str:
+    """Where it stands."""
+    if not row.state.waits:
+        return row.state.value
+    way = f" by {route_of(row)}" if route_of(row) else ""
+    return f"{row.state.value}{way}, {row.attempts} attempts, next {when(row.due_at)}"
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """What came of it, in one line."""
+    if isinstance(outcome, Delivered):
+        return f"delivered to {outcome.remote.host}, {outcome.evidence.tls_version or 'no TLS'}, {outcome.evidence.how}"
+    cause = _cause(outcome)
+    return f"{type(outcome).__name__.lower()}{f' ({cause})' if cause else ''} {outcome.status} {outcome.detail}"
+
+
+def event_line(event: Event) -> str:
+    """What happened, in one line."""
+    what = event.text or (outcome_line(event.outcome) if event.outcome else "")
+    if event.decision is not None:
+        what = f"rule “{event.decision.rule}”: {event.decision.reason}"
+    if event.state is not None:
+        what = event.state.value
+    parts = (when(event.at), event.kind.value, event.address, event.route and f"by {event.route}", what)
+    return "  ".join(part for part in parts if part)
+
+
+def message_lines(message: Message, rows: Sequence[RecipientRow]) -> list[str]:
+    """The message and its recipients."""
+    sender = str(message.envelope.reverse_path) or "<>"
+    lines = [f"{message.queue_id}  from {sender}, {message.body.size} bytes, accepted {when(message.accepted_at)}"]
+    if message.facts is not None:
+        level = message.facts.classification
+        lines.append(f"classification {level.level} ({level.source}), intent {message.facts.intent.label}")
+    for row in rows:
+        lines.append(f"{row.address}: {row_line(row)}")
+        lines.append(f"  rule “{row.decision.rule}”, floor {row.decision.floor.label}: {row.decision.reason}")
+        if row.last is not None:
+            lines.append(f"  {outcome_line(row.last)}")
+    return lines

@@ -1,0 +1,138 @@
+"""A bundle → settings and policy: pure, and with every problem of both files at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.config.admission import authorities, read_listeners
+from gateway.config.bundle import Bundle
+from gateway.config.page import Page, as_table
+from gateway.config.policy_checks import check_policy
+from gateway.config.policy_file import read_policy
+from gateway.config.problems import ConfigError, Problem
+from gateway.config.routes import Routes, check_internal, read_routes
+from gateway.config.secrets import Secrets
+from gateway.config.settings import Settings
+from gateway.config.tables import AdminTable, ConfigTable, SystemTable
+from gateway.config.units import parse_endpoint, parse_spool
+from gateway.core.policy import Policy
+from gateway.core.record import Kind
+from gateway.core.route import Declared
+from gateway.flow.options import QueueOptions
+from gateway.listeners.options import AdminOptions
+from gateway.net.dns import DnsOptions
+from gateway.transports.mx import MxOptions
+
+# The kinds of our own mail that the gateway sends now; the other keys of [system] are only checked.
+_KINDS: Final = {"reports": Kind.REPORT, "notices": Kind.NOTICE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration that can be used, and what somebody should look at all the same."""
+
+    settings: Settings
+    policy: Policy
+    warnings: tuple[Problem, ...]
+
+
+def load(bundle: Bundle) -> Loaded:
+    """Reads and checks both files.
+
+    Raises:
+        ConfigError: with all problems.
+    """
+    page, policy_page = Page(str(bundle.config)), Page(str(bundle.policy))
+    data = page.toml(bundle.config_bytes) or {}
+    secrets = Secrets(page, bundle)
+    table = page.validate(ConfigTable, data)
+    routes = read_routes(page, as_table(data.get("routes")), secrets)
+    settings = None if table is None else _settings(page, table, routes, secrets)
+    policy = _policy(page, policy_page, bundle, routes)
+    problems = (*page.problems, *policy_page.problems)
+    if problems or settings is None or policy is None:
+        raise ConfigError(problems)
+    return Loaded(settings=settings, policy=policy, warnings=(*page.warnings, *policy_page.warnings))
+
+
+def policy_from(policy_bytes: bytes, settings: Settings) -> Policy:
+    """A policy that was kept with the mail it accepted, for that mail; routes may have changed or gone since.
+
+    Raises:
+        ConfigError: these are not the bytes of a policy.
+    """
+    page = Page("the kept policy")
+    policy = read_policy(page, policy_bytes, settings.routes)
+    if policy is None:
+        raise ConfigError(tuple(page.problems))
+    return policy
+
+
+def _policy(page: Page, policy_page: Page, bundle: Bundle, routes: Routes) -> Policy | None:
+    if bundle.policy_error:
+        page.problem("policy", f"the file `{bundle.policy}` cannot be read: {bundle.policy_error}")
+        return None
+    policy = read_policy(policy_page, bundle.policy_bytes, routes.routes)
+    if policy is not None:
+        check_policy(policy_page, policy, routes.names)
+    return policy
+
+
+def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) -> Settings:
+    base = secrets.bundle.base
+    check_internal(page, table.routes, table.network.internal)
+    return Settings(
+        hostname=table.hostname,
+        policy=secrets.bundle.policy,
+        workers=table.workers,
+        smtp=read_listeners(page, table.listen.smtp, base, secrets),
+        admin=_admin(table.listen.admin),
+        hop_key=secrets.hop_key(table.secrets.hop, "secrets.hop"),
+        dns=_dns(page, table),
+        tls_ca=authorities(base, table.tls.ca),
+        mx=MxOptions(port=table.mx.port, allow_networks=tuple(table.mx.allow_networks)),
+        spool_dir=base / parse_spool(table.spool.url),
+        queue=_queue(page, table),
+        routes=routes.routes,
+        transport_options=routes.options,
+        internal_networks=tuple(table.network.internal),
+        system=_system(page, table.system, routes),
+        log_level=table.log.level,
+    )
+
+
+def _admin(table: AdminTable | None) -> AdminOptions | None:
+    if table is None:
+        return None
+    host, port = parse_endpoint(table.address)
+    return AdminOptions(host=host, port=port)
+
+
+def _dns(page: Page, table: ConfigTable) -> DnsOptions:
+    given = {"timeout": table.dns.timeout} if table.dns.timeout else {}
+    try:
+        return DnsOptions(nameservers=tuple(table.dns.nameservers), trust_ad=table.dns.trust_ad, **given)
+    except ValueError as exc:
+        page.problem("dns.nameservers", str(exc))
+        return DnsOptions()
+
+
+def _queue(page: Page, table: ConfigTable) -> QueueOptions:
+    queue = QueueOptions(**table.queue.model_dump(exclude_unset=True))
+    if queue.retry_min > queue.retry_max:
+        page.problem("queue.retry_min", "this is longer than queue.retry_max")
+    return queue
+
+
+def _system(page: Page, table: SystemTable, routes: Routes) -> Mapping[Kind, str]:
+    """Each kind's route exists, and what we tell our own people should not leave the organisation."""
+    named = {kind: route for kind, route in table.model_dump().items() if route is not None}
+    for kind, name in named.items():
+        route = routes.routes.get(name)
+        if name not in routes.names:
+            page.unknown(f"system.{kind}", "route", name, routes.names)
+        elif route is not None and kind in _KINDS and route.declared is not Declared.INTERNAL:
+            page.warning(
+                f"system.{kind}", f"the route `{name}` is not internal, so our own mail may travel unprotected"
+            )
+    return {_KINDS[kind]: name for kind, name in named.items() if kind in _KINDS}

@@ -1,0 +1,46 @@
+"""What the rules amount to, together with the routes: nothing may be able to fall below its floor."""
+
+from gateway.config.page import Page, dotted
+from gateway.core.floors import Shortfall, shortfalls, unreachable
+from gateway.core.labels import HeaderSource, LabelSource
+from gateway.core.policy import Policy, Send
+
+
+def check_policy(page: Page, policy: Policy, routes: frozenset[str]) -> None:
+    """Problems: routes that do not exist, chains below the floor. Warnings: rules and levels that nothing reaches."""
+    keys = {rule.name: dotted("rules", number) for number, rule in enumerate(policy.rules)}
+    for rule in policy.rules:
+        chain = rule.action.chain if isinstance(rule.action, Send) else ()
+        for name in chain:
+            if name not in routes:
+                page.unknown(f"{keys[rule.name]}.route", "route", name, routes)
+    for short in shortfalls(policy):
+        page.problem(f"{keys[short.rule]}.route", _shortfall_text(short))
+    for rule in unreachable(policy):
+        page.warning(keys[rule.name], f"`{rule.name}` can never be reached: earlier rules take all its mail")
+    _check_levels(page, policy)
+
+
+def _shortfall_text(short: Shortfall) -> str:
+    return (
+        f"`{short.rule}` can send {short.mail}, which needs {short.floor.label}, "
+        f"by the route `{short.route}`, which gives {short.gives.label}; "
+        'choose another route, catch that mail in an earlier rule, or say below_floor = "<reason>"'
+    )
+
+
+def _check_levels(page: Page, policy: Policy) -> None:
+    """R1: every level has a working source, and a higher level never has a lower floor."""
+    reading = policy.reading
+    found = {level for source in reading.sources for level in _levels_of(source)} | {reading.default}
+    for level in reading.levels:
+        if level not in found:
+            page.warning("labels", f"no label gives the level `{level}`")
+    for lower, higher in zip(reading.levels, reading.levels[1:], strict=False):
+        if policy.floors[higher] < policy.floors[lower]:
+            page.problem(f"classification.floor.{higher}", f"the floor is below that of the lower level `{lower}`")
+
+
+def _levels_of(source: LabelSource) -> frozenset[str]:
+    values = source.values if isinstance(source, HeaderSource) else source.marks
+    return frozenset(level for level in values.values() if level is not None)

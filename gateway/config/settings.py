@@ -1,0 +1,38 @@
+"""What sealpost.toml says, as the parts of the gateway are told it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gateway.core.record import Kind
+from gateway.core.route import Route
+from gateway.flow.options import QueueOptions
+from gateway.listeners.options import AdminOptions, Network, SmtpOptions
+from gateway.net.dns import DnsOptions
+from gateway.transports.mx import MxOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``workers`` 0 leaves the number to the supervisor; ``queue`` counts for the whole machine.
+
+    ``transport_options`` maps a route's name to the Options of its transport; ``system`` our own mail to its route.
+    """
+
+    hostname: str
+    policy: Path
+    workers: int
+    smtp: tuple[SmtpOptions, ...] = field(repr=False)
+    admin: AdminOptions | None
+    hop_key: bytes = field(repr=False)
+    dns: DnsOptions
+    tls_ca: Path | Literal["system"]
+    mx: MxOptions
+    spool_dir: Path
+    queue: QueueOptions
+    routes: Mapping[str, Route]
+    transport_options: Mapping[str, object] = field(repr=False)
+    internal_networks: tuple[Network, ...]
+    system: Mapping[Kind, str]
+    log_level: str

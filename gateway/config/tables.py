@@ -1,0 +1,150 @@
+"""The tables of sealpost.toml as they are written; `gateway.config.load` turns them into what the parts are told.
+
+Routes stand apart (`gateway.config.routes`), because each transport brings keys of its own.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.config.page import Strict, Table
+from gateway.config.units import Duration, Endpoint, Hostname, NetworkField, Secret, Size, SpoolUrl
+from gateway.listeners.options import Network
+
+
+class AllowTable(Strict):
+    """``[[listen.smtp.allow]]``: a header's value is literal, or ``file:`` and a name."""
+
+    networks: list[NetworkField] = Field(default_factory=list[Network])
+    client_name: Hostname | None = None
+    require_header: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
+
+
+class SmtpTable(Strict):
+    """``[[listen.smtp]]``. Its name in metrics is its address unless it is given one."""
+
+    address: Endpoint
+    name: str | None = Field(default=None, pattern=r"^[\w.:\[\]-]{1,60}$")
+    certificate: str | None = None
+    private_key: str | None = None
+    client_ca: str | None = None
+    refusals: Literal["session", "report"] = "report"
+    allow: list[AllowTable] = Field(default_factory=list[AllowTable])
+    max_message: Size = 150 * 1024 * 1024
+    max_recipients: int = Field(default=1000, ge=100)
+    max_connections: int = Field(default=500, ge=1)
+    max_per_address: int = Field(default=100, ge=1)
+    timeout: Duration | None = None
+
+
+class AdminTable(Strict):
+    """``[listen.admin]``."""
+
+    address: Endpoint
+
+
+class ListenTable(Strict):
+    """``[listen]``."""
+
+    smtp: list[SmtpTable] = Field(min_length=1)
+    admin: AdminTable | None = None
+
+
+class SecretsTable(Strict):
+    """``[secrets]``: each ``file:`` and a name."""
+
+    hop: Secret
+
+
+class DnsTable(Strict):
+    """``[dns]``: without nameservers it is the system's own."""
+
+    nameservers: list[str] = Field(default_factory=list[str])
+    trust_ad: bool = False
+    timeout: Duration | None = None
+
+
+class TlsTable(Strict):
+    """``[tls]``: "system", or a file of authorities."""
+
+    ca: str = "system"
+
+
+class MxTable(Strict):
+    """``[mx]``: private addresses of MX hosts are unusable unless listed."""
+
+    port: int = Field(default=25, ge=1, le=65535)
+    allow_networks: list[NetworkField] = Field(default_factory=list[Network])
+
+
+class SpoolTable(Strict):
+    """``[spool]``."""
+
+    url: SpoolUrl
+
+
+class QueueTable(Strict):
+    """``[queue]``; what is not given keeps the default of `gateway.flow.options.QueueOptions`."""
+
+    max_age: Duration | None = None
+    door_wait: Duration | None = None
+    hold_max: Duration | None = None
+    notice_after: Duration | None = None
+    retry_min: Duration | None = None
+    retry_max: Duration | None = None
+    audit_keep: Duration | None = None
+    per_destination: int | None = Field(default=None, ge=1)
+    in_flight: int | None = Field(default=None, ge=1)
+
+
+class NetworkTable(Strict):
+    """``[network]``: the networks that are inside."""
+
+    internal: list[NetworkField] = Field(default_factory=list[Network])
+
+
+class SystemTable(Strict):
+    """``[system]``: the route of our own mail, by kind."""
+
+    reports: str
+    notices: str
+    notifications: str | None = None
+    codes: str | None = None
+    replies: str | None = None
+
+
+class LogTable(Strict):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ConfigTable(Strict):
+    """The whole of sealpost.toml."""
+
+    hostname: Hostname
+    policy: str
+    workers: int = Field(default=0, ge=0, le=256)
+    listen: ListenTable
+    secrets: SecretsTable
+    dns: DnsTable = DnsTable()
+    tls: TlsTable = TlsTable()
+    mx: MxTable = MxTable()
+    spool: SpoolTable
+    queue: QueueTable = QueueTable()
+    routes: dict[str, Table]
+    network: NetworkTable = NetworkTable()
+    system: SystemTable
+    log: LogTable = LogTable()
+
+
+class RouteTable(Strict):
+    """What every ``[routes.<name>]`` has; all other keys are its transport's."""
+
+    transport: str
+    tls: Literal["may", "encrypt", "verify"]
+    protection: Literal["sealed", "internal"] | None = None
+    give_up_after: Duration | None = None
+    max_attachments: Size | None = None
+    max_message: Size | None = None
+    add_header: dict[str, str] = Field(default_factory=dict[str, str])

@@ -1,0 +1,85 @@
+"""The small grammars of a configuration: durations, sizes, networks, endpoints, secrets.
+
+Each is a function that raises ValueError with one sentence, and a pydantic type that uses it.
+"""
+
+import re
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator
+
+from gateway.core.address import BadAddress, parse_domain
+from gateway.core.sizes import parse_size
+from gateway.listeners.options import Network
+
+_DURATION: Final = re.compile(r"(\d{1,6})(s|m|h|d)", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_ENDPOINT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s\[\]]+)):(\d{1,5})", re.ASCII)
+FILE: Final = "file:"
+
+
+def parse_duration(value: object) -> timedelta:
+    """``48h``, ``5m``, ``3d``, ``5s``."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration is a whole number and one of s, m, h, d, such as 48h")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def read_size(value: object) -> int:
+    """A size with its unit; a bare number is refused, because nobody sees its unit."""
+    if not isinstance(value, str):
+        raise ValueError('a size is a text with its unit, such as "13MiB"')
+    return parse_size(value)
+
+
+def parse_network(value: object) -> Network:
+    """An address or a network in CIDR notation."""
+    if not isinstance(value, str):
+        raise ValueError("a network is a text such as 10.0.0.0/8")
+    try:
+        return ip_network(value)
+    except ValueError as exc:
+        raise ValueError(f"`{value}` is not a network: {exc}") from exc
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """``10.1.2.3:25``, ``[::]:25`` or ``host.example:25``; the port 0 lets the system choose."""
+    match = _ENDPOINT.fullmatch(text)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("an address is host:port, with an IPv6 host in square brackets, such as [::]:25")
+    return match[1] or match[2], int(match[3])
+
+
+def parse_spool(url: str) -> Path:
+    """``sqlite:///var/spool/x`` is absolute; ``sqlite:x`` lies beside the configuration."""
+    scheme, _, path = url.partition(":")
+    path = path.removeprefix("//")
+    if scheme != "sqlite" or not path:
+        raise ValueError("a spool is sqlite: and a folder, such as sqlite:///var/spool/sealpost")
+    return Path(path)
+
+
+def _secret(text: str) -> str:
+    if not text.startswith(FILE) or text == FILE:
+        raise ValueError('a secret stands in a file of its own: "file:certs/name"')
+    return text
+
+
+def _hostname(text: str) -> str:
+    try:
+        return parse_domain(text)
+    except BadAddress as exc:
+        raise ValueError(str(exc)) from exc
+
+
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(parse_duration)]
+Size: TypeAlias = Annotated[int, BeforeValidator(read_size)]
+NetworkField: TypeAlias = Annotated[Network, BeforeValidator(parse_network)]
+Endpoint: TypeAlias = Annotated[str, AfterValidator(lambda text: (parse_endpoint(text), text)[1])]
+SpoolUrl: TypeAlias = Annotated[str, AfterValidator(lambda url: (parse_spool(url), url)[1])]
+Hostname: TypeAlias = Annotated[str, AfterValidator(_hostname)]
+Secret: TypeAlias = Annotated[str, AfterValidator(_secret)]

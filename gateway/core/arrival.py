@@ -1,0 +1,51 @@
+"""What the trace and control fields of an arriving message say, and which of its fields leave before it goes on.
+
+One pass over the scanned fields. Trace fields are never removed (RFC 5321 section 4.4); Bcc, the proofs of a sending
+system, and every control field, ours or forged, are.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.facts import Scan
+from gateway.core.header import is_control
+from gateway.core.hop import FIELD, Hop, read_hop
+from gateway.core.record import Remove
+
+_HOP: Final = FIELD.casefold()
+_BLIND: Final = frozenset({"bcc", "resent-bcc"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """``message_id`` is empty if there is none; ``hop`` None if the message has not passed us before."""
+
+    message_id: str
+    hop: Hop | None
+    received: int
+    removals: tuple[Remove, ...]
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The routes of earlier passes."""
+        return self.hop.routes if self.hop is not None else ()
+
+
+def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arrival:
+    """Reads the fields; ``secret_names`` are those that carry proofs."""
+    secret = _BLIND.union(name.casefold() for name in secret_names)
+    message_id, hops, received = "", list[bytes](), 0
+    removals: dict[str, Remove] = {}
+    for field in scan.fields:
+        key = field.name.casefold()
+        if key == "received":
+            received += 1
+        elif key == "message-id":
+            message_id = message_id or field.value.decode("latin-1")
+        elif key in secret or is_control(key):
+            removals[key] = Remove(field.name)
+            if key == _HOP:
+                hops.append(field.value)
+    hop = read_hop(tuple(hops), message_id, hop_key) if hops else None
+    return Arrival(message_id=message_id, hop=hop, received=received, removals=tuple(removals.values()))

@@ -1,0 +1,130 @@
+"""From a decision to a row of the queue: which route is entered when, and which instants end it.
+
+Pure: the routes in force come in through `Ways`, the time as an argument. What an attempt's outcome means is
+`core.progress`; that a row is stored is the spool's.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol, assert_never
+
+from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.envelope import Recipient
+from gateway.core.record import RecipientRow, State
+from gateway.core.route import Route
+
+OPEN_FOR: Final = timedelta(hours=48)
+"""How long a recipient may wait for the facts that its rule reads, from acceptance (design: decision)."""
+
+
+class Ways(Protocol):
+    """The routes in force."""
+
+    def route(self, name: str) -> Route | None:
+        """The route, or None if no route has that name (any more)."""
+        ...
+
+    def next_hop(self, name: str, domain: str) -> str:
+        """The key of concurrency and back-off for mail to ``domain`` by that route."""
+        ...
+
+
+def chain_of(decision: Decision) -> tuple[str, ...]:
+    """The routes in order; a held recipient has them for its release, a refused or open one has none."""
+    match decision:
+        case Routed() | Held():
+            return decision.chain
+        case Refused() | Open():
+            return ()
+        case _:  # pragma: no cover - the type checker proves that there is no other.
+            assert_never(decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes and moves rows. ``max_age`` ends everything, counted from acceptance; ``hold_max`` a hold."""
+
+    ways: Ways
+    max_age: timedelta
+    hold_max: timedelta
+
+    def start(self, number: int, recipient: Recipient, decision: Decision, accepted_at: datetime) -> RecipientRow:
+        """The row of a recipient just decided. A refused one is REFUSED; the caller says if it is reported instead."""
+        expires_at = accepted_at + self.max_age
+        row = RecipientRow(
+            number=number,
+            recipient=recipient,
+            decision=decision,
+            state=State.REFUSED,
+            entered_at=accepted_at,
+            deadline=expires_at,
+            expires_at=expires_at,
+            due_at=accepted_at,
+        )
+        return self.place(row, decision, accepted_at)
+
+    def place(self, row: RecipientRow, decision: Decision, now: datetime) -> RecipientRow:
+        """The row under a (new) decision. An open recipient that is decided late keeps the time of its acceptance."""
+        match decision:
+            case Routed():
+                return self._enter(row, decision, 0, row.entered_at, now)
+            case Refused():
+                return replace(row, decision=decision, state=State.REFUSED)
+            case Held():
+                until = now + self.hold_max
+                return replace(
+                    row,
+                    decision=decision,
+                    state=State.HELD,
+                    next_hop="held",
+                    entered_at=now,
+                    deadline=until,
+                    due_at=until,
+                )
+            case Open():
+                until = min(row.entered_at + OPEN_FOR, row.expires_at)
+                hop = f"open:{row.address.domain}"
+                return replace(row, decision=decision, state=State.OPEN, next_hop=hop, deadline=until)
+            case _:  # pragma: no cover - the type checker proves that there is no other.
+                assert_never(decision)
+
+    def move(self, row: RecipientRow, index: int, now: datetime) -> RecipientRow:
+        """The row on a later route of its chain; its time there runs from now."""
+        return self._enter(row, row.decision, index, now, now)
+
+    def release(self, row: RecipientRow, now: datetime) -> RecipientRow:
+        """A held row enters its first route; the time that it was held does not count towards ``max_age``."""
+        free = replace(row, expires_at=row.expires_at + (now - row.entered_at))
+        return self._enter(free, row.decision, 0, now, now)
+
+    def following(self, row: RecipientRow, taken: tuple[str, ...]) -> int | None:
+        """The next route that gives at least the floor and was not taken on an earlier pass.
+
+        A route that no longer exists counts: entering it defers with an alert, while passing it over would turn our
+        own mistake into a report.
+        """
+        chain = chain_of(row.decision)
+        for index in range(row.route_index + 1, len(chain)):
+            route = self.ways.route(chain[index])
+            if chain[index] not in taken and (route is None or route.gives >= row.decision.floor):
+                return index
+        return None
+
+    def _enter(
+        self, row: RecipientRow, decision: Decision, index: int, entered_at: datetime, now: datetime
+    ) -> RecipientRow:
+        name = chain_of(decision)[index]
+        route = self.ways.route(name)
+        limit = route.give_up_after if route is not None else None
+        deadline = row.expires_at if limit is None else min(entered_at + limit, row.expires_at)
+        return replace(
+            row,
+            decision=decision,
+            state=State.QUEUED,
+            route_index=index,
+            next_hop=self.ways.next_hop(name, row.address.domain),
+            entered_at=entered_at,
+            deadline=deadline,
+            due_at=now,
+            first_handshake_failure=None,
+        )

@@ -1,0 +1,123 @@
+"""A report: what it is about, recipient by recipient, and whether it may be sent at all (RFC 3461, RFC 3834).
+
+The words are `core.report_text`'s and the message `core.dsn`'s. Left out on purpose: reports about reports.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import assert_never
+
+from gateway.core.address import Address
+from gateway.core.envelope import Notify, Recipient
+from gateway.core.outcome import Outcome
+from gateway.core.progress import Ending
+from gateway.core.record import Kind, Message, RecipientRow
+from gateway.core.reply import Status
+from gateway.core.tls import Protection
+
+
+class Purpose(Enum):
+    """Why the sender hears of us. All but MOVED are delivery status notifications."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    RELAYED = "relayed"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One recipient in a report; ``number`` is its row's. ``ending`` only for FAILED, ``until`` only for DELAYED.
+
+    ``reason`` and ``advice`` are the rule's own sentences; ``outcome`` is the last attempt's, None if there was none.
+    ``route`` names the route that carried the message, for MOVED and RELAYED.
+    """
+
+    number: int
+    recipient: Recipient
+    rule: str
+    reason: str
+    advice: str
+    floor: Protection
+    status: Status
+    ending: Ending | None = None
+    outcome: Outcome | None = None
+    attempted_at: datetime | None = None
+    until: datetime | None = None
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One mail of ours about ``message``: one per message, purpose and pass. ``header`` is the block as received.
+
+    ``full`` holds the whole message where it may be returned whole, else None.
+    """
+
+    purpose: Purpose
+    message: Message
+    items: tuple[Item, ...]
+    header: bytes
+    full: bytes | None = None
+
+    @property
+    def protected(self) -> bool:
+        """Whether the message asks for more than this report may get: then its subject is not repeated."""
+        return any(item.floor > Protection.NONE for item in self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who reports: our host, and whom a person can call. ``marks`` are the subject marks that do what a button does."""
+
+    hostname: str
+    contact: str
+    postmaster: Address
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What makes a report unique: its time and two unguessable ids (Message-ID and boundaries)."""
+
+    now: datetime
+    message_id: str
+    boundary: str
+
+
+def item_of(row: RecipientRow, status: Status) -> Item:
+    """The recipient with what its row already knows; the caller adds what its purpose needs."""
+    return Item(
+        number=row.number,
+        recipient=row.recipient,
+        rule=row.decision.rule,
+        reason=row.decision.reason,
+        advice=row.decision.advice,
+        floor=row.decision.floor,
+        status=status,
+        outcome=row.last,
+    )
+
+
+def answers(message: Message) -> bool:
+    """Whether its sender is ever answered: a person's mail, not ours, and not from a null or daemon path (RFC 3834)."""
+    path = message.envelope.reverse_path
+    if message.kind is not Kind.RELAY or not isinstance(path, Address):
+        return False
+    return path.local.casefold() != "mailer-daemon" and not (message.facts is not None and message.facts.automatic)
+
+
+def wished(recipient: Recipient, purpose: Purpose) -> bool:
+    """Whether NOTIFY asks for it (RFC 3461 section 4.1): without the parameter failures and delays, never successes."""
+    match purpose:
+        case Purpose.FAILED:
+            return not recipient.notify or Notify.FAILURE in recipient.notify
+        case Purpose.DELAYED:
+            return not recipient.notify or Notify.DELAY in recipient.notify
+        case Purpose.RELAYED:
+            return Notify.SUCCESS in recipient.notify
+        case Purpose.MOVED:
+            return Notify.NEVER not in recipient.notify
+        case _:  # pragma: no cover - the type checker proves that there is no other.
+            assert_never(purpose)

@@ -1,0 +1,228 @@
+"""Accept: from the first byte of a message to the commit after which the gateway is responsible for it.
+
+Scan, proofs, facts, one decision per recipient, loops, plan, commit, 250: in this order, once, for every listener. Who
+may relay at all, and the syntax of what a client says, are the listener's.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from gateway.core.address import NullPath, ReversePath
+from gateway.core.arrival import Arrival, read_arrival
+from gateway.core.chronicle import entry_events
+from gateway.core.classify import gather
+from gateway.core.decision import Decision, Open, Refused, Routed
+from gateway.core.envelope import Envelope, Recipient
+from gateway.core.facts import Facts, Scan
+from gateway.core.hop import is_loop
+from gateway.core.policy import Policy
+from gateway.core.progress import Ending
+from gateway.core.record import BodyRef, Entry, Kind, Message, RecipientRow, State
+from gateway.core.refusal import refusal
+from gateway.core.reply import Reply, Status, reply
+from gateway.core.report import Purpose, answers, item_of, wished
+from gateway.core.scan import Scanner
+from gateway.core.trace import received
+from gateway.flow.options import Refusals
+from gateway.flow.policies import Edition
+from gateway.flow.ports import BodyWriter, Spool, SpoolFull
+from gateway.flow.post import Post
+from gateway.flow.profile import HeaderProof, Profile
+from gateway.flow.rulings import Rulings, rule
+from gateway.flow.shared import Shared
+
+__all__ = ["Accept", "HeaderProof", "Profile", "Submission"]
+
+NO_ROOM: Final = reply(452, "4.3.1", "no room for the message now, try again later")
+NOT_PROVEN: Final = reply(550, "5.7.1", "the message lacks the proof of the sending system that this listener asks for")
+NOT_OURS: Final = reply(550, "5.7.1", "mail with a null reverse-path needs a From of a domain that we send for")
+LOOP: Final = reply(554, "5.4.6", "the message goes round in a loop")
+
+_NOTHING: Final = BodyRef(size=0, sha256=hashlib.sha256(b"").hexdigest(), inline=b"")
+"""The body of a message that is refused in the session: it is audited, but not one byte of it is kept."""
+
+_REFUSED: Final = Status(5, 7, 1)
+
+
+class Accept:
+    """The door of one spool. ``on_commit`` hears of each commit (`Dispatch.committed`)."""
+
+    def __init__(self, spool: Spool, shared: Shared, on_commit: Callable[[Sequence[Entry]], None]) -> None:
+        self._spool = spool
+        self._shared = shared
+        self._on_commit = on_commit
+
+    def sender_allowed(self, reverse_path: ReversePath) -> bool:
+        """Whether mail from that path may leave: ours, or the null path, whose header From is looked at later."""
+        return reverse_path is NullPath.NULL or self._shared.book.current.owns(reverse_path.domain)
+
+    def begin(self, envelope: Envelope, profile: Profile) -> "Submission":
+        """Starts a message under the policy now in force. Raises SpoolFull."""
+        return Submission(envelope, profile, self._spool, self._shared, self._on_commit)
+
+
+class Submission:
+    """One message on its way in; made by `Accept.begin`. After `finish` or `discard` it is over."""
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        profile: Profile,
+        spool: Spool,
+        shared: Shared,
+        on_commit: Callable[[Sequence[Entry]], None],
+    ) -> None:
+        self._envelope = envelope
+        self._profile = profile
+        self._spool = spool
+        self._shared = shared
+        self._on_commit = on_commit
+        self._edition: Edition = shared.book.edition
+        self._scanner = Scanner()
+        self._body: BodyWriter = spool.bodies.writer()
+
+    def write(self, block: bytes) -> None:
+        """Takes a block of at most 256 KiB, unstuffed, CRLF lines. Raises TooComplex, SpoolFull, SpoolError."""
+        self._scanner.feed(block)
+        self._body.write(block)
+
+    def discard(self) -> None:
+        """Forgets the message; harmless at any time before it is acknowledged."""
+        self._body.discard()
+
+    async def finish(self) -> Reply:
+        """The answer to the client; 250 only after the message is durable.
+
+        Raises:
+            TooComplex: the message is past a limit of the scan (554 5.6.0 with its text).
+            Exception: anything else is our fault (451 4.3.0), and nothing was kept.
+        """
+        try:
+            return await self._finish(self._scanner.close())
+        except SpoolFull:
+            self.discard()
+            return NO_ROOM
+        except Exception:
+            # Not for a cancellation: a commit that was under way may have happened, and then needs its body.
+            self.discard()
+            raise
+
+    async def _finish(self, scan: Scan) -> Reply:
+        policy, envelope, shared = self._edition.policy, self._envelope, self._shared
+        arrival = read_arrival(scan, self._profile.names(), shared.system.hop_key)
+        if not self._profile.proven(scan):
+            return self._turn_away(NOT_PROVEN)
+        facts = gather(scan, envelope, policy.reading)
+        if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
+            return self._turn_away(NOT_OURS)
+        addresses = [recipient.address for recipient in envelope.recipients]
+        rulings = await rule(facts, addresses, policy, shared.lookups, shared.queue.door_wait)
+        if is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
+            return self._turn_away(LOOP)
+        refused = [
+            (recipient, decision)
+            for recipient, decision in zip(envelope.recipients, rulings.decisions, strict=True)
+            if isinstance(decision, Refused)
+        ]
+        if refused and self._in_session(len(refused)):
+            return await self._refuse(scan, arrival, rulings, refused)
+        return await self._keep(scan, arrival, rulings)
+
+    def _in_session(self, refused: int) -> bool:
+        """A null path has nobody to report to; else it is the listener's way, and only if nobody gets the message."""
+        if self._envelope.reverse_path is NullPath.NULL:
+            return True
+        return self._profile.refusals is Refusals.SESSION and refused == len(self._envelope.recipients)
+
+    def _turn_away(self, answer: Reply) -> Reply:
+        self._told_refused(answer)
+        self.discard()
+        return answer
+
+    def _told_refused(self, answer: Reply) -> None:
+        client = self._envelope.client
+        self._shared.events.refused(self._profile.listener, client.address, answer.lines[0], answer.code)
+
+    async def _refuse(
+        self, scan: Scan, arrival: Arrival, rulings: Rulings, refused: list[tuple[Recipient, Refused]]
+    ) -> Reply:
+        """The whole message, in the session. What was decided is audited all the same."""
+        self.discard()
+        message = self._message(scan, arrival, rulings.facts, _NOTHING)
+        rows = tuple(replace(row, state=State.REFUSED) for row in self._rows(message, rulings.decisions))
+        await self._spool.commit((Entry(message=message, rows=rows, events=entry_events(message, rows)),))
+        answer = refusal(refused, self._edition.policy.organisation.contact)
+        self._told_refused(answer)
+        for row in rows:
+            self._shared.events.ended(message, row)
+        return answer
+
+    async def _keep(self, scan: Scan, arrival: Arrival, rulings: Rulings) -> Reply:
+        message = self._message(scan, arrival, rulings.facts, await self._body.finish())
+        rows = tuple(_given_back(message, row) for row in self._rows(message, rulings.decisions))
+        entries = [Entry(message=message, rows=rows, events=entry_events(message, rows))]
+        reported = [row for row in rows if row.state is State.REPORTED]
+        if reported:
+            items = tuple(replace(item_of(row, _REFUSED), ending=Ending.REFUSED) for row in reported)
+            entries.append(await Post(self._spool, self._shared).entry(Purpose.FAILED, message, items))
+        if any(isinstance(row.decision, Open) for row in rows):
+            await self._spool.keep_policy(message.policy_hash, self._edition.text)
+        await self._spool.commit(entries)
+        # From here on the message is ours, whatever happens.
+        self._on_commit(entries)
+        self._tell(entries)
+        return Reply(250, Status(2, 0, 0), (f"queued as {message.queue_id}",))
+
+    def _tell(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._shared.events.accepted(entry.message, entry.rows)
+            for row in entry.rows:
+                if not row.state.waits:
+                    self._shared.events.ended(entry.message, row)
+
+    def _rows(self, message: Message, decisions: tuple[Decision, ...]) -> list[RecipientRow]:
+        planner = self._shared.planner
+        pairs = zip(self._envelope.recipients, decisions, strict=True)
+        return [
+            planner.start(number, recipient, decision, message.accepted_at)
+            for number, (recipient, decision) in enumerate(pairs)
+        ]
+
+    def _message(self, scan: Scan, arrival: Arrival, facts: Facts, body: BodyRef) -> Message:
+        now, queue_id = self._shared.clock.now(), self._spool.new_queue_id()
+        trace = received(self._envelope, queue_id, self._shared.system.hostname, now)
+        return Message(
+            queue_id=queue_id,
+            kind=Kind.RELAY,
+            origin=None,
+            envelope=self._envelope,
+            facts=facts,
+            policy_hash=self._edition.policy.hash,
+            accepted_at=now,
+            header_bytes=scan.header_bytes,
+            eight_bit=scan.eight_bit,
+            edits=(*arrival.removals, trace),
+            body=body,
+            message_id=arrival.message_id,
+            taken=arrival.taken,
+        )
+
+
+def _from_us(facts: Facts, policy: Policy) -> bool:
+    """Whether every address of the header From lies in a domain of ours, and there is one."""
+    domains = [address.rpartition("@")[2].casefold() for address in facts.header_from]
+    return bool(domains) and all(policy.owns(domain) for domain in domains)
+
+
+def _chosen(decisions: tuple[Decision, ...]) -> frozenset[str]:
+    return frozenset(decision.chain[0] for decision in decisions if isinstance(decision, Routed))
+
+
+def _given_back(message: Message, row: RecipientRow) -> RecipientRow:
+    """A refused recipient's end, when the message as a whole is not refused in the session."""
+    if not isinstance(row.decision, Refused):
+        return row
+    reportable = answers(message) and wished(row.recipient, Purpose.FAILED)
+    return replace(row, state=State.REPORTED if reportable else State.UNREPORTABLE)

@@ -1,0 +1,147 @@
+"""From leased rows to deliveries: who shares one, with which header, and what came of each recipient.
+
+Recipients share a delivery only with the same route, floor and destination: two domains never share one, but at a host
+that carries all of them anyway (a smarthost). An exception of a transport, a recipient that its answer lacks, and a
+route that is gone or too weak are our fault: Deferred(LOCAL), and somebody hears of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from gateway.core.chronicle import route_of
+from gateway.core.envelope import BodyType
+from gateway.core.hop import FIELD, Hop, hop_edit
+from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
+from gateway.core.record import Add, HeaderEdit, Message, RecipientRow, Remove
+from gateway.core.reply import Status
+from gateway.core.route import Route
+from gateway.core.tls import Protection
+from gateway.core.witness import fell_short
+from gateway.flow.carriers import Carrier
+from gateway.flow.content import read_header
+from gateway.flow.ports import Bodies, Delivery, SpoolError, Target
+from gateway.flow.settling import Attempt
+from gateway.flow.shared import Shared
+from gateway.wire.render import render
+
+_MOST_TARGETS: Final = 100
+"""Recipients of one delivery: what every server must take (RFC 5321 section 4.5.3.1.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    route: str
+    floor: Protection
+    destination: str
+
+
+class Deliveries:
+    """Attempts the queued rows of one message."""
+
+    def __init__(self, shared: Shared, bodies: Bodies, message: Message) -> None:
+        self._shared = shared
+        self._bodies = bodies
+        self._message = message
+
+    async def attempt(self, rows: Sequence[RecipientRow], now: datetime) -> list[Attempt]:
+        """One attempt for every row, group after group. It raises for nobody's fault."""
+        try:
+            header = await read_header(self._bodies, self._message)
+        except SpoolError as error:
+            self._shared.events.broken("body", self._message.queue_id, error)
+            return [Attempt(row, None, _our_fault("the stored message cannot be read")) for row in rows]
+        attempts: list[Attempt] = []
+        for group, members in self._groups(rows):
+            carrier = self._shared.carriers.get(group.route)
+            if (why := self._unusable(group, carrier)) or carrier is None:
+                outcome = _our_fault(why)
+                attempts += [Attempt(row, None, outcome) for row in members]
+                continue
+            for start in range(0, len(members), _MOST_TARGETS):
+                some = members[start : start + _MOST_TARGETS]
+                outcomes = await self._deliver(carrier, self._delivery(group, carrier, some, header, now))
+                attempts += [self._witnessed(row, carrier.route, outcomes) for row in some]
+        return attempts
+
+    def _groups(self, rows: Sequence[RecipientRow]) -> Iterator[tuple[_Group, list[RecipientRow]]]:
+        groups: dict[_Group, list[RecipientRow]] = {}
+        for row in rows:
+            name = route_of(row)
+            hop = self._shared.carriers.next_hop(name, row.address.domain)
+            groups.setdefault(_Group(name, row.decision.floor, hop), []).append(row)
+        yield from groups.items()
+
+    def _unusable(self, group: _Group, carrier: Carrier | None) -> str:
+        """Why the route cannot be tried at all, which somebody has to mend; empty if it can."""
+        if carrier is None:
+            alert, why = "route-missing", f"the route {group.route!r} does not exist any more"
+        elif carrier.route.gives < group.floor:
+            alert, why = "route-too-weak", f"the route {group.route!r} no longer gives {group.floor.label}"
+        else:
+            return ""
+        self._shared.events.alert(alert, self._message.queue_id, why)
+        return why
+
+    async def _deliver(self, carrier: Carrier, delivery: Delivery) -> Mapping[int, Outcome]:
+        try:
+            return await self._shared.carriers.deliver(carrier, delivery)
+        except Exception as error:
+            self._shared.events.broken(f"transport {carrier.route.transport}", self._message.queue_id, error)
+            return {}
+
+    def _witnessed(self, row: RecipientRow, route: Route, outcomes: Mapping[int, Outcome]) -> Attempt:
+        outcome = outcomes.get(row.number)
+        if outcome is None:
+            return Attempt(row, route, _our_fault("the attempt gave no result for this recipient"))
+        if isinstance(outcome, Delivered) and fell_short(outcome.evidence, route, row.decision.floor):
+            self._shared.events.unprotected(self._message, row)
+        return Attempt(row, route, outcome)
+
+    def _delivery(
+        self, group: _Group, carrier: Carrier, rows: Sequence[RecipientRow], header: bytes, now: datetime
+    ) -> Delivery:
+        message, envelope = self._message, self._message.envelope
+        rendered = render(header, [*message.edits, *_route_edits(carrier.route), self._hop(carrier.route)])
+        ascii_only = rendered.isascii() and all(row.address.is_ascii for row in rows)
+        return Delivery(
+            delivery_id=f"{message.queue_id}/{group.route}/{group.floor.label}/{group.destination}",
+            queue_id=message.queue_id,
+            route=carrier.route,
+            floor=group.floor,
+            destination=rows[0].address.domain,
+            reverse_path=envelope.reverse_path,
+            targets=tuple(_target(row, now) for row in rows),
+            header=rendered,
+            body=message.body,
+            body_offset=message.header_bytes,
+            body_type=BodyType.EIGHT_BIT if message.eight_bit else BodyType.SEVEN_BIT,
+            smtputf8=envelope.smtputf8 and not (ascii_only and str(envelope.reverse_path).isascii()),
+            ret=envelope.ret,
+            envid=envelope.envid,
+        )
+
+    def _hop(self, route: Route) -> Add:
+        message = self._message
+        hop = Hop(message.queue_id, (*message.taken, route.name))
+        return hop_edit(hop, message.message_id, self._shared.system.hop_key)
+
+
+def _route_edits(route: Route) -> Iterator[HeaderEdit]:
+    """The fields that the route adds replace any that the client sent: they steer the next hop."""
+    for name, value in route.add_header:
+        if name.casefold() != FIELD.casefold():
+            yield Remove(name)
+            yield Add(name, value)
+
+
+def _target(row: RecipientRow, now: datetime) -> Target:
+    since = row.first_handshake_failure
+    return Target(
+        number=row.number, recipient=row.recipient, handshake_failed_for=None if since is None else now - since
+    )
+
+
+def _our_fault(detail: str) -> Deferred:
+    return Deferred(cause=Cause.LOCAL, status=Status(4, 3, 0), detail=detail)

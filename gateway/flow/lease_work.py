@@ -1,0 +1,126 @@
+"""The work of one lease: attempt, decide again, or give up its rows, and settle all of that in one transaction.
+
+Left out on purpose: when leases are claimed and renewed (`flow.dispatch`), and what an outcome means (`core.progress`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from gateway.core.chronicle import route_of
+from gateway.core.outcome import Cause, Deferred, Outcome
+from gateway.core.progress import NOT_RELEASED, Ending, GiveBack
+from gateway.core.record import Entry, State
+from gateway.core.report import Purpose
+from gateway.flow.deliveries import Deliveries
+from gateway.flow.ports import Lease, Settlement, Spool, SpoolFull
+from gateway.flow.post import Post
+from gateway.flow.reopening import Reopening
+from gateway.flow.settling import Change, Settling
+from gateway.flow.shared import Shared
+from gateway.flow.traffic import Contact
+
+_HELD_TOO_LONG: Final = GiveBack(Ending.NOT_RELEASED, NOT_RELEASED)
+_UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
+
+
+class LeaseWork:
+    """One lease, once."""
+
+    def __init__(self, shared: Shared, spool: Spool, lease: Lease) -> None:
+        self._shared = shared
+        self._spool = spool
+        self._lease = lease
+        self._message = lease.message
+
+    async def run(self) -> tuple[Contact, tuple[Change, ...]]:
+        """What the attempt says of the next hop, and what was settled.
+
+        Raises:
+            LeaseLost: somebody else has the rows; nothing was settled.
+            SpoolError: nothing was settled; the lease runs out by itself, and the rows are tried again.
+        """
+        settled, entries = await self._settle(tuple(await self._changes()))
+        self._tell(settled, entries)
+        return _contact([change.outcome for change in settled]), settled
+
+    async def _changes(self) -> list[Change]:
+        rows, settling = self._lease.rows, Settling(self._shared, self._message)
+        changes: list[Change] = []
+        queued = [row for row in rows if row.state is State.QUEUED]
+        if queued:
+            deliveries = Deliveries(self._shared, self._spool.bodies, self._message)
+            attempts = await deliveries.attempt(queued, self._shared.clock.now())
+            now = self._shared.clock.now()
+            changes += [settling.attempted(attempt, now) for attempt in attempts]
+        undecided = [row for row in rows if row.state is State.OPEN]
+        if undecided:
+            changes += await Reopening(self._shared, self._spool, self._message).decide(undecided)
+        held = [row for row in rows if row.state is State.HELD]
+        return changes + [settling.given_back(row, _HELD_TOO_LONG, self._shared.clock.now()) for row in held]
+
+    async def _settle(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Entry, ...]]:
+        """Without room for a report its recipients stay deferred; what was delivered is recorded all the same."""
+        try:
+            entries = await self._entries(changes)
+            await self._spool.settle(self._lease, _settlement(changes, entries))
+            return changes, entries
+        except SpoolFull as error:
+            if not any(change.told for change in changes):
+                raise
+            self._shared.events.broken("report", self._message.queue_id, error)
+        due_at = self._shared.clock.now() + self._shared.queue.retry_min
+        changes = tuple(_without_report(change, due_at) for change in changes)
+        await self._spool.settle(self._lease, _settlement(changes, ()))
+        return changes, ()
+
+    async def _entries(self, changes: Sequence[Change]) -> tuple[Entry, ...]:
+        """One mail of ours for each purpose: one report per message and pass."""
+        post = Post(self._spool, self._shared)
+        told = [one for change in changes for one in change.told]
+        purposes = dict.fromkeys(purpose for purpose, _ in told)
+        return tuple(
+            [
+                await post.entry(purpose, self._message, tuple(item for about, item in told if about is purpose))
+                for purpose in purposes
+            ]
+        )
+
+    def _tell(self, changes: Sequence[Change], entries: tuple[Entry, ...]) -> None:
+        events, message = self._shared.events, self._message
+        for change in changes:
+            row = change.after
+            if change.outcome is not None and change.route is not None:
+                events.attempted(message, change.before, change.route, change.outcome)
+            if row.state is State.QUEUED and row.route_index > change.before.route_index:
+                events.moved(message, row, route_of(change.before), route_of(row))
+            if not row.state.waits:
+                events.ended(message, row)
+        for entry in entries:
+            events.accepted(entry.message, entry.rows)
+
+
+def _settlement(changes: Sequence[Change], entries: tuple[Entry, ...]) -> Settlement:
+    return Settlement(
+        rows=tuple(change.after for change in changes),
+        events=tuple(event for change in changes for event in change.events),
+        entries=entries,
+    )
+
+
+def _without_report(change: Change, due_at: datetime) -> Change:
+    """A recipient whose report has no room waits on; a notice that has none is left out, a delay's comes next time."""
+    if any(purpose is Purpose.FAILED for purpose, _ in change.told):
+        return replace(change, after=replace(change.before, due_at=due_at), events=(), told=())
+    noticed = change.before.delay_noticed
+    return replace(change, after=replace(change.after, delay_noticed=noticed), told=())
+
+
+def _contact(outcomes: Sequence[Outcome | None]) -> Contact:
+    """UNREACHED only if every attempt was: one answer shows that somebody is there. Our own faults show nothing."""
+    causes = [outcome.cause if isinstance(outcome, Deferred) else None for outcome in outcomes if outcome is not None]
+    told = [cause for cause in causes if cause is not Cause.LOCAL]
+    if not told:
+        return Contact.UNTRIED
+    return Contact.UNREACHED if all(cause in _UNREACHED for cause in told) else Contact.REACHED

@@ -1,0 +1,49 @@
+"""What both halves of the flow, accept and dispatch, share in one worker."""
+
+from dataclasses import dataclass
+
+from gateway.core.plan import Planner
+from gateway.core.report import Identity
+from gateway.core.retry import Backoff
+from gateway.flow.carriers import Carriers
+from gateway.flow.options import QueueOptions, SystemOptions
+from gateway.flow.policies import PolicyBook
+from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """The outside, the options, and the policy and routes in force. One for the worker, for all its spools."""
+
+    book: PolicyBook
+    carriers: Carriers
+    lookups: Lookups
+    system: SystemOptions
+    queue: QueueOptions
+    clock: Clock
+    ids: Ids
+    jitter: Jitter
+    events: Events
+
+    @property
+    def planner(self) -> Planner:
+        """Makes rows for the routes in force."""
+        return Planner(self.carriers, self.queue.max_age, self.queue.hold_max)
+
+    @property
+    def backoff(self) -> Backoff:
+        """How a recipient's retries spread."""
+        return Backoff(first=self.queue.retry_min, most=self.queue.retry_max)
+
+    @property
+    def identity(self) -> Identity:
+        """Who speaks in our own mail."""
+        policy = self.book.current
+        marks = tuple(dict.fromkeys(mark.upper() for mark in policy.reading.intent_marks))
+        organisation = policy.organisation
+        return Identity(
+            hostname=self.system.hostname,
+            contact=organisation.contact,
+            postmaster=organisation.postmaster,
+            marks=marks,
+        )

@@ -1,0 +1,75 @@
+"""What DNS can answer about a mail domain, as values (RFC 5321 section 5.1, RFC 7505): a failure is never a "no".
+
+Left out on purpose: TLSA and TXT, which nobody asks for yet.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from itertools import chain, zip_longest
+from random import shuffle
+from typing import TypeAlias
+
+from gateway.core.tls import MxAuth
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class MxRecord:
+    """One MX record; ``host`` is a lower-case name without its last dot."""
+
+    preference: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class MxRecords:
+    """The MX records of a domain. ``mx`` says whether they are known to be authentic."""
+
+    records: tuple[MxRecord, ...]
+    mx: MxAuth
+
+    def in_order(self) -> list[MxRecord]:
+        """Best preference first, equal ones in random order, anew for each delivery (RFC 5321 section 5.1)."""
+        records = list(self.records)
+        if len(records) > 1:
+            shuffle(records)
+            records.sort(key=lambda record: record.preference)
+        return records
+
+
+class NoMx(Enum):
+    """A certain answer that names no host."""
+
+    IMPLICIT = "the domain has no MX record, so it is its own mail host"
+    NULL = "the domain declares that it takes no mail"
+    NXDOMAIN = "the domain does not exist"
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolvable:
+    """Nothing is known; ``reason`` is one sentence."""
+
+    reason: str
+
+
+MxAnswer: TypeAlias = MxRecords | NoMx | Unresolvable
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of a host; none for a name that has none or does not exist."""
+
+    v6: tuple[IPv6Address, ...]
+    v4: tuple[IPv4Address, ...]
+
+    def in_order(self) -> list[IpAddress]:
+        """The families in turn, IPv6 first, each in random order, anew for each delivery."""
+        v6, v4 = list(self.v6), list(self.v4)
+        shuffle(v6)
+        shuffle(v4)
+        return [address for address in chain(*zip_longest(v6, v4)) if address is not None]
+
+
+AddressAnswer: TypeAlias = Addresses | Unresolvable

@@ -1,0 +1,88 @@
+"""What a peer's certificate says, for the evidence, and a plain sentence for one that does not verify (RFC 5280).
+
+The leaf is read whether or not it was checked: `Evidence.verified` alone says which. Left out on purpose: the rest of
+the chain, which Python offers from 3.13 on only.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from cryptography import x509
+
+MAX_NAMES: Final = 20
+"""Names that are kept; certificates of large providers have hundreds."""
+
+MAX_TEXT: Final = 256
+"""Characters of a subject, an issuer or a name that are kept."""
+
+_UNWANTED = re.compile("[^\x20-\x7e\u00a1-\u2027\u2030-\u2065\u2070-\ud7ff\ue000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerCertificate:
+    """The leaf. ``digest`` is the SHA-256 of its DER form in hex; texts are cleaned and cut."""
+
+    digest: str
+    subject: str | None = None
+    issuer: str | None = None
+    names: tuple[str, ...] = ()
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+def read_certificate(der: bytes) -> PeerCertificate:
+    """Reads a leaf; one that cannot be parsed has its digest only."""
+    digest = sha256(der).hexdigest()
+    try:
+        leaf = x509.load_der_x509_certificate(der)
+        return PeerCertificate(
+            digest=digest,
+            subject=_cleaned(leaf.subject.rfc4514_string()),
+            issuer=_cleaned(leaf.issuer.rfc4514_string()),
+            names=_names(leaf),
+            not_before=leaf.not_valid_before_utc,
+            not_after=leaf.not_valid_after_utc,
+        )
+    except ValueError:
+        # cryptography is stricter than OpenSSL, which has accepted this one.
+        return PeerCertificate(digest=digest)
+
+
+def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    dns = names.get_values_for_type(x509.DNSName)
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    return tuple(_cleaned(name) for name in [*dns, *addresses][:MAX_NAMES])
+
+
+def _cleaned(text: str) -> str:
+    return _UNWANTED.sub("?", text)[:MAX_TEXT]
+
+
+def complaint(host: str, code: int | None, certificate: PeerCertificate | None) -> str:
+    """One sentence on why the certificate of ``host`` was refused; ``certificate`` is what it showed, where known."""
+    return f"The certificate of {host} {_fault(code, certificate or PeerCertificate(digest=''))}."
+
+
+def _fault(code: int | None, seen: PeerCertificate) -> str:
+    match code:  # X509_V_ERR_… of OpenSSL (x509_vfy.h)
+        case 9:
+            return f"is not valid before {seen.not_before:%Y-%m-%d}" if seen.not_before else "is not valid yet"
+        case 10:
+            return f"expired on {seen.not_after:%Y-%m-%d}" if seen.not_after else "expired"
+        case 18:
+            return "is signed by itself only"
+        case 2 | 19 | 20 | 21 | 27:
+            return "is signed by an authority that is not trusted"
+        case 23:
+            return "was revoked"
+        case 62 | 64:
+            return f"is for other names: {', '.join(seen.names[:3])}" if seen.names else "is for other names"
+        case _:
+            return "could not be verified"

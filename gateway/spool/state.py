@@ -1,0 +1,117 @@
+"""What the workers of one spool share: values that expire, and named leases for work that one of them does.
+
+It is a memory, not a promise: a value may be gone after a power cut (synchronous = NORMAL), so nothing that mail
+depends on is kept here.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gateway.flow.ports import Clock, SpoolError
+from gateway.spool.codec import micros
+
+MAX_VALUE: Final = 64 * 1024
+"""Bytes of one value; an MTA-STS policy has at most that (RFC 8461 section 3.2)."""
+
+MAX_VALUES: Final = 100_000
+"""Values kept; beyond it those that expire first go."""
+
+_TABLES: Final = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL, until INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS items_until ON items (until);
+CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
+COMMIT;
+"""
+
+_Answer = TypeVar("_Answer")
+
+
+class SharedState:
+    """``state.db`` of a spool, used by several processes at once. Every method raises SpoolError if it cannot do it."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Clock, thread: ThreadPoolExecutor) -> None:
+        """For `open`."""
+        self._db = db
+        self._clock = clock
+        self._thread = thread
+
+    @classmethod
+    async def open(cls, path: Path, clock: Clock) -> "SharedState":
+        """Opens or makes the store."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        try:
+            db = await _run(thread, lambda: _open(path))
+        except SpoolError:
+            thread.shutdown()
+            raise
+        return cls(db, clock, thread)
+
+    async def aclose(self) -> None:
+        """Closes the store; leases stay until they run out."""
+        await asyncio.to_thread(self._thread.shutdown)
+        self._db.close()
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None if there is none or it has expired."""
+        now = micros(self._clock.now())
+        sql = "SELECT value FROM items WHERE key = ? AND until > ?"
+        found = await self._do(lambda db: db.execute(sql, (key, now)).fetchall())
+        return found[0][0] if found else None
+
+    async def put(self, key: str, value: bytes, until: datetime) -> None:
+        """Keeps the value until then. Raises ValueError for one that is too large."""
+        if len(value) > MAX_VALUE:
+            raise ValueError("a shared value has at most 64 KiB")
+        row = (key, value, micros(until))
+        await self._do(lambda db: db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", row).rowcount)
+
+    async def delete(self, key: str) -> None:
+        """Forgets the value."""
+        await self._do(lambda db: db.execute("DELETE FROM items WHERE key = ?", (key,)).rowcount)
+
+    async def try_lease(self, name: str, holder: str, until: datetime) -> bool:
+        """Takes or prolongs the lease; False while another holder's has not run out. One statement, so one winner."""
+        now = micros(self._clock.now())
+        sql = (
+            "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET holder = excluded.holder,"
+            " until = excluded.until WHERE holder = excluded.holder OR until <= ?"
+        )
+        return await self._do(lambda db: db.execute(sql, (name, holder, micros(until), now)).rowcount) == 1
+
+    async def sweep(self) -> int:
+        """Removes what has expired, and the soonest to expire beyond the limit; returns how many values went."""
+        now = micros(self._clock.now())
+        sql = (
+            "DELETE FROM items WHERE until <= ? OR key IN (SELECT key FROM items ORDER BY until DESC LIMIT -1 OFFSET ?)"
+        )
+        return await self._do(lambda db: db.execute(sql, (now, MAX_VALUES)).rowcount)
+
+    async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        return await _run(self._thread, lambda: work(self._db))
+
+
+async def _run(thread: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    except (sqlite3.Error, OSError) as error:
+        raise SpoolError(f"the shared state cannot be used: {error}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_TABLES)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db

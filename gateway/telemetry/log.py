@@ -1,0 +1,125 @@
+"""The log: one JSON object a line, formatted once, to a file descriptor that several workers share.
+
+Left out on purpose: rotation and shipping (journald or the container's runtime do both), and everything a message
+contains. No caller hands over a subject, text, attachment name or label value, and the text of an unexpected exception
+is not written either, because it may quote the bytes that broke us: its type and the places it went through are.
+"""
+
+import json
+import logging
+import os
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import BinaryIO, Final, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+_FRAMES: Final = 20
+"""How many of the innermost frames of a traceback are written; recursion must not flood the log."""
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+
+class Level(IntEnum):
+    """The least that is written; the values are the standard library's."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+class LogFile:
+    """Writes whole lines to a descriptor, so that lines of several processes do not mix (up to PIPE_BUF on a pipe).
+
+    A log that cannot be written never stops mail: the line is counted in ``lost`` and forgotten.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.lost = 0
+
+    def write(self, line: bytes) -> int:
+        """Writes the line at once, nothing is kept back."""
+        rest = line
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            self.lost += 1
+        return len(line)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
+def open_log(file: LogFile, level: Level, **context: str | int) -> FilteringBoundLogger:
+    """A logger whose every line carries ``context`` (the worker's slot). Lines below ``level`` cost one call."""
+    logger = structlog.wrap_logger(
+        structlog.BytesLogger(cast("BinaryIO", file)),
+        processors=[_render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    return cast("FilteringBoundLogger", logger.bind(**context))
+
+
+def _render(_logger: WrappedLogger, method: str, fields: EventDict) -> bytes:
+    """The one line of an event: time, level, event, fields that are not None. ASCII: a terminal obeys nothing in it."""
+    line: dict[str, object] = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": method,
+        "event": fields.pop("event"),
+    }
+    line.update((name, value) for name, value in fields.items() if value is not None)
+    return _encode(line).encode("ascii")
+
+
+def describe(error: BaseException) -> str:
+    """An exception as the log may hold it: types and places of itself, its causes and its group's members."""
+    return " <- ".join(_describe_one(link) for link in _chain(error))
+
+
+def _describe_one(error: BaseException) -> str:
+    # What the operating system says names an errno and a path of ours; any other text may quote a message.
+    name = type(error).__name__
+    if isinstance(error, OSError):
+        name = f"{name}({error.strerror})"
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        name = f"{name}[{'; '.join(describe(member) for member in group.exceptions)}]"
+    walk = traceback.walk_tb(error.__traceback__)
+    frames = traceback.StackSummary.extract(walk, limit=-_FRAMES, lookup_lines=False)
+    places = ", ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{name} at {places}" if places else name
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+class _Forward(logging.Handler):
+    """Hands the records of libraries on as lines of ours: their logger and their own words, never their arguments."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        # The unformatted first line is the library's own sentence; arguments and further lines may quote a message.
+        words = str(record.msg).partition("\n")[0][:200]
+        self._log.warning("library", logger=record.name, words=words, error=describe(error) if error else None)
+
+
+def adopt_standard_logging(log: FilteringBoundLogger) -> None:
+    """Sends what libraries log at WARNING and above through ``log``, and nothing of theirs anywhere else."""
+    logging.basicConfig(handlers=[_Forward(log)], level=logging.WARNING, force=True)

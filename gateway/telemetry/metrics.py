@@ -1,0 +1,157 @@
+"""The metrics of a worker, declared in one place (Prometheus naming: base units, `_total` for counters).
+
+Label values come from the configuration or from closed sets, never from a message, so their number is bounded;
+`initialise` sets every set that the configuration names to 0, because a counter that appears with its first event
+hides that event from `rate()`. The supervisor's own metrics are in `telemetry.processes`.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise, product
+from typing import Final, assert_never
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.core.outcome import Cause, Proof
+from gateway.core.policy import Hold, Policy, Reject, Rule, Send
+from gateway.core.record import State
+from gateway.core.route import Route
+from gateway.core.tls import Starttls
+
+ROUTE: Final = "route"
+REJECT: Final = "reject"
+HOLD: Final = "hold"
+OPEN: Final = "open"
+DELIVERED: Final = "delivered"
+DEFERRED: Final = "deferred"
+DECLINED: Final = "declined"
+FAILED: Final = "failed"
+NO_TLS: Final = ("none", "plain")
+TLS_VERSIONS: Final = ("TLSv1.2", "TLSv1.3")
+TLS_GRADES: Final = ("encrypted", "verified")
+
+# From a second to the five days of queue.max_age; protected mail may take its 48 hours.
+_DELAYS: Final = (0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 48 * 3600, 120 * 3600)
+
+
+class Metrics:
+    """All that a worker counts. ``registry`` is private to a test, or the process's own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._declare_mail(registry)
+        self._declare_trouble(registry)
+        self._declare_queue(registry)
+
+    def _declare_mail(self, registry: CollectorRegistry) -> None:
+        self.received = Counter("sealpost_received", "Messages accepted from clients.", ["listener"], registry=registry)
+        self.received_bytes = Counter(
+            "sealpost_received_bytes", "Bytes of the accepted messages.", ["listener"], registry=registry
+        )
+        self.own = Counter("sealpost_own_mail", "Messages of our own: reports, notices.", ["kind"], registry=registry)
+        self.refused = Counter(
+            "sealpost_refused", "Commands or messages refused in the session.", ["listener", "code"], registry=registry
+        )
+        self.decisions = Counter(
+            "sealpost_decisions",
+            "Decisions, one per recipient; route is the first of the chain.",
+            ["rule", "action", "route", "level"],
+            registry=registry,
+        )
+        self.outcomes = Counter(
+            "sealpost_outcomes",
+            "Outcomes of attempts, one per recipient; cause is why it was deferred or declined.",
+            ["route", "result", "cause"],
+            registry=registry,
+        )
+        self.moved = Counter(
+            "sealpost_moved", "Recipients that went to a later route.", ["from_route", "to_route"], registry=registry
+        )
+        self.ended = Counter("sealpost_ended", "Recipients that reached their end.", ["state"], registry=registry)
+        self.seconds = Histogram(
+            "sealpost_delivery_seconds", "From acceptance to delivery.", buckets=_DELAYS, registry=registry
+        )
+        self.tls = Counter(
+            "sealpost_delivered_tls",
+            "Deliveries by what the connection was.",
+            ["version", "grade"],
+            registry=registry,
+        )
+
+    def _declare_trouble(self, registry: CollectorRegistry) -> None:
+        self.unprotected = Counter(
+            "sealpost_unprotected", "Deliveries below their decision's floor: an incident.", registry=registry
+        )
+        self.alerts = Counter("sealpost_alerts", "Conditions that a person must look at.", ["name"], registry=registry)
+        self.broken = Counter("sealpost_broken", "Unexpected exceptions: faults of ours.", ["where"], registry=registry)
+        self.probes = Counter(
+            "sealpost_probes", "Connections that only asked for STARTTLS, by result.", ["result"], registry=registry
+        )
+        self.log_lines_lost = Counter(
+            "sealpost_log_lines_lost", "Log lines that could not be written.", registry=registry
+        )
+
+    def _declare_queue(self, registry: CollectorRegistry) -> None:
+        self.queue = Gauge(
+            "sealpost_queue_recipients",
+            "Recipients that wait, by state.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.oldest = Gauge(
+            "sealpost_queue_oldest_age_seconds",
+            "Age of the oldest waiting recipient since acceptance, 0 when none waits.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.shards = Gauge(
+            "sealpost_shards", "Shards that the workers serve.", registry=registry, multiprocess_mode="livesum"
+        )
+
+    def initialise(self, policy: Policy, routes: Mapping[str, Route], listeners: Iterable[str]) -> None:
+        """Sets every label set that the configuration names to 0; those that count already keep their values."""
+        self._initialise_decisions(policy)
+        for route in routes:
+            for result, cause in _RESULTS:
+                self.outcomes.labels(route, result, cause)
+        for rule in policy.rules:
+            for earlier, later in pairwise(labels_of(rule)[1]):
+                self.moved.labels(earlier, later)
+        for listener in listeners:
+            self.received.labels(listener)
+            self.received_bytes.labels(listener)
+        self._initialise_closed_sets()
+
+    def _initialise_decisions(self, policy: Policy) -> None:
+        for rule in policy.rules:
+            action, routes = labels_of(rule)
+            for level, route in product(policy.reading.levels, routes or ("",)):
+                self.decisions.labels(rule.name, action, route, level)
+
+    def _initialise_closed_sets(self) -> None:
+        for state in State:
+            (self.queue if state.waits else self.ended).labels(state.value)
+        for seen in Starttls:
+            self.probes.labels(seen.value)
+        for version, grade in (NO_TLS, *product(TLS_VERSIONS, TLS_GRADES)):
+            self.tls.labels(version, grade)
+
+
+_RESULTS: Final = (
+    (DELIVERED, ""),
+    (FAILED, ""),
+    *((DEFERRED, cause.value) for cause in Cause),
+    *((DECLINED, proof.value) for proof in Proof),
+)
+
+
+def labels_of(rule: Rule) -> tuple[str, tuple[str, ...]]:
+    """What a rule does, in the words of the ``action`` label, and by which routes."""
+    match rule.action:
+        case Send():
+            return ROUTE, rule.action.chain
+        case Reject():
+            return REJECT, ()
+        case Hold():
+            return HOLD, ()
+        case _:
+            assert_never(rule.action)

@@ -1,0 +1,85 @@
+"""A worker that only greets: it says its slot, process and configuration to whoever connects, and obeys the supervisor.
+
+The configuration's text makes it misbehave: ``refuse`` it does not take over, ``mute`` makes it deaf to
+Stop, ``sick`` takes its disk.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import sys
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from gateway.app.link import Link, open_link
+from gateway.app.messages import Health, NotReloaded, Operate, Operated, Reload, Running, Start, Stop
+from gateway.telemetry.processes import use_slot
+
+
+class StandIn:
+    def __init__(self, slot: int, link: Link) -> None:
+        self.slot = slot
+        self.link = link
+        self.bundle = b""
+
+    async def run(self) -> None:
+        start = await self.link.receive()
+        assert isinstance(start, Start)
+        self.bundle = start.bundle
+        for descriptor in start.listeners:
+            await asyncio.start_server(self.greet, sock=socket.socket(fileno=descriptor))
+        self.report()
+        while (command := await self.link.receive()) is not None:
+            if isinstance(command, Stop) and b"mute" not in self.bundle:
+                return
+            if isinstance(command, Reload):
+                self.reload(command.bundle)
+            if isinstance(command, Operate):
+                self.link.send(Operated(number=command.number, changed=1 + self.slot))
+
+    def reload(self, bundle: bytes) -> None:
+        if b"refuse" in bundle and self.slot == 1:
+            self.link.send(NotReloaded(hash=digest(bundle), reason="the certificate cannot be read"))
+            return
+        self.bundle = bundle
+        self.report()
+
+    def report(self) -> None:
+        self.link.send(Health(shards=(self.slot,), problem="has a full disk" if b"sick" in self.bundle else None))
+        self.link.send(Running(hash=digest(self.bundle)))
+
+    async def greet(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{self.slot} {os.getpid()} {self.bundle.decode()}".encode())
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def digest(bundle: bytes) -> str:
+    return hashlib.sha256(bundle).hexdigest()
+
+
+async def work(slot: int, answers: int) -> None:
+    async with open_link(sys.stdin.fileno(), answers) as link:
+        await StandIn(slot, link).run()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slot", type=int)
+    parser.add_argument("--answers", type=int)
+    given = parser.parse_args()
+    use_slot(given.slot)
+    registry = CollectorRegistry()
+    Counter("standin_started", "Starts.", registry=registry).inc()
+    Gauge("standin_alive", "Alive.", registry=registry, multiprocess_mode="livesum").set(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(work(given.slot, given.answers))
+
+
+if __name__ == "__main__":
+    main()

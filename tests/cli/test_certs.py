@@ -1,0 +1,130 @@
+"""`sealpost certs` makes what a first start needs, overwrites nothing, and sees when a certificate ends."""
+
+import os
+import ssl
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+from cryptography import x509
+from typer.testing import CliRunner
+
+from gateway.cli import certs
+from gateway.cli.errors import Usage
+from gateway.sandbox.authority import Validity, make_authority, self_signed
+
+NOW = datetime.now(UTC)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit code and output; a Usage error comes out as it is."""
+    app = typer.Typer()
+    certs.register(app)
+    app.command("other")(lambda: None)
+    result = CliRunner().invoke(app, ["certs", *arguments], env={"COLUMNS": "200"})
+    if isinstance(result.exception, Usage):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_init_makes_a_pair_that_its_authority_vouches_for(tmp_path: Path) -> None:
+    code, output = run(
+        "init", "--directory", str(tmp_path / "new"), "--hostname", "a.example", "--hostname", "b.example"
+    )
+    assert code == 0
+    assert all(
+        name in output for name in ("ca.key", "ca.pem", "gateway.pem", "hop.key", "a.example, b.example, localhost")
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "new" / "gateway.pem")
+    (certificate,) = x509.load_pem_x509_certificates((tmp_path / "new" / "gateway.pem").read_bytes())
+    (authority,) = x509.load_pem_x509_certificates((tmp_path / "new" / "ca.pem").read_bytes())
+    certificate.verify_directly_issued_by(authority)
+    assert certificate.not_valid_after_utc > NOW + timedelta(days=364)
+
+
+def test_keys_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        run("init", "--directory", str(tmp_path))
+    finally:
+        os.umask(old)
+    assert {path.name: oct(mode(path)) for path in tmp_path.iterdir()} == {
+        "ca.key": "0o600",
+        "ca.pem": "0o644",
+        "gateway.pem": "0o600",
+        "hop.key": "0o600",
+    }
+    assert len((tmp_path / "hop.key").read_bytes()) == 32
+
+
+def test_nothing_is_overwritten_without_force_not_even_in_part(tmp_path: Path) -> None:
+    (tmp_path / "hop.key").write_bytes(b"precious")
+    with pytest.raises(Usage, match=r"hop\.key is there already; --force"):
+        run("init", "--directory", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["hop.key"]
+    assert (tmp_path / "hop.key").read_bytes() == b"precious"
+    assert run("init", "--directory", str(tmp_path), "--force")[0] == 0
+    assert (tmp_path / "hop.key").read_bytes() != b"precious"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Usage, match=r"cannot write to .*file.*: "):
+        run("init", "--directory", str(tmp_path / "file" / "below"))
+
+
+def test_show_lists_names_and_days_left_and_is_content_with_a_good_folder(tmp_path: Path) -> None:
+    run("init", "--directory", str(tmp_path), "--hostname", "mail.council.example")
+    code, output = run("show", "--directory", str(tmp_path))
+    assert code == 0
+    assert "mail.council.example, localhost" in output
+    assert "CN=Sealpost development authority" in output
+    assert "364" in output
+
+
+@pytest.mark.parametrize(
+    ("left", "code", "said"),
+    [
+        (timedelta(days=-1), 1, "has expired"),
+        (timedelta(days=13, hours=23), 1, "ends in 13 days"),
+        (timedelta(days=15), 0, ""),
+    ],
+)
+def test_show_finds_what_has_expired_or_soon_will(tmp_path: Path, left: timedelta, code: int, said: str) -> None:
+    run("init", "--directory", str(tmp_path))
+    old = self_signed(("old.example",), Validity(start=NOW - timedelta(days=99), end=NOW + left))
+    (tmp_path / "old.pem").write_bytes(old.certificate_pem)
+    result, output = run("show", "--directory", str(tmp_path))
+    assert result == code
+    assert said in output
+    assert ("the certificate of old.example" in output) == bool(code)
+
+
+def test_show_reads_every_certificate_of_a_chain_and_passes_over_keys(tmp_path: Path) -> None:
+    first = make_authority("First", Validity.lasting(NOW, timedelta(days=99)))
+    second = make_authority("Second", Validity.lasting(NOW, timedelta(days=99)))
+    (tmp_path / "chain.pem").write_bytes(first.certificate_pem + second.certificate_pem)
+    (tmp_path / "key.pem").write_bytes(first.key_pem)
+    code, output = run("show", "--directory", str(tmp_path))
+    assert code == 0
+    assert "CN=First" in output
+    assert "CN=Second" in output
+    assert "key.pem" not in output
+
+
+def test_show_of_an_empty_folder_says_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(Usage, match="`sealpost certs init` makes some"):
+        run("show", "--directory", str(tmp_path))
+
+
+def test_show_names_a_file_that_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "folder.pem").mkdir()
+    with pytest.raises(Usage, match=r"cannot read .*folder\.pem: "):
+        run("show", "--directory", str(tmp_path))

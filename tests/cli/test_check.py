@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gateway.cli import check, main
+from tests.fixtures.council import change, council
+
+Run = Callable[..., tuple[int, list[str], str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> tuple[int, list[str], str]:
+        monkeypatch.setattr("sys.argv", ["sealpost", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        code = caught.value.code
+        assert code is None or isinstance(code, int)
+        return code or 0, out.splitlines(), err
+
+    return run
+
+
+def test_the_documented_example_is_fine(tmp_path: Path, run: Run) -> None:
+    assert run("check", "--config", council(tmp_path)) == (
+        0,
+        ["0 problems, 0 warnings. 7 rules, 0 policy tests run."],
+        "",
+    )
+
+
+def test_the_nearest_configuration_is_checked_by_default(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    council(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run("check")[0] == 0
+
+
+def test_every_problem_is_printed_with_its_file_and_key(tmp_path: Path, run: Run) -> None:
+    config = council(tmp_path)
+    change(config, ("workers  = 0", "worker = 0"), ("[system]  ", "[sistem]  "))
+    code, lines, _ = run("check", "--config", config)
+    assert code == 1
+    assert lines == [
+        f"problem: {config}: system: this is missing",
+        f"problem: {config}: worker: unknown key `worker`, did you mean `workers`?",
+        f"problem: {config}: sistem: unknown key `sistem`, did you mean `system`?",
+        "3 problems, 0 warnings: the configuration cannot be used.",
+    ]
+
+
+def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run: Run) -> None:
+    config = council(tmp_path)
+    (tmp_path / "certs/cjsm.pem").unlink()
+    tests = tmp_path / "policies/tests/council"
+    tests.mkdir(parents=True)
+    (tests / "a.toml").write_text(
+        '[[cases]]\nname = "x"\nfrom = "a@council.example"\nto = "b@x.example"\nexpect = { rule = "Public" }\n'
+    )
+    code, lines, _ = run("check", "--config", config)
+    assert code == 1
+    assert lines == [
+        f"problem: {config}: routes.cjsm.client_certificate: there is no file {tmp_path}/certs/cjsm.pem",
+        f"problem: {tests}/a.toml: cases[1]: `x`: the rule is 'Controlled', expected 'Public'",
+        "2 problems, 0 warnings. 7 rules, 1 policy test run.",
+    ]
+
+
+def test_a_warning_alone_is_no_finding(tmp_path: Path, run: Run) -> None:
+    config = council(tmp_path)
+    (tmp_path / "certs/hop.key").chmod(0o644)
+    code, lines, _ = run("check", "--config", config)
+    assert code == 0
+    assert lines[0].startswith(f"warning: {config}: others can read the secret {tmp_path}/certs/hop.key")
+    assert lines[1:] == ["0 problems, 1 warning. 7 rules, 0 policy tests run."]
+
+
+def test_no_configuration_at_all_is_one_sentence(tmp_path: Path, run: Run) -> None:
+    code, lines, _ = run("check", "--config", tmp_path / "none.toml")
+    assert code == 1
+    assert lines[0] == f"problem: {tmp_path}/none.toml: the file cannot be read: No such file or directory"
+
+
+def test_an_unknown_option_is_usage(run: Run) -> None:
+    code, lines, err = run("check", "--confg", "x")
+    assert (code, lines) == (2, [])
+    assert "--config" in err
+
+
+def test_a_terminal_gets_the_rules_as_a_table(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = council(tmp_path)
+    text = StringIO()
+    change(
+        tmp_path / "policies/council.toml",
+        ('route  = ["encrypted"]', "reject = true"),
+        ('route  = ["secure", "encrypted"]', 'route = ["secure", "encrypted"]\nbelow_floor = "agreed with the DPO"'),
+    )
+    monkeypatch.setattr(check, "Console", lambda: Console(file=text, width=150))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert run("check", "--config", config)[0] == 0
+    rows = [[cell.strip() for cell in line.split("│")] for line in text.getvalue().splitlines()]
+    assert ["", "Inside the organisation", "internal", "its floor", ""] in rows
+    assert ["", "The Encrypted button", "reject", "its floor", ""] in rows
+    assert [
+        "",
+        "Restricted, or the Secure button",
+        "secure, then encrypted",
+        "lowered: agreed with the DPO",
+        "",
+    ] in rows

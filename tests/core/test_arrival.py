@@ -1,0 +1,47 @@
+from gateway.core.arrival import read_arrival
+from gateway.core.facts import Field, Scan
+from gateway.core.hop import FIELD, Hop, hop_edit
+from gateway.core.record import QueueId, Remove
+
+KEY = b"k" * 32
+
+
+def scan(*fields: tuple[str, bytes]) -> Scan:
+    listed = tuple(Field(name, value) for name, value in fields)
+    return Scan(fields=listed, attachments=(), message_bytes=0, header_bytes=0)
+
+
+def test_ordinary_message_loses_nothing() -> None:
+    arrival = read_arrival(
+        scan(("Received", b"a"), ("received", b"b"), ("Message-ID", b"<1@x>"), ("To", b"c")), (), KEY
+    )
+    assert (arrival.message_id, arrival.received, arrival.removals) == ("<1@x>", 2, ())
+    assert (arrival.hop, arrival.taken) == (None, ())
+
+
+def test_control_bcc_and_proof_fields_leave_and_each_is_named_once() -> None:
+    fields = [
+        ("X-SEALPOST-Intent", b"secure"),
+        ("bcc", b"a@b"),
+        ("Resent-Bcc", b"a@b"),
+        ("Bcc", b"c@d"),
+        ("x-proof", b"s"),
+    ]
+    arrival = read_arrival(scan(*fields, ("X-Other", b"1")), ("X-Proof",), KEY)
+    assert {edit.name.casefold() for edit in arrival.removals} == {"x-sealpost-intent", "bcc", "resent-bcc", "x-proof"}
+    assert len(arrival.removals) == 4
+    assert Remove("X-Other") not in arrival.removals
+
+
+def test_hop_field_counts_only_with_this_message_id() -> None:
+    hop = Hop(QueueId("000-a"), ("encrypted",))
+    value = hop_edit(hop, "<1@x>", KEY).value.encode()
+    arrival = read_arrival(scan((FIELD, value), ("Message-Id", b"<1@x>"), ("Message-ID", b"<2@x>")), (), KEY)
+    assert (arrival.hop, arrival.taken) == (hop, ("encrypted",))
+    assert arrival.removals == (Remove(FIELD),)
+    foreign = read_arrival(scan((FIELD, value), ("Message-ID", b"<2@x>")), (), KEY)
+    assert (foreign.hop, foreign.removals) == (None, (Remove(FIELD),))
+
+
+def test_missing_message_id_is_empty() -> None:
+    assert read_arrival(scan(("To", b"a")), (), KEY).message_id == ""

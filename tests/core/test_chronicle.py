@@ -1,0 +1,30 @@
+from dataclasses import replace
+
+from gateway.core.chronicle import entry_events, route_of, row_event
+from gateway.core.record import EventKind, State
+from tests.core.queued import DELIVERED, FACTS, HOUR, MESSAGE, NOW, OPEN, REFUSED, ROUTED, ROW, SENDER
+
+
+def test_entry_tells_acceptance_then_each_decision_then_the_ends() -> None:
+    ended = replace(ROW, number=1, decision=REFUSED, state=State.REPORTED)
+    accepted, waiting, decided, end = entry_events(MESSAGE, (ROW, ended), "why")
+    assert (accepted.kind, accepted.facts, accepted.reverse_path) == (EventKind.ACCEPTED, FACTS, SENDER)
+    assert (accepted.message_id, accepted.policy_hash, accepted.text) == (MESSAGE.message_id, "policy", "why")
+    assert (accepted.recipient, accepted.decision) == (None, None)
+    assert (waiting.kind, waiting.recipient, waiting.decision) == (EventKind.DECIDED, 3, ROUTED)
+    assert (decided.decision, decided.facts, decided.state) == (REFUSED, None, None)
+    assert (end.kind, end.recipient, end.state, end.decision) == (EventKind.ENDED, 1, State.REPORTED, None)
+
+
+def test_event_of_a_row_holds_what_belongs_to_its_kind_and_nothing_else() -> None:
+    row = replace(ROW, last=DELIVERED, route_index=1)
+    attempt = row_event(MESSAGE, row, EventKind.ATTEMPT, NOW + HOUR)
+    assert (attempt.outcome, attempt.route, attempt.state, attempt.decision) == (DELIVERED, "secure", None, None)
+    assert (attempt.at, attempt.address, attempt.queue_id) == (NOW + HOUR, "gp@x.example", MESSAGE.queue_id)
+    ended = row_event(MESSAGE, row, EventKind.ENDED, NOW, "text")
+    assert (ended.outcome, ended.state, ended.route, ended.text) == (None, State.QUEUED, "secure", "text")
+
+
+def test_recipient_without_a_chain_is_on_no_route() -> None:
+    assert route_of(replace(ROW, decision=OPEN)) == ""
+    assert route_of(ROW) == "tls"

@@ -1,0 +1,219 @@
+"""From a message to its facts: the level, the buttons, automatic mail, and that doubt never lowers anything."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.address import NullPath, ReversePath, parse_address
+from gateway.core.classify import Reading, gather
+from gateway.core.envelope import Admission, Client, Envelope, Recipient
+from gateway.core.facts import Facts, Intent, LabelResult
+from gateway.core.labels import HeaderSource, SubjectSource
+from tests.core.scanning import multipart, named, scan
+
+LEVELS = ("public", "controlled", "restricted")
+READING = Reading(
+    levels=LEVELS,
+    default="controlled",
+    sources=(
+        HeaderSource("Sensitivity", {"private": "restricted", "personal": "controlled", "normal": None}),
+        HeaderSource("X-Classification", {level: level for level in LEVELS}),
+        SubjectSource({"[RESTRICTED]": "restricted", "[PUBLIC]": "public"}),
+    ),
+    intent_marks={"[SECURE]": Intent.SECURE, "[ENCRYPT]": Intent.ENCRYPTED},
+)
+SENDER = parse_address("jane@council.example")
+
+
+def envelope(reverse_path: ReversePath = SENDER) -> Envelope:
+    client = Client(identity="10.0.0.1", how=Admission.NETWORK, address="10.0.0.1", helo="mail", tls=None)
+    recipients = (Recipient(address=parse_address("gp@nhs.example")),)
+    return Envelope(client=client, listener="smtp", reverse_path=reverse_path, recipients=recipients)
+
+
+def facts(header: str = "", *, reverse_path: ReversePath = SENDER, reading: Reading = READING) -> Facts:
+    message = f"From: Jane <jane@council.example>\n{header}\n\nbody\n".replace("\n\n\n", "\n\n")
+    return gather(scan(message), envelope(reverse_path), reading)
+
+
+# Level (R1).
+
+
+@pytest.mark.parametrize(
+    ("header", "level", "source"),
+    [
+        ("", "controlled", "default"),
+        ("Sensitivity:", "controlled", "default"),
+        ("Sensitivity: normal", "controlled", "default"),
+        ("Importance: high", "controlled", "default"),
+        ("X-Classification: public", "public", "header X-Classification"),
+        ("Subject: [public] newsletter", "public", "subject"),
+        ("Sensitivity: normal\nX-Classification: public", "public", "header X-Classification"),
+        ("X-Classification: public\nSensitivity: personal", "controlled", "header Sensitivity"),
+        ("X-Classification: public\nSubject: [RESTRICTED]", "restricted", "subject"),
+        ("X-Classification: restricted\nSubject: [PUBLIC]", "restricted", "header X-Classification"),
+        ("X-Classification: public\nX-Classification: restricted", "restricted", "header X-Classification"),
+        ("X-Classification: Public-ish", "restricted", "garbled: header X-Classification"),
+        ("X-Classification: public\nSensitivity: ???", "restricted", "garbled: header Sensitivity"),
+        ("Sensitivity: private\nX-Classification: odd", "restricted", "garbled: header X-Classification"),
+    ],
+)
+def test_the_highest_label_wins_and_the_default_only_without_one(header: str, level: str, source: str) -> None:
+    classification = facts(header).classification
+    assert (classification.level, classification.source) == (level, source)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Classification: public\nSensitivity : private",
+        "X-Classification: public\nSensitivity private",
+        "X-Classification: public\nSubject: a\nSubject: b",
+        "X-Classification: public\nA: \x00",
+    ],
+)
+def test_a_malformed_header_is_the_highest_level(header: str) -> None:
+    classification = facts(header).classification
+    assert (classification.level, classification.source) == ("restricted", "garbled: malformed header")
+
+
+def test_a_malformed_part_is_the_highest_level() -> None:
+    message = multipart("Content-Type: a/b\nContent-Type: c/d\n\nx\n", head="X-Classification: public\n")
+    assert gather(scan(message), envelope(), READING).classification.level == "restricted"
+
+
+def test_all_labels_are_recorded() -> None:
+    found = facts("Sensitivity: normal\nX-Classification: odd\nSubject: [PUBLIC]").classification.labels
+    assert [(label.result, label.level) for label in found] == [
+        (LabelResult.NO_LABEL, None),
+        (LabelResult.GARBLED, None),
+        (LabelResult.LEVEL, "public"),
+    ]
+
+
+LABELS = ("Sensitivity: personal", "Sensitivity: private", "X-Classification: public", "Subject: [RESTRICTED]", "Odd")
+
+
+@given(st.lists(st.sampled_from(LABELS), max_size=4), st.sampled_from(LABELS))
+def test_one_more_label_never_lowers_the_level(header: list[str], more: str) -> None:
+    before = facts("\n".join(header)).classification
+    after = facts("\n".join([*header, more])).classification
+    if before.source != "default":
+        assert LEVELS.index(after.level) >= LEVELS.index(before.level)
+
+
+def test_the_default_must_be_a_level() -> None:
+    with pytest.raises(ValueError, match="default"):
+        Reading(levels=LEVELS, default="secret", sources=())
+
+
+# Intent (R17).
+
+
+@pytest.mark.parametrize(
+    ("header", "intent", "source"),
+    [
+        ("", Intent.NONE, ""),
+        ("X-Sealpost-Intent:", Intent.NONE, ""),
+        ("X-Sealpost-Intent: none", Intent.NONE, ""),
+        ("X-Sealpost-Intent: Secure", Intent.SECURE, "header X-Sealpost-Intent"),
+        ("x-sealpost-intent: =?utf-8?q?encrypted?=", Intent.ENCRYPTED, "header X-Sealpost-Intent"),
+        ("X-Sealpost-Intent: sekure", Intent.ENCRYPTED, "header X-Sealpost-Intent: unknown value"),
+        (
+            "X-Sealpost-Intent: secure\nX-Sealpost-Intent: ?",
+            Intent.ENCRYPTED,
+            "header X-Sealpost-Intent: unknown value",
+        ),
+        ("X-Sealpost-Intent: encrypted\nX-Sealpost-Intent: ?", Intent.ENCRYPTED, "header X-Sealpost-Intent"),
+        ("X-Sealpost-Intent: encrypted\nX-Sealpost-Intent: none", Intent.ENCRYPTED, "header X-Sealpost-Intent"),
+        ("Subject: [secure] report", Intent.SECURE, "subject [secure]"),
+        ("Subject: report [ENCRYPT] [SECURE]", Intent.ENCRYPTED, "subject [encrypt]"),
+        ("Subject: =?utf-8?B?W1NFQ1VSRV0=?=", Intent.SECURE, "subject [secure]"),
+        ("X-Sealpost-Intent: secure\nSubject: [ENCRYPT]", Intent.ENCRYPTED, "subject [encrypt]"),
+        ("X-Sealpost-Intent: encrypted\nSubject: [SECURE]", Intent.ENCRYPTED, "header X-Sealpost-Intent"),
+        ("Subject: secure", Intent.NONE, ""),
+    ],
+)
+def test_the_highest_intent_wins(header: str, intent: Intent, source: str) -> None:
+    found = facts(header)
+    assert (found.intent, found.intent_source) == (intent, source)
+
+
+def test_the_intent_header_can_be_named() -> None:
+    reading = Reading(levels=LEVELS, default="public", sources=(), intent_header="X-Button")
+    found = facts("X-Button: secure\nX-Sealpost-Intent: encrypted\nSubject: [ENCRYPT]", reading=reading)
+    assert (found.intent, found.intent_source) == (Intent.SECURE, "header X-Button")
+
+
+def test_of_two_spellings_of_one_mark_the_higher_intent_holds() -> None:
+    marks = {"[go  on]": Intent.ENCRYPTED, "[GO ON]": Intent.SECURE}
+    reading = Reading(levels=LEVELS, default="public", sources=(), intent_marks=marks)
+    assert facts("Subject: [Go On]", reading=reading).intent is Intent.ENCRYPTED
+
+
+def test_an_empty_intent_mark_cannot_be_given() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        Reading(levels=LEVELS, default="public", sources=(), intent_marks={"": Intent.SECURE})
+
+
+# Automatic mail (R18).
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("", ""),
+        ("Auto-Submitted: no", ""),
+        ("Auto-Submitted: No (a person) ; x=y", ""),
+        ("Auto-Submitted:", ""),
+        ("Auto-Submitted: auto-replied", "Auto-Submitted"),
+        ("Auto-Submitted: auto-generated; owner-email=x", "Auto-Submitted"),
+        ("Auto-Submitted: no\nAuto-Submitted: auto-notified", "Auto-Submitted"),
+        ("Content-Type: multipart/report; report-type=delivery-status; boundary=b", "report or receipt"),
+        ("Content-Type: multipart/report; report-type=disposition-notification; boundary=b", "report or receipt"),
+        ("Content-Type: message/disposition-notification", "report or receipt"),
+        ("Content-Type: text/calendar; method=REPLY", "calendar reply"),
+        ("Content-Type: text/calendar; method=counter", "calendar reply"),
+        ("Content-Type: text/calendar; method=REQUEST", ""),
+        ("Content-Type: text/calendar; method=CANCEL", ""),
+        ("Content-Type: text/calendar", ""),
+        ("Content-Type: text/calendar; method=REPLY\nContent-Disposition: attachment", ""),
+    ],
+)
+def test_automatic_mail_is_known_by_its_reason(header: str, reason: str) -> None:
+    found = facts(header)
+    assert (found.automatic, found.automatic_reason) == (bool(reason), reason)
+
+
+def test_a_null_reverse_path_is_automatic() -> None:
+    found = facts(reverse_path=NullPath.NULL)
+    assert (found.automatic_reason, found.sender) == ("null reverse-path", "")
+
+
+@pytest.mark.parametrize(("second", "automatic"), [("REPLY", True), ("REQUEST", False)])
+def test_a_calendar_reply_beside_an_invitation_is_not_automatic(second: str, automatic: bool) -> None:
+    parts = [f"Content-Type: text/calendar; method={method}\n\nBEGIN\n" for method in ("REPLY", second)]
+    assert gather(scan(multipart(*parts, kind="alternative")), envelope(), READING).automatic is automatic
+
+
+def test_a_report_inside_a_letter_is_not_automatic() -> None:
+    report = "Content-Type: multipart/report; boundary=r\n\n--r\n\nx\n--r--\n"
+    assert not gather(scan(multipart(report)), envelope(), READING).automatic
+
+
+# The rest.
+
+
+def test_sender_author_and_sizes_are_taken_over() -> None:
+    scanned = scan(multipart(named("a.pdf", bytes(77))))
+    found = gather(scanned, envelope(), READING)
+    assert found.sender == "jane@council.example"
+    assert found.header_from == ("a@council.example",)
+    assert [file.name for file in found.attachments] == ["a.pdf"]
+    assert (found.attachment_bytes, found.message_bytes) == (77, scanned.message_bytes)
+    assert found.outside == {}
+
+
+def test_an_author_that_cannot_be_read_is_nobody() -> None:
+    assert gather(scan("From: a@b.example <c@d.example>\n\nx\n"), envelope(), READING).header_from == ()
+    assert gather(scan("To: a@b.example\n\nx\n"), envelope(), READING).header_from == ()

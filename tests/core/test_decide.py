@@ -1,0 +1,297 @@
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.conditions import (
+    All,
+    AnyOf,
+    AutomaticIs,
+    ClassificationIs,
+    Condition,
+    IntentIs,
+    Not,
+    PartyIs,
+    SizeIsOver,
+    StarttlsIs,
+)
+from gateway.core.decide import decide, wanted
+from gateway.core.decision import Decision, Held, Open, Refused, Routed, Truth
+from gateway.core.domains import parse_party
+from gateway.core.facts import Facts, Intent, Lookup, Missing
+from gateway.core.policy import Action, Hold, Reject, Rule
+from gateway.core.tls import Protection, Starttls
+from tests.fixtures.build import BOB, LEVELS, MIB, facts, policy, rule
+
+RESTRICTED = ClassificationIs(frozenset({"restricted"}))
+CONTROLLED = ClassificationIs(frozenset({"controlled"}))
+ANY_LEVEL = ClassificationIs(frozenset(LEVELS))
+NO_TLS = StarttlsIs(Starttls.NO)
+NEED = (Lookup.STARTTLS, BOB.domain)
+LAST = rule("last", None, "tls")
+
+
+def test_the_first_match_wins_and_the_rest_is_not_looked_at() -> None:
+    rules = policy(
+        rule("no", RESTRICTED, Reject()), rule("yes", CONTROLLED, "secure"), rule("also", ANY_LEVEL, "tls"), LAST
+    )
+    ruling = decide(facts(), BOB, rules)
+    assert ruling.decision == Routed(
+        rule="yes",
+        chain=("secure",),
+        floor=Protection.ENCRYPTED,
+        original_floor=Protection.ENCRYPTED,
+        reason="the level is controlled (header X-Classification)",
+        advice="advice of yes",
+    )
+    assert [(tried.rule, tried.result) for tried in ruling.tried] == [("no", Truth.NO_MATCH), ("yes", Truth.MATCH)]
+    assert ruling.lacks == frozenset()
+
+
+def test_a_rejecting_rule_stops_the_search() -> None:
+    decision = decide(
+        facts(), BOB, policy(rule("stop", CONTROLLED, Reject()), rule("next", CONTROLLED, "tls"), LAST)
+    ).decision
+    assert decision == Refused(
+        rule="stop",
+        floor=Protection.ENCRYPTED,
+        reason="the level is controlled (header X-Classification)",
+        advice="advice of stop",
+    )
+
+
+def test_a_held_message_goes_on_by_the_rules_behind() -> None:
+    held = policy(rule("hold", CONTROLLED, Hold()), rule("next", CONTROLLED, "secure encrypted"), LAST)
+    ruling = decide(facts(intent=Intent.SECURE), BOB, held)
+    assert ruling.decision == Held(
+        rule="hold",
+        chain=("secure", "encrypted"),
+        floor=Protection.VERIFIED,
+        reason="the level is controlled (header X-Classification)",
+        advice="advice of hold",
+    )
+    assert [tried.rule for tried in ruling.tried] == ["hold", "next"]
+
+
+def test_two_holding_rules_hold_once() -> None:
+    decision = decide(facts(), BOB, policy(rule("a", CONTROLLED, Hold()), rule("b", CONTROLLED, Hold()), LAST)).decision
+    assert isinstance(decision, Held)
+    assert (decision.rule, decision.chain) == ("a", ("tls",))
+
+
+def test_nobody_is_asked_about_what_is_refused_anyway() -> None:
+    refusing = policy(rule("hold", CONTROLLED, Hold()), rule("no", CONTROLLED, Reject()), LAST)
+    assert decide(facts(), BOB, refusing).decision == decide(facts(), BOB, policy(refusing.rules[1], LAST)).decision
+
+
+def test_a_hold_that_does_not_match_holds_nothing() -> None:
+    decision = decide(facts(), BOB, policy(rule("hold", RESTRICTED, Hold()), LAST)).decision
+    assert isinstance(decision, Routed)
+
+
+def test_an_unknown_rule_stops_the_search() -> None:
+    ruling = decide(facts(), BOB, policy(rule("if", NO_TLS, "encrypted"), rule("other", CONTROLLED, "secure"), LAST))
+    assert ruling.decision == Open(
+        rule="if",
+        missing=("starttls of partner.example",),
+        floor=Protection.ENCRYPTED,
+        reason="whether partner.example offers STARTTLS is not known",
+        advice="advice of if",
+    )
+    assert ruling.lacks == {NEED}
+    assert [tried.result for tried in ruling.tried] == [Truth.UNKNOWN, Truth.MATCH]
+
+
+def test_an_unknown_rule_that_makes_no_difference_is_passed_over() -> None:
+    ruling = decide(
+        facts(),
+        BOB,
+        policy(rule("if", NO_TLS, "secure"), rule("no", RESTRICTED, "tls"), rule("z", CONTROLLED, "secure"), LAST),
+    )
+    assert isinstance(ruling.decision, Routed)
+    assert (ruling.decision.rule, ruling.decision.chain) == ("z", ("secure",))
+    assert ruling.lacks == frozenset()
+
+
+def test_the_same_chain_with_another_floor_is_a_difference() -> None:
+    rules = policy(rule("if", NO_TLS, "secure", ignores_buttons=True), rule("z", CONTROLLED, "secure"), LAST)
+    decision = decide(facts(intent=Intent.SECURE), BOB, rules).decision
+    assert isinstance(decision, Open)
+    assert decision.floor is Protection.VERIFIED
+    assert isinstance(decide(facts(), BOB, rules).decision, Routed)
+
+
+def test_one_unknown_rule_behind_another_names_what_both_lack() -> None:
+    both = All((NO_TLS, CONTROLLED))
+    ruling = decide(facts(), BOB, policy(rule("a", NO_TLS, "tls"), rule("b", both, "secure"), LAST))
+    assert isinstance(ruling.decision, Open)
+    assert (ruling.decision.rule, ruling.decision.missing) == ("a", ("starttls of partner.example",))
+
+
+def test_an_unknown_hold_is_open() -> None:
+    rules = policy(rule("hold", NO_TLS, Hold()), LAST)
+    assert isinstance(decide(facts(), BOB, rules).decision, Open)
+    assert isinstance(decide(facts(outside={NEED: Starttls.NO}), BOB, rules).decision, Held)
+    assert isinstance(decide(facts(outside={NEED: Starttls.YES}), BOB, rules).decision, Routed)
+
+
+@pytest.mark.parametrize(("files", "chain"), [(13 * MIB, ("tls", "encrypted")), (13 * MIB + 1, ("tls",))])
+def test_a_passed_limit_is_its_routes_certain_no(files: int, chain: tuple[str, ...]) -> None:
+    decision = decide(facts(files=files), BOB, policy(rule("last", None, "tls encrypted"))).decision
+    assert isinstance(decision, Routed)
+    assert decision.chain == chain
+    assert ("not by encrypted: The attached files come to 13.0 MiB" in decision.reason) == (len(chain) == 1)
+
+
+def test_a_message_that_no_route_may_carry_is_given_back_with_the_limit_in_words() -> None:
+    over = facts(intent=Intent.ENCRYPTED, files=14 * MIB)
+    decision = decide(over, BOB, policy(rule("button", CONTROLLED, "encrypted"), LAST)).decision
+    assert decision == Refused(
+        rule="button",
+        floor=Protection.SEALED,
+        reason="The attached files come to 14.0 MiB, the limit is 13 MiB",
+        advice="advice of button",
+    )
+
+
+@pytest.mark.parametrize(("more", "words"), [(1, "1 byte"), (2, "2 bytes")])
+def test_a_limit_that_is_hardly_passed_says_by_how_much(more: int, words: str) -> None:
+    decision = decide(facts(files=13 * MIB + more), BOB, policy(rule("last", None, "encrypted"))).decision
+    assert decision.reason == f"The attached files come to 13.0 MiB, the limit is 13 MiB ({words} too much)"
+
+
+def test_each_passed_limit_is_named() -> None:
+    decision = decide(facts(files=20 * MIB, size=28 * MIB), BOB, policy(rule("last", None, "small encrypted"))).decision
+    assert isinstance(decision, Refused)
+    assert decision.reason == (
+        "The message comes to 28.0 MiB, the limit is 2 MiB. The attached files come to 20.0 MiB, the limit is 13 MiB"
+    )
+    fitting = decide(facts(size=2 * MIB), BOB, policy(rule("last", None, "small"))).decision
+    assert isinstance(fitting, Routed)
+
+
+def test_a_lowered_floor_is_what_the_weakest_route_gives_and_keeps_the_original() -> None:
+    low = policy(rule("low", None, "secure tls", below_floor="agreed with the DPO"))
+    decision = decide(facts("restricted"), BOB, low).decision
+    assert isinstance(decision, Routed)
+    assert decision.floor is Protection.ENCRYPTED
+    assert decision.original_floor is Protection.VERIFIED
+    assert decision.lowered_because == "agreed with the DPO"
+
+
+def test_a_floor_is_never_raised_by_below_floor_nor_lowered_without_need() -> None:
+    low = policy(rule("low", None, "secure", below_floor="agreed"))
+    decision = decide(facts("public"), BOB, low).decision
+    assert isinstance(decision, Routed)
+    assert (decision.floor, decision.original_floor) == (Protection.NONE, Protection.NONE)
+    assert decision.lowered_because is None
+
+
+def test_a_route_that_vanished_stays_in_the_chain_and_lowers_nothing() -> None:
+    gone = policy(rule("low", None, "gone", below_floor="agreed"), routes={})
+    decision = decide(facts("restricted"), BOB, gone).decision
+    assert isinstance(decision, Routed)
+    assert decision.chain == ("gone",)
+    assert decision.floor is Protection.VERIFIED
+
+
+def test_only_lookups_that_matter_are_wanted() -> None:
+    other = replace(BOB, domain="other.example")
+    reading = policy(
+        rule("inside", PartyIs("recipient", (parse_party("other.example"),)), "internal"),
+        rule("if", NO_TLS, "encrypted"),
+        LAST,
+    )
+    assert wanted(facts(), [BOB, other], reading) == {NEED}
+    assert wanted(facts(outside={NEED: Starttls.YES}), [BOB, other], reading) == frozenset()
+    assert wanted(facts(outside={NEED: Missing("time-out")}), [BOB], reading) == {NEED}
+    assert wanted(facts(), [BOB], policy(LAST)) == frozenset()
+
+
+LEAVES: list[Condition] = [
+    RESTRICTED,
+    CONTROLLED,
+    IntentIs(frozenset({Intent.SECURE})),
+    AutomaticIs(True),
+    PartyIs("recipient", (parse_party("*.example"),)),
+    PartyIs("sender", (parse_party("x.example"),)),
+    SizeIsOver("attachment_bytes", 1000),
+    NO_TLS,
+    StarttlsIs(Starttls.YES),
+]
+CONDITIONS = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: st.one_of(
+        st.builds(All, st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        st.builds(AnyOf, st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        st.builds(Not, inner),
+    ),
+    max_leaves=5,
+)
+CHAINS = st.sampled_from(["tls", "secure", "secure encrypted", "encrypted", "small", "opportunistic tls", "gone"])
+ACTIONS: st.SearchStrategy[Action | str] = st.one_of(CHAINS, st.just(Reject()), st.just(Hold()))
+LOWERED = st.sampled_from([None, "agreed"])
+
+
+@st.composite
+def rule_lists(draw: st.DrawFn) -> tuple[Rule, ...]:
+    front = [
+        rule(f"r{at}", draw(CONDITIONS), draw(ACTIONS), below_floor=draw(LOWERED), ignores_buttons=draw(st.booleans()))
+        for at in range(draw(st.integers(0, 5)))
+    ]
+    return (*front, rule("last", None, draw(CHAINS), below_floor=draw(LOWERED)))
+
+
+FACTS = st.builds(
+    facts,
+    st.sampled_from([*LEVELS, "unheard of"]),
+    st.sampled_from(list(Intent)),
+    automatic=st.booleans(),
+    sender=st.sampled_from(["", "a@x.example", "not an address"]),
+    files=st.sampled_from([0, 1000, 1001, 14 * MIB]),
+    size=st.sampled_from([10, 3 * MIB]),
+)
+
+
+def effect(decision: Decision) -> tuple[object, ...]:
+    return type(decision), getattr(decision, "chain", ()), decision.floor
+
+
+@given(rule_lists(), FACTS)
+def test_deciding_is_total_and_an_early_answer_is_what_every_answer_of_the_lookup_gives(
+    rules: tuple[Rule, ...], given_facts: Facts
+) -> None:
+    tried = policy(*rules)
+    early = decide(given_facts, BOB, tried)
+    answers: list[Facts] = [replace(given_facts, outside={NEED: answer}) for answer in (Starttls.YES, Starttls.NO)]
+    late = [decide(answered, BOB, tried).decision for answered in answers]
+    assert not any(isinstance(decision, Open) for decision in late)
+    if isinstance(early.decision, Open):
+        assert early.lacks == wanted(given_facts, [BOB], tried) == {NEED}
+        assert early.decision.missing == ("starttls of partner.example",)
+    else:
+        assert {effect(decision) for decision in late} == {effect(early.decision)}
+    assert [one.rule for one in early.tried] == [one.name for one in rules[: len(early.tried)]]
+
+
+@given(rule_lists(), FACTS)
+def test_no_decision_has_a_floor_below_its_level_unless_its_rule_says_so(
+    rules: tuple[Rule, ...], given_facts: Facts
+) -> None:
+    tried = policy(*rules)
+    for answer in (Starttls.YES, Starttls.NO):
+        decision = decide(replace(given_facts, outside={NEED: answer}), BOB, tried).decision
+        level_floor = tried.floors.get(given_facts.classification.level, Protection.SEALED)
+        if isinstance(decision, Routed) and decision.lowered_because is not None:
+            assert decision.floor < decision.original_floor
+            assert decision.original_floor >= level_floor
+        elif not isinstance(decision, Held):
+            assert decision.floor >= level_floor
+
+
+def test_every_level_and_button_has_a_decision() -> None:
+    rules = policy(rule("r", RESTRICTED, "secure"), LAST)
+    seen = {decide(facts(level, intent), BOB, rules).decision.floor for level, intent in product(LEVELS, Intent)}
+    assert seen == {Protection.NONE, Protection.ENCRYPTED, Protection.VERIFIED, Protection.SEALED}

@@ -1,0 +1,126 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.core.decision import Decision
+from gateway.core.plan import OPEN_FOR, Planner, chain_of
+from gateway.core.record import State
+from gateway.core.route import Declared, Route
+from gateway.core.tls import Channel, Protection
+from tests.core.queued import DAY, HELD, HOUR, NOW, OPEN, REFUSED, ROUTED, recipient
+
+TO = recipient("gp@x.example")
+
+
+class Table:
+    """Routes from a table; their next hop names both parts."""
+
+    def __init__(self, *routes: Route) -> None:
+        self.routes = {route.name: route for route in routes}
+
+    def route(self, name: str) -> Route | None:
+        return self.routes.get(name)
+
+    def next_hop(self, name: str, domain: str) -> str:
+        return f"{name}:{domain}"
+
+
+def route(name: str, demands: Channel = Channel.PKIX, hours: int | None = None) -> Route:
+    limit = timedelta(hours=hours) if hours is not None else None
+    return Route(name=name, transport="mx", demands=demands, give_up_after=limit)
+
+
+WAYS = Table(
+    route("tls", Channel.ENCRYPTED, hours=48),
+    route("secure", hours=24),
+    replace(route("encrypted"), declared=Declared.SEALED),
+)
+PLANNER = Planner(WAYS, max_age=5 * DAY, hold_max=3 * DAY)
+
+
+def test_routed_recipient_is_due_at_once_with_both_its_ends() -> None:
+    row = PLANNER.start(4, TO, ROUTED, NOW)
+    assert (row.number, row.recipient, row.state, row.route_index) == (4, TO, State.QUEUED, 0)
+    assert (row.entered_at, row.due_at, row.next_hop) == (NOW, NOW, "tls:x.example")
+    assert (row.deadline, row.expires_at) == (NOW + 48 * HOUR, NOW + 5 * DAY)
+
+
+def test_route_without_limit_of_its_own_ends_with_the_queue() -> None:
+    row = PLANNER.start(0, TO, replace(ROUTED, chain=("encrypted",)), NOW)
+    assert row.deadline == row.expires_at == NOW + 5 * DAY
+
+
+def test_route_that_is_longer_than_the_queue_ends_with_the_queue() -> None:
+    row = Planner(WAYS, max_age=DAY, hold_max=DAY).start(0, TO, ROUTED, NOW)
+    assert row.deadline == row.expires_at == NOW + DAY
+
+
+def test_route_that_is_unknown_ends_with_the_queue() -> None:
+    row = PLANNER.start(0, TO, replace(ROUTED, chain=("gone",)), NOW)
+    assert (row.state, row.next_hop, row.deadline) == (State.QUEUED, "gone:x.example", NOW + 5 * DAY)
+
+
+def test_refused_recipient_has_ended() -> None:
+    row = PLANNER.start(0, TO, REFUSED, NOW)
+    assert row.state is State.REFUSED
+    assert not row.state.waits
+
+
+def test_held_recipient_has_one_timer() -> None:
+    row = PLANNER.start(0, TO, HELD, NOW)
+    assert (row.state, row.due_at, row.deadline, row.next_hop) == (State.HELD, NOW + 3 * DAY, NOW + 3 * DAY, "held")
+
+
+def test_open_recipient_is_due_at_once_for_48_hours() -> None:
+    row = PLANNER.start(0, TO, OPEN, NOW)
+    assert (row.state, row.due_at, row.deadline) == (State.OPEN, NOW, NOW + OPEN_FOR)
+    assert row.next_hop == "open:x.example"
+    short = Planner(WAYS, max_age=DAY, hold_max=DAY).start(0, TO, OPEN, NOW)
+    assert short.deadline == NOW + DAY
+
+
+def test_open_recipient_that_is_decided_late_keeps_the_time_of_its_acceptance() -> None:
+    row = PLANNER.place(PLANNER.start(0, TO, OPEN, NOW), ROUTED, NOW + 50 * HOUR)
+    assert (row.state, row.due_at) == (State.QUEUED, NOW + 50 * HOUR)
+    assert (row.entered_at, row.deadline) == (NOW, NOW + 48 * HOUR)
+
+
+def test_later_route_has_its_time_from_its_entering() -> None:
+    first = replace(PLANNER.start(0, TO, ROUTED, NOW), first_handshake_failure=NOW)
+    row = PLANNER.move(first, 1, NOW + 48 * HOUR)
+    assert (row.route_index, row.next_hop, row.due_at) == (1, "secure:x.example", NOW + 48 * HOUR)
+    assert (row.entered_at, row.deadline) == (NOW + 48 * HOUR, NOW + 72 * HOUR)
+    assert row.first_handshake_failure is None
+    assert row.expires_at == NOW + 5 * DAY
+
+
+def test_released_recipient_enters_its_route_and_the_hold_does_not_age_it() -> None:
+    row = PLANNER.release(PLANNER.start(0, TO, HELD, NOW), NOW + 2 * DAY)
+    assert (row.state, row.next_hop, row.due_at) == (State.QUEUED, "tls:x.example", NOW + 2 * DAY)
+    assert (row.deadline, row.expires_at) == (NOW + 2 * DAY + 48 * HOUR, NOW + 7 * DAY)
+    assert row.decision == HELD
+
+
+@pytest.mark.parametrize(("decision", "chain"), [(ROUTED, ROUTED.chain), (HELD, ("tls",)), (REFUSED, ()), (OPEN, ())])
+def test_chain_of_each_decision(decision: Decision, chain: tuple[str, ...]) -> None:
+    assert chain_of(decision) == chain
+
+
+def test_following_is_the_next_route_that_gives_the_floor() -> None:
+    row = PLANNER.start(0, TO, ROUTED, NOW)
+    assert PLANNER.following(row, ()) == 1
+    sealed = replace(row, decision=replace(ROUTED, floor=Protection.SEALED))
+    assert PLANNER.following(sealed, ()) == 2
+    assert PLANNER.following(replace(row, route_index=2), ()) is None
+
+
+def test_following_never_takes_a_route_of_an_earlier_pass_again() -> None:
+    row = PLANNER.start(0, TO, ROUTED, NOW)
+    assert PLANNER.following(row, ("secure",)) == 2
+    assert PLANNER.following(row, ("secure", "encrypted")) is None
+
+
+def test_route_that_vanished_is_not_passed_over() -> None:
+    row = PLANNER.start(0, TO, replace(ROUTED, chain=("tls", "gone", "encrypted")), NOW)
+    assert PLANNER.following(row, ()) == 1

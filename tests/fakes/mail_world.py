@@ -1,0 +1,163 @@
+"""A small world to deliver to: a name server, mail hosts on loopback addresses of their own, and our network."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_network
+from itertools import count
+from pathlib import Path
+from random import randrange
+
+from gateway.core.address import parse_address
+from gateway.core.envelope import BodyType, Recipient, Ret
+from gateway.core.record import BodyRef, QueueId
+from gateway.core.route import Declared, Route
+from gateway.core.tls import Channel, Protection
+from gateway.flow.ports import BodyWriter, Delivery, SpoolError, Target
+from gateway.net.destination import MxOptions
+from gateway.net.dns import DnsOptions
+from gateway.net.pool import PoolLimits
+from gateway.net.timeouts import Timeouts
+from gateway.transports.network import Network, NetworkOptions, build_network
+from tests.fakes.certificates import write_authority
+from tests.fakes.clock import SteppedClock
+from tests.fakes.dns import FakeDns
+from tests.fakes.mx import FakeMx, Script
+
+SHORT = timedelta(milliseconds=400)
+TIMEOUTS = Timeouts(
+    connect=SHORT, greeting=SHORT, hello=SHORT, starttls=SHORT, handshake=SHORT, login=SHORT, mail=SHORT, rcpt=SHORT,
+    data=SHORT, block=SHORT, dot=SHORT,
+)  # fmt: skip
+
+HEADER = b"From: anna@council.example\r\nSubject: x\r\n\r\n"
+BODY = b"Hello\r\n.dot\r\n..\r\nend\r\n"
+
+
+class StoredBodies:
+    """Bodies by their path, given out in blocks; ``fails_after`` breaks the store behind that many blocks."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+        self.block = 64 * 1024
+        self.fails_after: int | None = None
+        self.given: list[int] = []
+
+    def writer(self) -> BodyWriter:
+        raise NotImplementedError
+
+    async def open(self, ref: BodyRef, offset: int = 0) -> AsyncIterator[bytes]:
+        data = self.bodies[ref.path or ""]
+        for number, start in enumerate(range(offset, len(data), self.block)):
+            if number == self.fails_after:
+                raise SpoolError("the disk is gone")
+            block = data[start : start + self.block]
+            self.given.append(len(block))
+            yield block
+
+
+@dataclass
+class World:
+    """Hosts by name; ``network`` reaches them all."""
+
+    network: Network
+    dns: FakeDns
+    clock: SteppedClock
+    bodies: StoredBodies
+    hosts: dict[str, FakeMx] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def world(
+    folder: Path,
+    hosts: Mapping[str, Script | None],
+    zones: Mapping[str, Mapping[str, list[str] | str]] | None = None,
+    change: Callable[[NetworkOptions], NetworkOptions] = lambda options: options,
+) -> AsyncGenerator[World]:
+    """Host names with their scripts (None: nothing listens there). Each is also the MX of the domain ``<host>.test``.
+
+    ``zones`` adds to the names; ``@host`` in a record is the host's address.
+    """
+    # Addresses of 127/8 at random, so that two runs on one machine never meet.
+    net = f"127.{randrange(1, 250)}.{randrange(1, 250)}"
+    addresses = dict(zip(hosts, (f"{net}.{number}" for number in count(1)), strict=False))
+    table: dict[str, Mapping[str, list[str] | str]] = {}
+    for host, address in addresses.items():
+        table[host] = {"A": [address]}
+        table[f"{host}.test"] = {"MX": [f"10 {host}."]}
+    for name, records in (zones or {}).items():
+        table[name] = {kind: _filled(record, addresses) for kind, record in records.items()}
+    async with AsyncExitStack() as stack:
+        dns = await stack.enter_async_context(FakeDns(table))
+        running: dict[str, FakeMx] = {}
+        port = 0
+        for host, script in hosts.items():
+            if script is not None:
+                mx = await stack.enter_async_context(FakeMx(script, host=addresses[host], port=port))
+                running[host], port = mx, mx.port
+        options = NetworkOptions(
+            hostname="gateway.council.example",
+            dns=DnsOptions(nameservers=(dns.nameserver,), timeout=timedelta(seconds=1)),
+            ca=write_authority(folder),
+            mx=MxOptions(port=port or 1, allow_networks=(ip_network("127.0.0.0/8"),)),
+            internal=(ip_network(f"{net}.0/24"),),
+            timeouts=TIMEOUTS,
+            pool=PoolLimits(idle=timedelta(seconds=20)),
+        )
+        bodies, clock = StoredBodies(), SteppedClock()
+        network = build_network(change(options), bodies=bodies, clock=clock)
+        stack.push_async_callback(network.pool.aclose)
+        yield World(network=network, dns=dns, clock=clock, bodies=bodies, hosts=running)
+
+
+def _filled(records: list[str] | str, addresses: Mapping[str, str]) -> list[str] | str:
+    if isinstance(records, str):
+        return records
+    return [addresses[record[1:]] if record.startswith("@") else record for record in records]
+
+
+def a_route(
+    demands: Channel = Channel.ENCRYPTED, *, declared: Declared = Declared.CONNECTION, name: str = "r"
+) -> Route:
+    """A route with that TLS level."""
+    return Route(name=name, transport="mx", demands=demands, declared=declared)
+
+
+def a_delivery(
+    route: Route,
+    destination: str,
+    *,
+    floor: Protection = Protection.NONE,
+    recipients: tuple[str, ...] = ("bob",),
+    header: bytes = HEADER,
+    body: bytes | BodyRef = BODY,
+    body_type: BodyType = BodyType.SEVEN_BIT,
+    smtputf8: bool = False,
+    waited: timedelta | None = None,
+    ret: Ret | None = None,
+    envid: str | None = None,
+) -> Delivery:
+    """A delivery of a small message, its body stored inline behind four bytes that are not to be sent."""
+    stored = body if isinstance(body, BodyRef) else BodyRef(size=len(body) + 4, sha256="", inline=b"OLD:" + body)
+    domain = "example.test" if destination.startswith("[") else destination
+    targets = tuple(
+        Target(number=n, recipient=Recipient(address=parse_address(f"{r}@{domain}")), handshake_failed_for=waited)
+        for n, r in enumerate(recipients, start=3)
+    )
+    return Delivery(
+        delivery_id="d1",
+        queue_id=QueueId("000-1"),
+        route=route,
+        floor=floor,
+        destination=destination,
+        reverse_path=parse_address("anna@council.example"),
+        targets=targets,
+        header=header,
+        body=stored,
+        body_offset=4,
+        body_type=body_type,
+        smtputf8=smtputf8,
+        ret=ret,
+        envid=envid,
+    )

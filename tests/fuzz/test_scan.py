@@ -1,0 +1,69 @@
+"""Whatever bytes come: the scan gives a result or says that they are too complex, and gathering facts gives facts."""
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gateway.core.address import NullPath
+from gateway.core.classify import Reading, gather
+from gateway.core.envelope import Admission, Client, Envelope
+from gateway.core.facts import Intent
+from gateway.core.labels import HeaderSource, SubjectSource
+from gateway.core.scan import ScanLimits, Scanner, TooComplex
+
+READING = Reading(
+    levels=("low", "high"),
+    default="low",
+    sources=(HeaderSource("Sensitivity", {"private": "high"}), SubjectSource({"[HIGH]": "high"})),
+    intent_marks={"[SECURE]": Intent.SECURE},
+)
+ENVELOPE = Envelope(
+    client=Client(identity="c", how=Admission.LOCAL, address="::1", helo="h", tls=None),
+    listener="smtp",
+    reverse_path=NullPath.NULL,
+    recipients=(),
+)
+NAMES = st.sampled_from(
+    ["From", "Subject", "Sensitivity", "Content-Type", "Content-Disposition", "Content-ID", "Content-Transfer-Encoding"]
+)
+WORDS = st.sampled_from(
+    [
+        "multipart/mixed", "multipart/digest", "text/html", "image/png", "message/rfc822", "attachment", "boundary=b",
+        'boundary="', "boundary*0*=utf-8''b", "filename*1*=%ff", "filename*=", ";", '"', "\\", "'", "=?utf-8?B?", "?=",
+        "=?utf-16?q?=ff?=", "base64", "quoted-printable", "<i>", "a@b.example", "(", ")", ",", "[HIGH]", "\r\n ",
+        "\x00",
+    ]
+)  # fmt: skip
+FIELD = st.builds(lambda name, words: f"{name}: {' '.join(words)}\r\n", NAMES, st.lists(WORDS, max_size=6))
+BODY = st.sampled_from(["\r\n--b\r\n", "\r\n--b--\r\n", "\r\n", "=", "=4", "QQ==", '<img src="cid:i">', "<!--", "-->"])
+SHAPED = st.lists(FIELD | BODY, max_size=40).map(lambda pieces: "".join(pieces).encode("latin-1"))
+
+
+def scan_and_gather(message: bytes, block: int) -> None:
+    scanner = Scanner(ScanLimits(header_bytes=300, fields=8, parts=6, depth=3))
+    try:
+        for at in range(0, len(message), block):
+            scanner.feed(message[at : at + block])
+        scan = scanner.close()
+    except TooComplex as refused:
+        assert str(refused)
+        return
+    assert scan.message_bytes == len(message)
+    assert 0 <= scan.header_bytes <= len(message)
+    assert all(0 <= file.bytes <= len(message) for file in scan.attachments)
+    facts = gather(scan, ENVELOPE, READING)
+    assert facts.classification.level in READING.levels
+    assert not scan.defects or facts.classification.level == "high"
+
+
+@settings(max_examples=300)
+@given(message=SHAPED, block=st.integers(1, 99))
+def test_shaped_messages_are_scanned_or_too_complex(message: bytes, block: int) -> None:
+    scan_and_gather(message, block)
+
+
+@given(message=st.binary(max_size=2000), block=st.integers(1, 99))
+@example(message=b"", block=1)
+@example(message=b"\r\n", block=1)
+@example(message=b"\n--\r", block=1)
+def test_any_bytes_are_scanned_or_too_complex(message: bytes, block: int) -> None:
+    scan_and_gather(message, block)

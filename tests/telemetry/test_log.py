@@ -1,0 +1,154 @@
+"""The log writes one whole JSON object a line, and never stops anything."""
+
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, describe, open_log
+
+
+class Lines(LogFile):
+    def __init__(self) -> None:
+        super().__init__(-1)
+        self.bytes = io.BytesIO()
+
+    def write(self, line: bytes) -> int:
+        return self.bytes.write(line)
+
+    @property
+    def objects(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.bytes.getvalue().splitlines()]
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def standard_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_line_has_time_level_event_and_its_fields(lines: Lines) -> None:
+    open_log(lines, Level.INFO, slot=1).info("accepted", queue_id="000-a", size=5)
+    [line] = lines.objects
+    assert list(line) == ["time", "level", "event", "slot", "queue_id", "size"]
+    assert datetime.fromisoformat(str(line["time"])).tzinfo is not None
+    assert line["size"] == 5
+
+
+def test_fields_without_a_value_are_left_out(lines: Lines) -> None:
+    open_log(lines, Level.INFO).info("attempt", cause=None, code=0, verified=False)
+    [line] = lines.objects
+    assert "cause" not in line
+    assert (line["code"], line["verified"]) == (0, False)
+
+
+def test_lines_below_the_level_are_not_written(lines: Lines) -> None:
+    log = open_log(lines, Level.WARNING)
+    log.debug("one")
+    log.info("two")
+    log.warning("three")
+    log.error("four")
+    assert [line["event"] for line in lines.objects] == ["three", "four"]
+
+
+def test_control_and_foreign_characters_cannot_break_a_line(lines: Lines) -> None:
+    open_log(lines, Level.INFO).info("refused", client="a\r\nb\x1b[31m\u2028é")
+    assert lines.bytes.getvalue().count(b"\n") == 1
+    assert lines.bytes.getvalue().isascii()
+    assert b"\x1b" not in lines.bytes.getvalue()
+    assert lines.objects[0]["client"] == "a\r\nb\x1b[31m\u2028é"
+
+
+def test_what_json_does_not_know_is_written_as_text(lines: Lines) -> None:
+    open_log(lines, Level.INFO).info("x", level_of=Level.ERROR, path=os.path, who={"a"})
+    assert lines.objects[0]["who"] == "{'a'}"
+
+
+def test_whole_lines_reach_the_descriptor_at_once() -> None:
+    reading, writing = os.pipe()
+    open_log(LogFile(writing), Level.INFO).info("stopped")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        assert json.loads(stream.readline())["event"] == "stopped"
+
+
+def test_a_log_that_is_gone_stops_nothing_and_is_counted() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    file = LogFile(writing)
+    log = open_log(file, Level.INFO)
+    log.info("one")
+    log.info("two")
+    os.close(writing)
+    assert file.lost == 2
+
+
+def test_an_exception_is_described_without_its_text_along_its_causes() -> None:
+    try:
+        try:
+            raise ValueError("the subject")
+        except ValueError as first:
+            raise OSError(28, "No space left on device", "/spool/x") from first
+    except OSError as error:
+        text = describe(error)
+    assert text.startswith("OSError(No space left on device) at ")
+    assert " <- ValueError at " in text
+    assert "test_log.py:" in text
+    assert "the subject" not in text
+
+
+def test_an_exception_that_was_never_raised_is_its_type() -> None:
+    assert describe(KeyError("x")) == "KeyError"
+
+
+def test_a_group_tells_its_members() -> None:
+    group = ExceptionGroup("the subject", [ValueError("the text"), ExceptionGroup("", [OSError(2, "No such file")])])
+    assert describe(group) == "ExceptionGroup[ValueError; ExceptionGroup[FileNotFoundError(No such file)]]"
+
+
+def test_a_circle_of_causes_ends() -> None:
+    one, two = ValueError(), TypeError()
+    one.__cause__, two.__cause__ = two, one
+    assert describe(one) == "ValueError <- TypeError"
+
+
+def test_a_deep_recursion_is_cut_to_its_innermost_frames() -> None:
+    def deeper(level: int) -> None:
+        if level == 0:
+            raise RecursionError
+        deeper(level - 1)
+
+    try:
+        deeper(200)
+    except RecursionError as error:
+        assert describe(error).count(" deeper") == 20
+
+
+def test_what_libraries_log_becomes_lines_without_their_arguments(lines: Lines, standard_logging: None) -> None:
+    adopt_standard_logging(open_log(lines, Level.INFO))
+    logging.getLogger("library.part").info("too quiet")
+    logging.getLogger("library.part").warning("could not parse %r", "the subject")
+    try:
+        raise ValueError("the text")
+    except ValueError:
+        logging.getLogger("asyncio").exception("Task exception was never retrieved\nfuture: <Task the text>")
+    quiet, loud = lines.objects
+    assert quiet["event"] == "library"
+    assert (quiet["logger"], quiet["words"]) == ("library.part", "could not parse %r")
+    assert loud["words"] == "Task exception was never retrieved"
+    assert str(loud["error"]).startswith("ValueError at ")
+    assert b"the subject" not in lines.bytes.getvalue()
+    assert b"the text" not in lines.bytes.getvalue()

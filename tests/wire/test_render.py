@@ -1,0 +1,72 @@
+"""Header edits: what is asked for changes, and not one byte more."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.record import Add, Remove
+from gateway.wire.errors import LocalProtocolError
+from gateway.wire.render import render
+
+HEADER = (
+    b"From: a@x.example\r\nBCC : one@x.example,\r\n\ttwo@x.example\r\nbcc:\r\nBcc-Note: stays\r\n"
+    b"To: b@y.example\r\n\r\n"
+)
+
+FIELDS = st.lists(
+    st.tuples(
+        st.sampled_from([b"From", b"To", b"X-One", b"x-one"]), st.sampled_from([b" a", b"", b" \xff\x00", b" a\r\n b"])
+    ),
+    max_size=6,
+)
+
+
+def block(fields: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(name + b":" + value + b"\r\n" for name, value in fields) + b"\r\n"
+
+
+@given(fields=FIELDS)
+def test_without_edits_every_byte_stays(fields: list[tuple[bytes, bytes]]) -> None:
+    assert render(block(fields), ()) == block(fields)
+
+
+@given(fields=FIELDS)
+def test_removal_takes_the_fields_of_that_name_and_no_others(fields: list[tuple[bytes, bytes]]) -> None:
+    kept = [field for field in fields if field[0].lower() != b"x-one"]
+    assert render(block(fields), (Remove("X-ONE"),)) == block(kept)
+
+
+def test_a_removed_field_takes_its_folds_along_and_its_namesakes() -> None:
+    expected = b"From: a@x.example\r\nBcc-Note: stays\r\nTo: b@y.example\r\n\r\n"
+    assert render(HEADER, (Remove("Bcc"),)) == expected
+
+
+def test_the_last_addition_stands_topmost() -> None:
+    edits = (Add("Received", "one;\r\n\ttwo"), Add("X-Sealpost-Hop", "v1"))
+    assert render(b"A: b\r\n\r\n", edits) == b"X-Sealpost-Hop: v1\r\nReceived: one;\r\n\ttwo\r\nA: b\r\n\r\n"
+
+
+def test_replacing_a_field_is_a_removal_and_an_addition() -> None:
+    assert render(b"Subject: old\r\n\r\n", (Remove("subject"), Add("Subject", "né"))) == "Subject: né\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [(b"", b"\r\n"), (b"\r\n", b"\r\n"), (b"A: b\r\n", b"A: b\r\n\r\n"), (b"A: b", b"A: b\r\n\r\n")],
+)
+def test_a_block_without_its_empty_line_gets_one(header: bytes, expected: bytes) -> None:
+    assert render(header, ()) == expected
+    assert render(header, (Add("X", "1"),)) == b"X: 1\r\n" + expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("A B", "x"), ("A:", "x"), ("", "x"), ("A", "x\r\nBcc: y"), ("A", "x\n y"), ("A", "x\x00"), ("A", "x\r\n")],
+)
+def test_a_field_that_would_inject_another_is_refused(name: str, value: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        render(b"A: b\r\n\r\n", (Add(name, value),))
+
+
+def test_a_name_is_taken_literally_and_not_as_a_pattern() -> None:
+    assert render(b"X-A.B: 1\r\nX-AxB: 2\r\n\r\n", (Remove("X-A.B"),)) == b"X-AxB: 2\r\n\r\n"
