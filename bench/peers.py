@@ -64,7 +64,7 @@ reject = true
 advice = "Ask the Service Desk."
 [[rules]]
 name = "Protected"
-when = { classification = { at_least = "controlled" } }
+when = { any = [{ classification = { at_least = "controlled" } }, { intent = ["secure", "encrypted"] }] }
 reject = true
 advice = "Ask the Service Desk."
 [[rules]]
@@ -96,7 +96,10 @@ def sealpost(sink_port: int, workers: int) -> Generator[Relay]:
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_for(port, process)
+        try:
+            wait_for(port, process)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}:\n{(root / 'log').read_text()[-2000:]}") from error
         yield Relay(name=f"sealpost, {workers} worker{'s' if workers > 1 else ''}", port=port, pid=process.pid)
     finally:
         process.terminate()

@@ -4,24 +4,20 @@ Nothing here runs. Files (certificates) are read, so a configuration that cannot
 that does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.app.prober import counting
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded, policy_from
 from gateway.config.settings import Settings
-from gateway.core.record import Entry
-from gateway.flow.accept import Accept
 from gateway.flow.carriers import Carrier, Carriers
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
-from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool
+from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool, Transport
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Traffic
-from gateway.listeners.options import SmtpOptions
-from gateway.listeners.smtp import SmtpListener
 from gateway.net.memory import TlsMemory
 from gateway.net.probe import StarttlsLookups
 from gateway.telemetry.events import Telemetry
@@ -61,8 +57,7 @@ class Parts:
 class Line:
     """What works one spool: the transports read bodies from it, the dispatcher claims from it."""
 
-    spool: Spool
-    carriers: Carriers
+    transports: tuple[Transport, ...]
     shared: Shared
     dispatch: Dispatch
 
@@ -114,10 +109,10 @@ def share(queue: QueueOptions, slots: int) -> QueueOptions:
 def make_line(parts: Parts, spool: Spool) -> Line:
     """Raises ValueError for a route whose certificate cannot be loaded."""
     tools = parts.tools
-    carriers = Carriers(_carriers(parts, spool))
+    carriers = _carriers(parts, spool)
     shared = Shared(
         book=parts.book,
-        carriers=carriers,
+        carriers=Carriers(carriers),
         lookups=parts.lookups,
         system=parts.system,
         queue=parts.queue,
@@ -126,7 +121,11 @@ def make_line(parts: Parts, spool: Spool) -> Line:
         jitter=tools.jitter,
         events=tools.events,
     )
-    return Line(spool=spool, carriers=carriers, shared=shared, dispatch=Dispatch(spool, shared, parts.traffic))
+    return Line(
+        transports=tuple(carrier.transport for carrier in carriers.values()),
+        shared=shared,
+        dispatch=Dispatch(spool, shared, parts.traffic),
+    )
 
 
 def _carriers(parts: Parts, spool: Spool) -> Mapping[str, Carrier]:
@@ -136,20 +135,3 @@ def _carriers(parts: Parts, spool: Spool) -> Mapping[str, Carrier]:
         transport = TRANSPORTS[route.transport](route, settings.transport_options[name], network)
         carriers[name] = Carrier(route, transport)
     return carriers
-
-
-def make_listeners(parts: Parts, own: Line, committed: Callable[[Sequence[Entry]], None]) -> tuple[SmtpListener, ...]:
-    """In the order of ``[[listen.smtp]]``; they take mail into the spool of ``own``, and ``committed`` hears of it.
-
-    Raises OSError for a certificate that cannot be used.
-    """
-    accept = Accept(own.spool, own.shared, committed)
-    settings, tools = parts.settings, parts.tools
-    return tuple(
-        SmtpListener(_part(options, tools.slots), settings.hostname, accept, tools.events) for options in settings.smtp
-    )
-
-
-def _part(options: SmtpOptions, slots: int) -> SmtpOptions:
-    """The kernel spreads connections over the workers; a single address's may all meet one, so its limit is whole."""
-    return replace(options, max_connections=-(-options.max_connections // slots))

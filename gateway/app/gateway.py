@@ -8,16 +8,15 @@ from types import TracebackType
 from typing import Final, Self
 
 from gateway.app.compose import Tools, make_parts
+from gateway.app.entrance import Door, Entrance, Opening
 from gateway.app.generation import Generation, Ties
 from gateway.app.messages import Operation
 from gateway.app.operations import Operator
 from gateway.config.bundle import Bundle
 from gateway.config.load import load
+from gateway.config.settings import Settings
 from gateway.core.record import Entry
 from gateway.spool.shards import Shards
-
-PATIENCE: Final = timedelta(minutes=10)
-"""After a reload, how long a conversation may take to end the message that it is in (RFC 5321 section 4.5.3.2.6)."""
 
 _LOOK: Final = 5.0
 """Seconds between looks for rows that a retired generation deferred: only its own dispatchers knew of them."""
@@ -29,12 +28,13 @@ class Gateway:
     def __init__(self, shards: Shards, tools: Tools, sockets: Sequence[socket.socket]) -> None:
         self._shards = shards
         self._tools = tools
-        self._sockets = sockets
         self._operator = Operator(tools.clock)
         self._tasks = asyncio.TaskGroup()
+        self._entrances = [Entrance(sock, self._tasks, tools.slots) for sock in sockets]
         self._changing = asyncio.Lock()
         self._working: dict[Generation, asyncio.Task[None]] = {}
         self._current: Generation | None = None
+        self._door: Door | None = None
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -46,19 +46,35 @@ class Gateway:
         await self._tasks.__aexit__(kind, error, trace)
 
     async def reload(self, bundle: Bundle) -> None:
-        """Puts a configuration in force. Raises ConfigError, OSError or ValueError; then the one before stays."""
+        """Puts a configuration in force, the first or another. All of it is made before any of it is used.
+
+        Raises:
+            ConfigError, OSError, ValueError: it cannot work; the one before stays in force.
+        """
         async with self._changing:
             new = await asyncio.to_thread(self._build, bundle)
-            old, self._current = self._current, new
-            self._working[new] = self._tasks.create_task(new.run(self._sockets))
+            door = self._door or Door(new.accept)
+            openings = await asyncio.to_thread(self._prepare, new.settings, door)
+            old, self._current, self._door = self._current, new, door
+            self._working[new] = self._tasks.create_task(new.run())
+            door.replace(new.accept)
+            for entrance, opening in zip(self._entrances, openings, strict=True):
+                if opening is not None:
+                    entrance.open(opening)
             if old is not None:
-                old.retire(PATIENCE)
+                old.retire()
                 self._tasks.create_task(self._see_out(old))
 
     def _build(self, bundle: Bundle) -> Generation:
         spools = self._shards.owned
         parts = make_parts(load(bundle), bundle, self._tools, spools[0])
         return Generation(parts, spools, Ties(tend=self._tend, committed=self._committed))
+
+    def _prepare(self, settings: Settings, door: Door) -> list[Opening | None]:
+        return [
+            entrance.prepare(options, settings.hostname, door, self._tools.events)
+            for entrance, options in zip(self._entrances, settings.smtp, strict=True)
+        ]
 
     async def _see_out(self, old: Generation) -> None:
         task = self._working[old]
@@ -78,10 +94,11 @@ class Gateway:
     async def stop(self, grace: timedelta) -> None:
         """Takes nothing more; what is in hand gets so long, and the rest is in the spool. Then it can be left."""
         for generation in self._working:
-            generation.retire(grace)
-        tasks = set(self._working.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace.total_seconds())
+            generation.retire()
+        async with asyncio.TaskGroup() as closing:
+            for entrance in self._entrances:
+                closing.create_task(entrance.close(grace))
+            _, late = await asyncio.wait(set(self._working.values()), timeout=grace.total_seconds())
             for task in late:
                 task.cancel()
 

@@ -1,18 +1,16 @@
-"""One configuration at work: listeners, dispatchers and chores that began with it and end with it.
+"""One configuration at work: dispatchers and chores that began with it and end with it.
 
-A reload starts a new generation beside the old one and retires that: its conversations end after their message, what
-it has in hand is delivered, and it claims nothing more. So a message keeps the policy it began with, and no part of
-the flow needs to know of reloads.
+A reload starts a new generation beside the old one and retires that: what it has in hand is delivered, and it claims
+nothing more. So a message keeps the policy it began with, and no part of the flow needs to know of reloads.
 """
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from gateway.app.compose import Parts, make_line, make_listeners
+from gateway.app.compose import Line, Parts, make_line
 from gateway.core.record import Entry
+from gateway.flow.accept import Accept
 from gateway.flow.janitor import Chores, Janitor
 from gateway.flow.ports import QueueSize, Spool
 
@@ -26,15 +24,16 @@ class Ties:
 
 
 class Generation:
-    """``spools`` are those that the worker owns, the one that takes mail first."""
+    """``spools`` are those that the worker owns, the one that takes mail first; ``accept`` is the way into that."""
 
     def __init__(self, parts: Parts, spools: Sequence[Spool], ties: Ties) -> None:
-        """Reads certificates. Raises OSError or ValueError for those that cannot be used."""
+        """Reads certificates. Raises ValueError for those that cannot be used."""
+        self.settings = parts.settings
         self._parts = parts
         self._lines = {spool: make_line(parts, spool) for spool in spools}
         self._own = self._lines[spools[0]]
         self._working: dict[Spool, asyncio.Task[None]] = {}
-        self._listeners = make_listeners(parts, self._own, ties.committed)
+        self.accept = Accept(spools[0], self._own.shared, ties.committed)
         self._janitor = Janitor(
             Chores(
                 spools=lambda: tuple(self._lines),
@@ -46,14 +45,11 @@ class Generation:
             parts.tools.events,
         )
         self._retired = asyncio.Event()
-        self._patience = timedelta()
         self._tasks = asyncio.TaskGroup()
 
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Works until `retire`, and then until nothing is in hand. The sockets stay open: it serves copies of them."""
+    async def run(self) -> None:
+        """Works until `retire`, and then until nothing is in hand."""
         async with self._tasks as tasks:
-            pairs = zip(self._listeners, sockets, strict=True)
-            serving = [tasks.create_task(listener.serve(sock.dup())) for listener, sock in pairs]
             for spool, line in self._lines.items():
                 self._working[spool] = tasks.create_task(line.dispatch.run())
             janitor = tasks.create_task(self._janitor.run())
@@ -61,24 +57,12 @@ class Generation:
             janitor.cancel()
             for line in self._lines.values():
                 line.dispatch.stop()
-            await self._drain()
-            for task in serving:
-                task.cancel()
-        await self._close()
-
-    async def _drain(self) -> None:
-        async with asyncio.TaskGroup() as draining:
-            for listener in self._listeners:
-                draining.create_task(listener.drain(self._patience))
-
-    async def _close(self) -> None:
         for line in self._lines.values():
-            await line.carriers.aclose()
+            await _close(line)
         await self._parts.network.pool.aclose()
 
-    def retire(self, patience: timedelta) -> None:
-        """Takes and claims nothing more; clients get so long for the message they are in."""
-        self._patience = patience
+    def retire(self) -> None:
+        """Claims nothing more; `run` returns when what is in hand is done."""
         self._retired.set()
 
     def works(self, spool: Spool) -> bool:
@@ -96,10 +80,10 @@ class Generation:
         line = self._lines.pop(spool)
         line.dispatch.stop()
         await self._working.pop(spool)
-        await line.carriers.aclose()
+        await _close(line)
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """New mail in the worker's own spool, from whichever generation took it."""
+        """New mail in the worker's own spool, whichever generation's door it came in by."""
         self._own.dispatch.committed(entries)
 
     def wake(self) -> None:
@@ -114,3 +98,9 @@ class Generation:
         age = (tools.clock.now() - size.oldest).total_seconds() if size.oldest else 0
         tools.metrics.oldest.set(age)
         tools.metrics.shards.set(len(self._lines))
+
+
+async def _close(line: Line) -> None:
+    """Its routes stay known: a message that began under them may still be on its way in."""
+    for transport in line.transports:
+        await transport.aclose()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.config.bundle import find_config, read_bundle
@@ -82,9 +83,10 @@ def _count(number: int, what: str) -> str:
 
 def _summary(loaded: Loaded) -> Table:
     """The rules in order, with what each does: what an administrator compares with the paper."""
-    table = Table("Rule", "Does", "Never below", title=loaded.policy.organisation.name)
+    table = Table("Rule", "Does", "Never below", title=escape(loaded.policy.organisation.name))
     for rule in loaded.policy.rules:
         chain = getattr(rule.action, "chain", None)
         does = ", then ".join(chain) if chain else type(rule.action).__name__.lower()
-        table.add_row(rule.name, does, f"lowered: {rule.below_floor}" if rule.below_floor else "its floor")
+        below = f"lowered: {rule.below_floor}" if rule.below_floor else "its floor"
+        table.add_row(escape(rule.name), escape(does), escape(below))
     return table

@@ -61,7 +61,7 @@ def _recipient(explained: Explained, address: Address, ruling: Ruling) -> Iterat
     yield f"  Decision   `{told.rule}`, because {told.reason[:1].lower()}{told.reason[1:]}"
     yield f"  Protection never below {told.floor}{_lowered(ruling.decision)}"
     for name in told.route:
-        yield f"  Route      {_route(explained.policy.routes.get(name), name)}"
+        yield f"  Route      {_route(explained.policy.routes[name])}"
     yield f"  Next       {_next(explained, ruling.decision)}"
     yield f"  Advice     {told.advice}"
 
@@ -81,9 +81,7 @@ def _lowered(decision: Decision) -> str:
     return f" (lowered from {decision.original_floor.label}: {decision.lowered_because})"
 
 
-def _route(route: Route | None, name: str) -> str:
-    if route is None:
-        return f"{name}: does not exist"
+def _route(route: Route) -> str:
     parts = [_CONNECTION[route.demands]]
     if route.declared is not Declared.CONNECTION:
         parts.append(_DECLARED[route.declared])
@@ -93,7 +91,7 @@ def _route(route: Route | None, name: str) -> str:
         parts.append(f"messages up to {exactly(route.max_message)}")
     if route.give_up_after is not None:
         parts.append(f"tried for {_duration(route.give_up_after)}")
-    return f"{name}: {', '.join(parts)}"
+    return f"{route.name}: {', '.join(parts)}"
 
 
 def _duration(time: timedelta) -> str:

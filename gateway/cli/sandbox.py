@@ -29,6 +29,7 @@ from gateway.sandbox.spool_records import SpoolRecords
 from gateway.sandbox.telling import Line, Tone, tell
 from gateway.sandbox.watch import Pace, Unfinished, follow
 from gateway.sandbox.world import DNS, MX
+from gateway.spool.lock import Locked
 
 DATA: Final = Path("sandbox-data")
 _PORT_OPTIONS: Final = {
@@ -70,6 +71,8 @@ def run(
     except PortTaken as taken:
         option = _PORT_OPTIONS[taken.what]
         raise Usage(f"{taken}: stop what uses it, or give another port with {option} (0 takes a free one)") from taken
+    except Locked as locked:
+        raise Usage(f"{locked}: stop that sandbox, or give this one another folder with --data") from locked
     except GatewayDied as death:
         typer.echo(f"sealpost: {death}", err=True)
         raise typer.Exit(1) from death

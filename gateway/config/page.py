@@ -118,13 +118,10 @@ def _sentence(detail: ErrorDetails) -> str:
 
 
 def _keys_at(model: type[BaseModel] | None, steps: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The keys that the table at ``steps`` below ``model`` can have."""
+    """The keys that the table at ``steps`` below ``model`` can have; numbers and names of the user's lead no deeper."""
     for step in steps:
-        if model is None:
-            return ()
-        if isinstance(step, str):
-            info = model.model_fields.get(step)
-            model = _model_in(info.annotation) if info else None
+        if model is not None and step in model.model_fields:
+            model = _model_in(model.model_fields[str(step)].annotation)
     return tuple(model.model_fields) if model else ()
 
 

@@ -5,14 +5,15 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.config.page import Strict, Table
+from gateway.config.units import Line
 
 
 class OrganisationTable(Strict):
     """``[organisation]``."""
 
-    name: str = Field(min_length=1)
+    name: Line
     domains: list[str] = Field(min_length=1)
-    contact: str = Field(min_length=1)
+    contact: Line
     postmaster: str
 
 
@@ -58,13 +59,13 @@ class GroupTable(Strict):
 class RuleTable(Strict):
     """``[[rules]]``: exactly one of route, reject and hold."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Line = Field(max_length=100)
     when: Table | None = None
     route: list[str] | None = Field(default=None, min_length=1)
     reject: Literal[True] | None = None
     hold: Literal[True] | None = None
-    advice: str | None = Field(default=None, min_length=1)
-    below_floor: str | None = Field(default=None, min_length=1)
+    advice: Line | None = Field(default=None, max_length=1000)
+    below_floor: Line | None = Field(default=None, max_length=1000)
     ignores_buttons: bool = False
 
 

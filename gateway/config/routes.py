@@ -21,6 +21,7 @@ _CHANNELS: Final = {"may": Channel.PLAIN, "encrypt": Channel.ENCRYPTED, "verify"
 _DECLARED: Final = {None: Declared.CONNECTION, "sealed": Declared.SEALED, "internal": Declared.INTERNAL}
 # RFC 5322 section 3.6.8: ftext is printable ASCII without the colon.
 _FIELD_NAME: Final = re.compile(r"[!-9;-~]{1,76}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _FIELD_VALUE: Final = re.compile(r"[ -~]{0,900}")
 
 
@@ -40,6 +41,8 @@ def read_routes(page: Page, tables: Mapping[str, object], secrets: Secrets) -> R
     for name, raw in tables.items():
         key = dotted("routes", name)
         common, own = _split(raw)
+        if not _NAME.fullmatch(name):
+            page.problem(key, "a route's name is made of letters, digits, - and _, because the hop field lists it")
         table = page.validate(RouteTable, common, key)
         if table is not None:
             _check_protection(page, table, own, key)

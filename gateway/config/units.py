@@ -69,6 +69,13 @@ def _secret(text: str) -> str:
     return text
 
 
+def _line(text: str) -> str:
+    """Replies and reports repeat it, where a line end would begin another line."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError("this is one line of text, without tabs or line ends")
+    return text
+
+
 def _hostname(text: str) -> str:
     try:
         return parse_domain(text)
@@ -83,3 +90,4 @@ Endpoint: TypeAlias = Annotated[str, AfterValidator(lambda text: (parse_endpoint
 SpoolUrl: TypeAlias = Annotated[str, AfterValidator(lambda url: (parse_spool(url), url)[1])]
 Hostname: TypeAlias = Annotated[str, AfterValidator(_hostname)]
 Secret: TypeAlias = Annotated[str, AfterValidator(_secret)]
+Line: TypeAlias = Annotated[str, AfterValidator(_line)]

@@ -86,7 +86,7 @@ class Deliveries:
 
     async def _deliver(self, carrier: Carrier, delivery: Delivery) -> Mapping[int, Outcome]:
         try:
-            return await self._shared.carriers.deliver(carrier, delivery)
+            return await carrier.transport.deliver(delivery)
         except Exception as error:
             self._shared.events.broken(f"transport {carrier.route.transport}", self._message.queue_id, error)
             return {}

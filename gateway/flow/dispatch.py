@@ -102,7 +102,6 @@ class Dispatch:
             self._shared.events.alert("lease-lost", queue_id, "an attempt was not recorded: its rows were changed")
         except Exception as error:
             self._shared.events.broken("dispatch", queue_id, error)
-            self._expect([self._leases[lease.token].until])
         finally:
             del self._leases[lease.token]
             self._traffic.end(lease.next_hop, contact, self._shared.clock.now())

@@ -1,6 +1,7 @@
 """The policy in force, and older ones by their hash for recipients that were accepted under them and are still open.
 
-Left out on purpose: reading files and checking them; a policy comes in loaded, with the bytes that it was loaded from.
+Left out on purpose: reading and checking files, and replacing the policy: a reload makes a new book, and a message in
+hand keeps the one that it began with.
 """
 
 from collections.abc import Callable
@@ -32,17 +33,13 @@ class PolicyBook:
 
     @property
     def edition(self) -> Edition:
-        """The one in force, with its bytes. A message keeps the one it began with."""
+        """The one in force, with its bytes."""
         return self._edition
 
     @property
     def current(self) -> Policy:
         """The policy in force."""
         return self._edition.policy
-
-    def replace(self, edition: Edition) -> None:
-        """Puts another policy in force (reload)."""
-        self._edition = edition
 
     async def recall(self, policy_hash: str, spool: Spool) -> Policy | None:
         """The policy of that hash, if need be from the spool; None if it was not kept. Raises what ``parse`` raises."""

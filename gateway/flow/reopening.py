@@ -7,13 +7,12 @@ from typing import Final
 
 from gateway.core.chronicle import row_event
 from gateway.core.decision import Decision, Open, Refused
-from gateway.core.facts import Facts
 from gateway.core.policy import Policy
 from gateway.core.progress import EXPIRED, Ending, GiveBack
 from gateway.core.record import EventKind, Message, RecipientRow
 from gateway.core.reply import Status
 from gateway.flow.ports import Spool
-from gateway.flow.rulings import Rulings, rule
+from gateway.flow.rulings import rule
 from gateway.flow.settling import Change, Settling
 from gateway.flow.shared import Shared
 
@@ -36,18 +35,13 @@ class Reopening:
         now = self._shared.clock.now()
         if facts is None or policy is None:
             return [self._still_open(row, row.decision, now) for row in rows]
-        rulings = await self._rule(facts, policy, rows)
+        addresses = [row.address for row in rows]
+        rulings = await rule(facts, addresses, policy, self._shared.lookups, self._shared.queue.door_wait)
         now = self._shared.clock.now()
         return [
             self._still_open(row, decision, now) if isinstance(decision, Open) else self._decided(row, decision, now)
             for row, decision in zip(rows, rulings.decisions, strict=True)
         ]
-
-    async def _rule(self, facts: Facts, policy: Policy, rows: Sequence[RecipientRow]) -> Rulings:
-        # What the door could not find out stands in the facts as missing; it is asked for afresh.
-        afresh = replace(facts, outside={})
-        addresses = [row.address for row in rows]
-        return await rule(afresh, addresses, policy, self._shared.lookups, self._shared.queue.door_wait)
 
     async def _policy(self) -> Policy | None:
         queue_id, policy_hash = self._message.queue_id, self._message.policy_hash

@@ -1,4 +1,4 @@
-"""What both halves of the flow, accept and dispatch, share in one worker."""
+"""What both halves of the flow, accept and dispatch, share under one configuration."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """The outside, the options, and the policy and routes in force. One for the worker, for all its spools."""
+    """The outside, the options, and the policy and routes in force, for the work on one spool."""
 
     book: PolicyBook
     carriers: Carriers

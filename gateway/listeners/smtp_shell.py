@@ -3,8 +3,8 @@
 What is replaced, and why: the command loop (it takes a bare LF for the end of a line, answers faults with a permanent
 code and the exception's text, and sends every reply by itself), the end of the connection (it cancels the handler, so
 a client that half-closes would never be answered and one that leaves would cancel a commit), the timer (it says
-nothing before it closes) and STARTTLS (the loop's own does it). `smtp_conversation` and
-`smtp_session` have the commands.
+nothing before it closes) and STARTTLS (the loop's own does it). `smtp_conversation` and `smtp_session` have the
+commands.
 """
 
 import asyncio

@@ -24,6 +24,7 @@ from gateway.core.tls import MxAuth
 from gateway.flow.ports import Clock
 from gateway.net.answers import AddressAnswer, Addresses, MxAnswer, MxRecord, MxRecords, NoMx, Unresolvable
 from gateway.net.cache import Remembered
+from gateway.net.hostport import split_port
 
 MAX_TTL: Final = timedelta(hours=1)
 """A longer TTL is cut, so that a domain that was repaired is not shunned for a day."""
@@ -42,22 +43,18 @@ _EDNS_PAYLOAD: Final = 1232
 # One try with one name server; the whole lookup is bounded by the options.
 _TRY: Final = timedelta(seconds=2)
 
+_DNS_PORT: Final = 53
+
 _Query: TypeAlias = Answer | NXDOMAIN | Unresolvable
 
 
 def parse_nameserver(text: str) -> tuple[str, int]:
     """Splits ``address``, ``address:port`` or ``[v6]:port``; the port is 53 unless given. Raises ValueError."""
-    host, port = text, "53"
-    if text.count(":") == 1 or "]:" in text:
-        host, _, port = text.rpartition(":")
+    host, port = split_port(text, _DNS_PORT)
     try:
-        address = str(ip_address(host.removeprefix("[").removesuffix("]")))
-        number = int(port)
+        return str(ip_address(host)), port
     except ValueError:
         raise ValueError(f"{text!r} is not the address of a name server") from None
-    if not 0 < number < 65536:
-        raise ValueError(f"{text!r} has a port that does not exist")
-    return address, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

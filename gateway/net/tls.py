@@ -83,11 +83,13 @@ def failure_of(error: Exception) -> HandshakeFailure:
     """What an exception of the handshake means; only a complete statement of the peer's proves anything."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return HandshakeFailure(proof=Proof.CERTIFICATE, code=error.verify_code, detail=error.verify_message)
-    if isinstance(error, ssl.SSLError) and error.reason in _VERSION_REASONS:
+    # One that was not made by OpenSSL has no reason.
+    reason: str | None = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    if reason in _VERSION_REASONS:
         return HandshakeFailure(proof=Proof.TLS_VERSION, code=None, detail="it speaks only TLS versions before 1.2")
-    if isinstance(error, ssl.SSLError) and error.reason:
-        reason = error.reason.replace("_", " ").lower()
-        return HandshakeFailure(proof=None, code=None, detail=f"the TLS handshake failed ({reason})")
+    if reason:
+        words = reason.replace("_", " ").lower()
+        return HandshakeFailure(proof=None, code=None, detail=f"the TLS handshake failed ({words})")
     if isinstance(error, TimeoutError | ConnectionAbortedError):
         return HandshakeFailure(proof=None, code=None, detail="the TLS handshake was not finished in time")
     return HandshakeFailure(proof=None, code=None, detail="the connection was lost in the TLS handshake")

@@ -62,6 +62,7 @@ class Household:
         self.spool = root / "spool"
         self.log = root / "gateway.log"
         self.ports = root / "ports.json"
+        self.lock = root / "lock"
 
     def create(self) -> None:
         """Makes the folder. Raises OSError."""

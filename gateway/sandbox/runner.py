@@ -18,6 +18,7 @@ from gateway.sandbox.sockets import LOOPBACK, Place, bind, port_of, reserve
 from gateway.sandbox.spool_records import SpoolRecords
 from gateway.sandbox.web import serve_web
 from gateway.sandbox.world import World, WorldOptions
+from gateway.spool.lock import SpoolLock
 
 SMTP: Final = "SMTP"
 ADMIN: Final = "the admin page"
@@ -39,7 +40,7 @@ class SandboxOptions:
 async def run_sandbox(options: SandboxOptions, started: Callable[[Ports], None]) -> None:
     """Calls ``started`` when everything is ready; returns after SIGINT or SIGTERM, with everything stopped.
 
-    Raises PortTaken, GatewayDied, OSError.
+    Raises Locked (another sandbox lives in that folder), PortTaken, GatewayDied, OSError.
     """
     loop = asyncio.get_running_loop()
     # A time limit that a signal brings forward: it cancels what runs, wherever that stands.
@@ -67,6 +68,8 @@ async def _live(options: SandboxOptions, started: Callable[[Ports], None]) -> No
     house.create()
     wanted = options.ports
     with ExitStack() as stack:
+        # Before anything is written: a second sandbox in the same folder would pull the first one's files away.
+        stack.enter_context(SpoolLock(house.lock))
         inbox_socket = stack.enter_context(bind(INBOX, Place(socket.SOCK_STREAM, LOOPBACK), wanted.inbox))
         world_options = WorldOptions(directory=house.certificates, dns_port=wanted.dns, mx_port=wanted.mx)
         async with World(world_options) as world:

@@ -36,7 +36,7 @@ class FileBodies:
         threads: Executor,
         *,
         inline: int,
-        reserve: int,
+        floor: int,
         unlink: Callable[[str], None],
         broken: Callable[[str], None],
     ) -> None:
@@ -44,7 +44,7 @@ class FileBodies:
         self.disk = disk
         self.threads = threads
         self.inline = inline
-        self._reserve = reserve
+        self._floor = floor
         self._unlink = unlink
         self._broken = broken
         self._seen_full = True  # Nobody has looked yet.
@@ -88,12 +88,12 @@ class FileBodies:
             self._unlink(path)
 
     def check_room(self) -> None:
-        """Raises SpoolFull below the reserve."""
+        """Raises SpoolFull below the floor."""
         try:
             free = self.disk.free(self.folder)
         except OSError as error:
             raise self.failed(error) from error
-        self._seen_full = free < self._reserve
+        self._seen_full = free < self._floor
         if self._seen_full:
             raise SpoolFull("the free space is below the reserve")
 

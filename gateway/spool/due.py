@@ -6,7 +6,7 @@ by their first free row, so a claim costs as much as it returns, whatever else w
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -31,7 +31,7 @@ class Wanted:
     limit: int
     not_to: frozenset[str]
     taken: frozenset[Group]
-    known: frozenset[QueueId] = frozenset()
+    known: Container[QueueId] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,10 @@ class Locked(SpoolError):
 
 
 class SpoolLock:
-    """A lock file, made if it is missing and never removed; it holds its owner's process id, for people to read."""
+    """A lock file, made with its folder if it is missing and never removed.
+
+    It holds its owner's process id, for people to read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,6 +59,7 @@ class SpoolLock:
 
     def _open(self) -> int:
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolError(f"cannot open {self.path}: {error.strerror}") from error

@@ -11,12 +11,19 @@ class SpoolOptions:
     """Sizes are bytes.
 
     ``lease`` must outlast the renewals of a slow delivery (RFC 5321 section 4.5.3.2 allows 10 minutes for the reply
-    to the final dot). Bodies up to ``inline`` live in their row, larger ones in files. ``reserve`` is the free disk
-    space below which no new mail is taken, so that what is there can still be settled. The write-ahead log is folded
-    back into the database when it reaches ``log``.
+    to the final dot). Bodies up to ``inline`` live in their row, larger ones in files. The write-ahead log is folded
+    back into the database when it reaches ``log``. ``reserve`` is kept free besides, see `floor`.
     """
 
     lease: timedelta = timedelta(minutes=15)
     inline: int = 128 * 1024
     reserve: int = 64 * MEBIBYTE
     log: int = 64 * MEBIBYTE
+
+    @property
+    def floor(self) -> int:
+        """The free space below which no new mail is taken, so that what is there can still be settled.
+
+        Folding a log back may need as much space as the log has before it gives its own back.
+        """
+        return self.reserve + self.log

@@ -32,13 +32,9 @@ class Recent:
         if message is not None:
             self._bytes -= _size(message)
 
-    def known(self) -> frozenset[QueueId]:
-        """The ids of all that are here."""
-        return frozenset(self._messages)
-
-    def get(self, queue_id: QueueId) -> Message | None:
-        """The message, if it is here."""
-        return self._messages.get(queue_id)
+    def snapshot(self) -> dict[QueueId, Message]:
+        """All that are here now, for a claim to rely on while others come and push them out."""
+        return dict(self._messages)
 
 
 def _size(message: Message) -> int:

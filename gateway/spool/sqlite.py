@@ -6,14 +6,14 @@ own. Left out: encryption at rest, and any sharing of a shard between processes 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from gateway.core.record import Entry, Event, QueueId
+from gateway.core.record import Entry, Event, Message, QueueId
 from gateway.flow.ports import (
     Clock,
     Lease,
@@ -78,16 +78,17 @@ class SqliteSpool:
         self._leases = Leases()
         self._recent = Recent()
         self._claiming = asyncio.Lock()
+        self._closed = False
         self._threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix=f"bodies {folder.name}")
         self._asking = ThreadPoolExecutor(1, thread_name_prefix=f"questions {folder.name}")
         self._reading = open_for_reading(folder / "spool.db")
-        self._writer = Writer(db, folder / "bodies", parts.disk, parts.options.reserve)
+        self._writer = Writer(db, folder / "bodies", parts.disk, parts.options.floor)
         self.bodies = FileBodies(
             folder / "bodies",
             parts.disk,
             self._threads,
             inline=parts.options.inline,
-            reserve=parts.options.reserve,
+            floor=parts.options.floor,
             unlink=self._writer.unlink,
             broken=self._writer.break_down,
         )
@@ -106,10 +107,11 @@ class SqliteSpool:
 
     async def aclose(self) -> None:
         """Finishes what was begun and gives the lock free."""
-        await self._writer.aclose()
-        await asyncio.to_thread(self._threads.shutdown)
+        self._closed = True
         await asyncio.to_thread(self._asking.shutdown)
         self._reading.close()
+        await self._writer.aclose()  # The last connection to close takes the log away.
+        await asyncio.to_thread(self._threads.shutdown)
         self._lock.release()
 
     @property
@@ -135,13 +137,13 @@ class SqliteSpool:
     async def claim(self, now: datetime, limit: int, not_to: frozenset[str]) -> tuple[Lease, ...]:
         """See `flow.ports.Spool`. What cannot be read is set aside and passed over."""
         async with self._claiming:
-            taken, known = self._leases.taken(now), self._recent.known()
+            taken, known = self._leases.taken(now), self._recent.snapshot()
             wanted = Wanted(now=micros(now), limit=limit, not_to=not_to, taken=taken, known=known)
             found = await self._writer.read(lambda db: find_due(db, wanted))
             leases: list[Lease] = []
             for one in found:
                 try:
-                    leases.append(self._grant(one, now))
+                    leases.append(self._grant(one, known, now))
                 except Unreadable as error:
                     await self._set_aside(one.queue_id, str(error))
             return tuple(leases)
@@ -234,6 +236,8 @@ class SqliteSpool:
 
     async def _ask(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Reads what is committed on a connection of its own, so that a long answer holds up no mail."""
+        if self._closed:
+            raise SpoolError("the shard is closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._asking, question, self._reading)
         except sqlite3.Error as error:
@@ -268,8 +272,8 @@ class SqliteSpool:
         self._leases.end(lease)
         self._recent.forget(lease.message.queue_id)
 
-    def _grant(self, found: Found, now: datetime) -> Lease:
-        message = self._recent.get(found.queue_id)
+    def _grant(self, found: Found, known: Mapping[QueueId, Message], now: datetime) -> Lease:
+        message = known.get(found.queue_id)
         if message is None:
             if found.message is None:
                 raise Unreadable("the message of a recipient is missing")

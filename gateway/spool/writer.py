@@ -73,15 +73,16 @@ _Job: TypeAlias = _Write | _Task | _Read | _Unlink | _Stop
 class Writer:
     """Takes work from the event loop that made it, and gives a group's results back to it in one call."""
 
-    def __init__(self, db: sqlite3.Connection, folder: Path, disk: Disk, reserve: int) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Path, disk: Disk, floor: int) -> None:
         self._db = db
         self._bodies = folder
         self._disk = disk
-        self._reserve = reserve
+        self._floor = floor
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._broken: str | None = None
         self._closed = False
+        self._log_is_empty = False
         self._thread = threading.Thread(target=self._work, name=f"spool {folder.parent.name}", daemon=True)
         self._thread.start()
 
@@ -230,9 +231,21 @@ class Writer:
             return partial(read.fail, self._mapped(error))
 
     def _transaction(self, run: Callable[[sqlite3.Connection], Result]) -> Result:
-        """All or nothing, and on the disk. Raises SpoolError."""
+        """All or nothing, and on the disk. Raises SpoolError.
+
+        On a full disk it is tried again once the log has given its space back: what settles must get through.
+        """
+        try:
+            return self._attempt(run)
+        except SpoolFull:
+            if not self._fold_back():
+                raise
+            return self._attempt(run)
+
+    def _attempt(self, run: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
             self._check_trusted()
+            self._log_is_empty = False
             self._db.execute("BEGIN IMMEDIATE")
             result = run(self._db)
             self._disk.commit(self._db)
@@ -254,12 +267,16 @@ class Writer:
             raise SpoolError(self._broken)
 
     def _refusal(self) -> SpoolError | None:
-        """Why no new mail is taken, if so."""
+        """Why no new mail is taken, if so. The log is emptied first: it may hold what is missing."""
         try:
-            free = self._disk.free(self._bodies)
+            if self._disk.free(self._bodies) >= self._floor:
+                return None
+            self._fold_back()
+            if self._disk.free(self._bodies) >= self._floor:
+                return None
         except OSError as error:
             return SpoolError(f"the free space of the spool cannot be told: {error}")
-        return SpoolFull("the free space is below the reserve") if free < self._reserve else None
+        return SpoolFull("the free space is below the reserve")
 
     def _mapped(self, error: Exception) -> SpoolError:
         if isinstance(error, SpoolError):
@@ -284,13 +301,17 @@ class Writer:
         except OSError:  # The next sweep finds it.
             return
 
-    def _fold_back(self) -> None:
-        """Copies the log into the database and empties it, unless a reader is in the way; then another time does."""
+    def _fold_back(self) -> bool:
+        """Copies the log into the database and empties it; False if it is empty or a reader is in the way."""
+        if self._broken is not None or self._log_is_empty:
+            return False
         try:
-            if self._broken is None:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.Error as error:
             self._mapped(error)
+            return False
+        self._log_is_empty = not busy
+        return self._log_is_empty
 
 
 def _has_code(error: sqlite3.Error) -> bool:

@@ -92,8 +92,8 @@ class Courier:
         outcomes: Outcomes = {}
         size = min(MAX_RECIPIENTS, session.capabilities.max_recipients or MAX_RECIPIENTS)
         for start in range(0, len(job.targets), size):
-            some = replace(job, targets=job.targets[start : start + size])
-            result = await transact(session, some)
+            some = job.targets[start : start + size]
+            result = await transact(session, job if len(some) == len(job.targets) else replace(job, targets=some))
             if isinstance(result, Gone):
                 if start == 0:
                     return result
@@ -101,9 +101,10 @@ class Courier:
             outcomes |= result
             if not session.clean:
                 break
-        ended = Gone(f"{session} ended the session before the recipient's turn.")
-        missing = [target.number for target in job.targets if target.number not in outcomes]
-        return outcomes | dict.fromkeys(missing, _gone(ended, session, job.terms))
+        if len(outcomes) < len(job.targets):
+            ended = _gone(Gone(f"{session} ended the session before the recipient's turn."), session, job.terms)
+            outcomes = dict.fromkeys((target.number for target in job.targets), ended) | outcomes
+        return outcomes
 
 
 def terms_for(route: Route, delivery: Delivery, mx: MxAuth) -> Terms | Deferred:

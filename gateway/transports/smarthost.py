@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 from gateway.core.address import BadAddress, parse_domain
 from gateway.core.outcome import Cause, Deferred, Outcome
@@ -18,6 +19,7 @@ from gateway.core.tls import Channel, MxAuth, Requirement
 from gateway.flow.ports import Delivery
 from gateway.net.answers import IpAddress, Unresolvable
 from gateway.net.destination import Unusable, Vetted
+from gateway.net.hostport import split_port
 from gateway.net.smtp_session import Endpoint, Login
 from gateway.net.terms import Terms
 from gateway.net.tls import ClientCertificate
@@ -26,23 +28,18 @@ from gateway.transports.base import RouteTransport
 from gateway.transports.courier import Courier, for_all, terms_for
 from gateway.transports.network import Network
 
-SMTP_PORT = 25
+SMTP_PORT: Final = 25
 
 
 def parse_host(text: str) -> tuple[str, int]:
     """Splits ``name``, ``name:port``, ``address``, ``address:port`` or ``[v6]:port``. Raises ValueError."""
-    host, port = text, str(SMTP_PORT)
-    if text.count(":") == 1 or "]:" in text:
-        host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-        raise ValueError(f"{text!r} has a port that does not exist")
+    host, port = split_port(text, SMTP_PORT)
     try:
-        return str(ip_address(host)), int(port)
+        return str(ip_address(host)), port
     except ValueError:
         pass
     try:
-        return parse_domain(host), int(port)
+        return parse_domain(host), port
     except BadAddress as error:
         raise ValueError(f"{text!r} is not a host: {error}") from None
 

@@ -5,13 +5,14 @@ code. Left out on purpose: RFC 2034's rule that every line carries the status; t
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gateway.core.reply import Reply, Status
 from gateway.wire.errors import RemoteProtocolError
 
 MAX_LINE: Final = 2048
-"""Bytes of one reply line. RFC 5321 section 4.5.3.1.5 says 512; Postfix takes 2048, and real servers send longer ones."""
+"""Bytes of one reply line. RFC 5321 section 4.5.3.1.5 says 512; real servers send more, and Postfix takes 2048."""
 
 MAX_TEXT: Final = 512
 """Characters of a line that are kept: replies are stored with every outcome."""
@@ -76,13 +77,19 @@ class ReplyReader:
         return None if match[2] == b"-" else code
 
     def _finish(self, code: int) -> Reply:
-        lines = self._lines
+        lines = tuple(self._lines)
         self._code, self._lines = None, []
-        status = Status.parse(lines[0])
-        if status is None or status.klass != code // 100:
-            return Reply(code, None, tuple(lines))
-        prefix = str(status)
-        return Reply(code, status, tuple(line.removeprefix(prefix).lstrip() for line in lines))
+        return _assembled(code, lines)
+
+
+# Servers say the same few things over and over; a reply cannot be changed, so all of its users may have the same one.
+@lru_cache(maxsize=128)
+def _assembled(code: int, lines: tuple[str, ...]) -> Reply:
+    status = Status.parse(lines[0])
+    if status is None or status.klass != code // 100:
+        return Reply(code, None, lines)
+    prefix = str(status)
+    return Reply(code, status, tuple(line.removeprefix(prefix).lstrip() for line in lines))
 
 
 def _cleaned(text: bytes) -> str:

@@ -98,6 +98,7 @@ def test_a_terminal_gets_the_rules_as_a_table(tmp_path: Path, run: Run, monkeypa
     change(
         tmp_path / "policies/council.toml",
         ('route  = ["encrypted"]', "reject = true"),
+        ('"Public"', '"Public [bold]"'),
         ('route  = ["secure", "encrypted"]', 'route = ["secure", "encrypted"]\nbelow_floor = "agreed with the DPO"'),
     )
     monkeypatch.setattr(check, "Console", lambda: Console(file=text, width=150))
@@ -105,6 +106,7 @@ def test_a_terminal_gets_the_rules_as_a_table(tmp_path: Path, run: Run, monkeypa
     assert run("check", "--config", config)[0] == 0
     rows = [[cell.strip() for cell in line.split("│")] for line in text.getvalue().splitlines()]
     assert ["", "Inside the organisation", "internal", "its floor", ""] in rows
+    assert ["", "Public [bold]", "opportunistic", "its floor", ""] in rows
     assert ["", "The Encrypted button", "reject", "its floor", ""] in rows
     assert [
         "",

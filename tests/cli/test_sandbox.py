@@ -19,6 +19,7 @@ from gateway.sandbox.household import Household, Ports
 from gateway.sandbox.letter import Letter, Said, Submission
 from gateway.sandbox.runner import SandboxOptions
 from gateway.sandbox.sockets import LOOPBACK, PortTaken
+from gateway.spool.lock import Locked
 from tests.sandbox.samples import QUEUE_ID, ROUTED, FakeRecords, delivered, event, row
 
 PORTS = Ports(smtp=2525, admin=9125, inbox=8025, dns=8053, mx=2526)
@@ -272,6 +273,12 @@ def test_a_gateway_that_dies_is_exit_code_1_with_its_last_words(monkeypatch: pyt
     monkeypatch.setattr(sandbox, "run_sandbox", Runs(GatewayDied("the gateway ended with status 3; log ends with:\nx")))
     code, output = run()
     assert (code, output) == (1, "sealpost: the gateway ended with status 3; log ends with:\nx\n")
+
+
+def test_a_folder_that_another_sandbox_uses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "run_sandbox", Runs(Locked("sandbox-data is in use by process 77")))
+    with pytest.raises(Usage, match="in use by process 77: stop that sandbox, or give this one another folder"):
+        run()
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:

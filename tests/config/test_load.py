@@ -206,3 +206,9 @@ def test_a_kept_policy_is_read_again_even_if_its_routes_are_gone(tmp_path: Path)
     assert again.hash != loaded.policy.hash
     with pytest.raises(ConfigError, match="the kept policy"):
         policy_from(b"nonsense", loaded.settings)
+
+
+def test_a_host_name_is_one(tmp_path: Path) -> None:
+    config = council(tmp_path)
+    change(config, ('hostname = "gateway.council.example"', 'hostname = "gate way"'))
+    assert problems(config) == ["sealpost.toml: hostname: the domain is not a host name"]

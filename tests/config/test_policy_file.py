@@ -237,6 +237,14 @@ ignores_buttons = true
             '[[rules]]\nname = "r"\nroute = ["tls"]\nreject = true\nadvice = "x"',
             ["rules[1]: `r` needs exactly one of route, reject = true and hold = true"],
         ),
+        (
+            '[[rules]]\nname = "r"\nreject = true\nadvice = "one\\ntwo"',
+            ["rules[1].advice: this is one line of text, without tabs or line ends"],
+        ),
+        (
+            '[[rules]]\nname = " "\nroute = ["tls"]',
+            ["rules[1].name: this is one line of text, without tabs or line ends"],
+        ),
         ('[[rules]]\nname = "r"\nreject = true', ["rules[1].advice: who refuses says what to do instead"]),
         (
             '[[rules]]\nname = "r"\nreject = true\nadvice = "x"\nbelow_floor = "y"',
@@ -307,6 +315,11 @@ def test_rules_that_cannot_be_are_refused(rules: str, problems: list[str]) -> No
             '"Amy@One.example"',
             '"Amy"',
             ["groups.cjsm.addresses[1]: `Amy` is not an address: an address needs exactly one @ after the local part"],
+        ),
+        (
+            "addresses =",
+            "adresses =",
+            ["groups.cjsm.adresses: unknown key `adresses`, did you mean `addresses`?"],
         ),
         (
             '"*.cjsm.net"',

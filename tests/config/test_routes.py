@@ -177,3 +177,8 @@ def test_an_added_header_is_one_clean_field_and_never_ours(header: dict[str, str
     problems = routes_of(r={**SMARTHOST, "add_header": header})[1]
     assert (problems == []) is ok
     assert all(text.startswith(f"f: routes.r.add_header.{next(iter(header))}: ") for text in problems)
+
+
+@pytest.mark.parametrize(("name", "ok"), [("tls-2_b", True), ("a;b", False), ("a b", False), ("", False), ("é", False)])
+def test_a_routes_name_can_stand_in_the_hop_field(name: str, *, ok: bool) -> None:
+    assert (routes_of(**{name: SMARTHOST})[1] == []) is ok

@@ -2,7 +2,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.conditions import (
@@ -259,6 +259,7 @@ def effect(decision: Decision) -> tuple[object, ...]:
     return type(decision), getattr(decision, "chain", ()), decision.floor
 
 
+@settings(deadline=None)
 @given(rule_lists(), FACTS)
 def test_deciding_is_total_and_an_early_answer_is_what_every_answer_of_the_lookup_gives(
     rules: tuple[Rule, ...], given_facts: Facts
@@ -276,6 +277,7 @@ def test_deciding_is_total_and_an_early_answer_is_what_every_answer_of_the_looku
     assert [one.rule for one in early.tried] == [one.name for one in rules[: len(early.tried)]]
 
 
+@settings(deadline=None)
 @given(rule_lists(), FACTS)
 def test_no_decision_has_a_floor_below_its_level_unless_its_rule_says_so(
     rules: tuple[Rule, ...], given_facts: Facts

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.sizes import exactly, parse_size, roughly
@@ -37,6 +37,7 @@ def test_limits_are_said_exactly_and_sizes_roughly() -> None:
     assert roughly(5 * 1024**3) == "5.0 GiB"
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1, max_value=10**14))
 def test_an_exact_limit_reads_back_as_itself(size: int) -> None:
     assert parse_size(exactly(size)) == size

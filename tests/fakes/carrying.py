@@ -9,8 +9,7 @@ from itertools import count
 from gateway.core.facts import Lookup, Missing, OutsideFact
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome, Proof, Remote
 from gateway.core.reply import Status, reply
-from gateway.core.route import Route
-from gateway.core.tls import Channel, Evidence
+from gateway.core.tls import Evidence
 from gateway.flow.ports import Clock, Delivery, Target
 
 TLS = Evidence(
@@ -116,8 +115,3 @@ class TableLookups:
     ) -> Mapping[tuple[Lookup, str], OutsideFact]:
         self.asked.append((wanted, wait))
         return {need: self.table.get(need, Missing("no answer in time")) for need in wanted}
-
-
-def route(name: str, demands: Channel, **more: object) -> Route:
-    """A route by its name and TLS level."""
-    return Route(name=name, transport="mx", demands=demands, **more)  # pyright: ignore[reportArgumentType]

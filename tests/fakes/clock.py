@@ -52,5 +52,6 @@ async def settle() -> None:
     """Runs all that can run without time passing or a byte arriving."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, asyncio.BaseEventLoop)
-    while loop._ready:  # pyright: ignore[reportAttributeAccessIssue] - what is ready to run is no public thing.
-        await asyncio.sleep(0)  # noqa: ASYNC110 - no event tells that nothing is left to do.
+    # What is ready to run is no public thing, and no event tells that nothing is left.
+    while loop._ready:  # noqa: ASYNC110  # pyright: ignore[reportAttributeAccessIssue]
+        await asyncio.sleep(0)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway.core.outcome import Outcome
 from gateway.core.record import Message, RecipientRow
@@ -21,7 +20,6 @@ class Heard:
     fell_short: list[tuple[Message, RecipientRow]] = field(default_factory=list)
     alerts: list[tuple[str, str, str]] = field(default_factory=list)
     faults: list[tuple[str, str, BaseException]] = field(default_factory=list)
-    other: list[tuple[Any, ...]] = field(default_factory=list)
 
     def accepted(self, message: Message, rows: Sequence[RecipientRow]) -> None:
         self.accepted_rows.append((message, tuple(rows)))

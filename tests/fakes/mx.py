@@ -68,6 +68,7 @@ class Conversation:
         self.writer = writer
         self.heard: list[Heard] = []
         self.received: list[Received] = []
+        self.fell_silent = asyncio.Event()
         self._mail = ""
         self._rcpts: list[str] = []
 
@@ -186,19 +187,25 @@ class Conversation:
 
     async def _step(self, step: str) -> None:
         if step == self.script.silent_at:
+            self.fell_silent.set()
             await asyncio.Event().wait()
         if step == self.script.closes_at:
             raise Hangup
 
 
 class FakeMx:
-    """Listens on a free port of ``host`` until left; `conversations` are in the order they were opened."""
+    """Listens on a free port of ``host`` until left; `conversations` are in the order they were opened.
+
+    Each of ``first`` is the script of one conversation, before ``script`` is that of all others.
+    """
 
     def __init__(self, script: Script | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.script = script or Script()
         self.host = host
         self.port = port
         self.conversations: list[Conversation] = []
+        self.called = asyncio.Event()
+        self.first: list[Script] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -213,6 +220,11 @@ class FakeMx:
         """All bytes it was sent; with ``tls`` only those inside TLS, or only those outside."""
         return b"".join(piece.data for piece in self.heard if tls is None or (piece.tls is not None) == tls)
 
+    async def over(self) -> None:
+        """Waits until every conversation has ended."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def __aenter__(self) -> "FakeMx":
         self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=1 << 20)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -222,17 +234,23 @@ class FakeMx:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # a connection that was just accepted gets its task now
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for conversation in self.conversations:
+            conversation.writer.transport.abort()
+        closing = (conversation.writer.wait_closed() for conversation in self.conversations)
+        await asyncio.gather(*closing, return_exceptions=True)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        conversation = Conversation(self.script, reader, writer)
+        conversation = Conversation(self.first.pop(0) if self.first else self.script, reader, writer)
         self.conversations.append(conversation)
+        self.called.set()
         try:
             await conversation.run()
         except (Hangup, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -121,12 +121,11 @@ class Gate:
         for name in ("internal", "encrypted"):
             if name in self.transports:
                 self.transports[name].host = f"{name}.host"
-        self.carriers = Carriers(self.table())
         self.policies = {self.policy.hash.encode(): self.policy}
         self.book = PolicyBook(Edition(self.policy, self.policy.hash.encode()), self.policies.__getitem__)
         self.shared = Shared(
             book=self.book,
-            carriers=self.carriers,
+            carriers=Carriers(self.table()),
             lookups=self.lookups,
             system=SystemOptions(
                 hostname="gw.council.example",
@@ -139,9 +138,21 @@ class Gate:
             jitter=FixedJitter(),
             events=self.heard,
         )
+        self.restart()
+
+    def restart(self) -> None:
+        """A new door and a new dispatcher on the same spool, as after a crash or a reload."""
         self.traffic = Traffic(self.queue)
         self.dispatch = Dispatch(self.spool, self.shared, self.traffic)
         self.accept = Accept(self.spool, self.shared, lambda entries: self.dispatch.committed(entries))
+
+    def reload(self, policy: Policy | None = None, routes: Mapping[str, Route] | None = None) -> None:
+        """Puts another policy or other routes in force, as a reload does: beside what is in hand."""
+        edition = Edition(policy, policy.hash.encode()) if policy is not None else self.book.edition
+        self.routes = dict(routes) if routes is not None else self.routes
+        self.book = PolicyBook(edition, self.policies.__getitem__)
+        self.shared = replace(self.shared, book=self.book, carriers=Carriers(self.table()))
+        self.restart()
 
     def table(self) -> dict[str, Carrier]:
         """A carrier for each route as it is now."""

@@ -8,13 +8,12 @@ from gateway.core.address import NullPath, parse_address
 from gateway.core.decision import Open, Refused, Routed
 from gateway.core.envelope import Notify, Ret
 from gateway.core.facts import Lookup
-from gateway.core.hop import FIELD, Hop, hop_edit
+from gateway.core.hop import FIELD, Hop, hop_edit, read_hop
 from gateway.core.record import Add, EventKind, Kind, QueueId, Remove, State
 from gateway.core.scan import TooComplex
 from gateway.core.tls import Starttls
 from gateway.flow.accept import LOOP, NO_ROOM, NOT_OURS, NOT_PROVEN, HeaderProof, Profile
 from gateway.flow.options import Refusals
-from gateway.flow.policies import Edition
 from gateway.flow.ports import QueueFilter, SpoolError, SpoolFull
 from tests.fakes.clock import settle
 from tests.flow.gate import ADVICE, KEY, MESSAGE, POLICY, Gate, recipient, with_fields
@@ -230,7 +229,6 @@ async def test_public_message_comes_back_whole_if_its_sender_asked_for_that() ->
     gate = Gate()
     async with gate.running():
         public = with_fields(b"X-Classification: public", b"X-Sealpost-Foo: 1")
-        gate.policy = POLICY
         await gate.hand_over("a@forbidden.example", message=public, ret=Ret.FULL)
         await settle()
     ((_, report),) = gate.reports()
@@ -297,6 +295,9 @@ async def test_routes_of_earlier_passes_travel_on_and_foreign_hop_fields_do_not(
         await settle()
     ((_, delivery),) = gate.transports["tls"].deliveries
     assert delivery.header.count(FIELD.encode()) == 1
+    value = delivery.header.split(b"\r\n")[0].removeprefix(b"X-Sealpost-Hop: ")
+    found = read_hop((value,), "<original@council.example>", KEY)
+    assert found is not None and found.routes == ("encrypted", "tls")
     again = await gate.hand_over("gp@tls.example", message=delivery.header + b"x\r\n")
     assert again == LOOP
 
@@ -305,7 +306,7 @@ async def test_message_keeps_the_policy_that_it_began_with() -> None:
     gate = Gate()
     submission = gate.begin("gp@tls.example")
     stricter = replace(POLICY, hash="policy-2", rules=(replace(POLICY.rules[1], when=None),))
-    gate.book.replace(Edition(stricter, b"policy-2"))
+    gate.reload(policy=stricter)
     submission.write(MESSAGE)
     assert (await submission.finish()).is_positive
     assert (await gate.audit(EventKind.ACCEPTED))[0].policy_hash == "policy-1"

@@ -13,6 +13,7 @@ from gateway.sandbox.gateway_process import GatewayDied, GatewayProcess
 from gateway.sandbox.household import Household, Ports
 from gateway.sandbox.runner import SandboxOptions, run_sandbox
 from gateway.sandbox.sockets import LOOPBACK, PortTaken
+from gateway.spool.lock import Locked, SpoolLock
 
 FREE = Ports(smtp=0, admin=0, inbox=0, dns=0, mx=0)
 
@@ -23,6 +24,10 @@ def stand_in(config: Path) -> tuple[str, ...]:
 
 def options(data: Path, ports: Ports = FREE) -> SandboxOptions:
     return SandboxOptions(data=data, ports=ports, command=stand_in)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -80,6 +85,15 @@ async def test_a_port_that_is_taken_is_named_and_nothing_is_left_running(tmp_pat
         with pytest.raises(PortTaken, match=rf"port {port} on 127\.0\.0\.1, wanted for .*, is already in use"):
             await run_sandbox(options(tmp_path, wanted), lambda _: pytest.fail("it is not ready"))
     assert not (tmp_path / "gateway.log").exists()
+
+
+async def test_a_second_sandbox_in_the_same_folder_touches_nothing(tmp_path: Path) -> None:
+    house = Household(tmp_path)
+    house.create()
+    with SpoolLock(house.lock), pytest.raises(Locked, match=f"in use by process {os.getpid()}"):
+        await run_sandbox(options(tmp_path), lambda _: pytest.fail("it is not ready"))
+    assert names(tmp_path) == {"certs", "spool", "lock"}
+    assert names(house.certificates) == set()
 
 
 async def test_a_process_that_does_not_end_by_itself_is_made_to(

@@ -67,25 +67,18 @@ async def test_a_line_that_never_ends_is_given_up_at_the_limit(listening: socket
 
 
 async def test_an_end_that_comes_in_two_pieces_is_found(listening: socket.socket) -> None:
-    got: list[bytes] = []
-
-    async def read(stream: ServerStream) -> None:
-        await stream.write(b"go")
-        got.append(await stream.read_until(b"\r\n"))
-        got.append(await stream.read_some())
-
-    host = Host(read)
-    async with alongside(serve_streams(listening, host.reader, host.serve)):
-        reader, writer = await connect(listening)
-        await reader.readexactly(2)
-        writer.write(b"a\r")
-        await writer.drain()
-        while not host.tapes[0].clear:
-            await asyncio.sleep(0)
-        writer.write(b"\nrest")
-        assert await host.failed.get() is None
-        writer.close()
-    assert got == [b"a\r\n", b"rest"]
+    _, writer = await connect(listening)
+    reader = TapedReader(Tape())
+    stream = ServerStream(reader, writer, timeout=10, max_buffer=10)
+    line = asyncio.ensure_future(stream.read_until(b"\r\n"))
+    reader.feed_data(b"a\r")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not line.done()
+    reader.feed_data(b"\nrest")
+    assert await line == b"a\r\n"
+    assert await stream.read_some() == b"rest"
+    writer.close()
 
 
 async def test_bytes_pipelined_before_the_handshake_never_pass_for_secured_ones(

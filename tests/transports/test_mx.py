@@ -1,5 +1,6 @@
 """The transport `mx`: which host is asked, in which order, and what follows when none takes the message."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -80,8 +81,9 @@ async def test_an_unchecked_certificate_is_shown_as_such(tmp_path: Path) -> None
         (lambda: Script(tls=certificates.self_signed(MX)), f"The certificate of {MX} is signed by itself only."),
     ],
 )
-async def test_a_refused_certificate_is_described_in_a_sentence(script: object, detail: str, tmp_path: Path) -> None:
-    assert callable(script)
+async def test_a_refused_certificate_is_described_in_a_sentence(
+    script: Callable[[], Script], detail: str, tmp_path: Path
+) -> None:
     async with world(tmp_path, {MX: script()}) as at:
         outcome = await deliver(at, demands=Channel.PKIX)
         assert isinstance(outcome, Declined)

@@ -1,0 +1,124 @@
+"""Opening a session: the cases that no delivery shows."""
+
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from gateway.core.outcome import Cause, Declined, Deferred
+from gateway.core.tls import PLAIN_AFTER, Channel, MxAuth, Requirement, Starttls
+from gateway.net.dial import Opened
+from gateway.net.smtp_session import Endpoint, Login, Session
+from gateway.net.terms import Terms
+from gateway.wire.errors import LocalProtocolError
+from tests.fakes import certificates
+from tests.fakes.mail_world import TIMEOUTS, World, world
+from tests.fakes.mx import Script
+
+MX = "mx.example"
+MAY = Terms(
+    requirement=Requirement(MxAuth.NONE, Channel.PLAIN),
+    mx=MxAuth.NONE,
+    demanded_by="the test",
+    handshake_failed_for=PLAIN_AFTER,
+)
+VERIFY = replace(MAY, requirement=Requirement(MxAuth.NONE, Channel.PKIX))
+BROKEN = Script(offers=("STARTTLS",), replies={"STARTTLS": "454 not now"})
+
+
+async def dial(at: World, terms: Terms, *, login: Login | None = None) -> Opened:
+    host = at.hosts[MX]
+    endpoint = Endpoint(realm="", host=MX, port=host.port, name=MX, login=login)
+    return await at.network.dialler.open(endpoint, ip_address(host.host), terms)
+
+
+async def test_a_connection_that_is_not_made_in_time_is_no_session(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script()}) as at:
+        dialler = replace(at.network.dialler, timeouts=replace(TIMEOUTS, connect=timedelta(0)))
+        endpoint = Endpoint(realm="", host=MX, port=at.hosts[MX].port, name=MX)
+        outcome = await dialler.open(endpoint, ip_address(at.hosts[MX].host), MAY)
+        assert isinstance(outcome, Deferred)
+        assert outcome.cause is Cause.UNREACHABLE
+        assert "no answer within 0 s" in outcome.detail
+        assert at.network.dialler.memory.last(MX) is Starttls.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("second", "cause"),
+    [
+        (Script(replies={"connect": "421 busy"}), Cause.REPLY_4XX),
+        (Script(replies={"EHLO": "554 no", "HELO": "554 no"}), Cause.UNREACHABLE),
+        (Script(closes_at="EHLO"), Cause.UNREACHABLE),
+    ],
+)
+async def test_clear_text_after_a_broken_handshake_can_fail_as_any_other(
+    second: Script, cause: Cause, tmp_path: Path
+) -> None:
+    async with world(tmp_path, {MX: second}) as at:
+        at.hosts[MX].first = [BROKEN]
+        outcome = await dial(at, MAY)
+        assert isinstance(outcome, Deferred)
+        assert outcome.cause is cause
+        assert len(at.hosts[MX].conversations) == 2
+
+
+async def test_clear_text_after_a_broken_handshake_does_not_ask_for_tls_again(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: BROKEN}) as at:
+        session = await dial(at, MAY)
+        assert isinstance(session, Session)
+        assert session.channel is Channel.PLAIN
+        assert not session.reusable
+        assert at.hosts[MX].said().count(b"STARTTLS") == 1
+        session.end()
+
+
+async def test_a_host_that_is_gone_when_its_certificate_is_looked_at_is_declined_all_the_same(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(replies={"connect": "421 busy"})}) as at:
+        at.hosts[MX].first = [Script(tls=certificates.expired(MX))]
+        outcome = await dial(at, VERIFY)
+        assert isinstance(outcome, Declined)
+        assert outcome.detail == f"The certificate of {MX} expired."
+        assert outcome.evidence is not None
+        assert outcome.evidence.tls_version is None
+
+
+async def test_what_was_offered_before_tls_is_forgotten(tmp_path: Path) -> None:
+    script = Script(tls=certificates.good(MX), replies={"EHLO in TLS": "250-mx\r\n250 SIZE 5"})
+    async with world(tmp_path, {MX: script}) as at:
+        session = await dial(at, VERIFY)
+        assert isinstance(session, Session)
+        assert session.capabilities.size_limit == 5
+        assert not session.capabilities.pipelining
+        session.end()
+
+
+async def test_a_password_is_never_said_in_clear(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(extensions=("AUTH PLAIN",))}) as at:
+        with pytest.raises(LocalProtocolError):
+            await dial(at, MAY, login=Login("user", "secret"))
+        assert b"AUTH" not in at.hosts[MX].said()
+        assert "secret" not in repr(Login("user", "secret"))
+
+
+@pytest.mark.parametrize(
+    ("script", "known"),
+    [
+        (Script(), Starttls.NO),
+        (Script(offers=("XXXXXXXA",)), Starttls.UNKNOWN),
+        (BROKEN, Starttls.UNKNOWN),
+        (Script(replies={"connect": "421 busy"}), Starttls.UNKNOWN),
+    ],
+)
+async def test_each_attempt_teaches_the_memory(script: Script, known: Starttls, tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: script}) as at:
+        opened = await dial(at, VERIFY)
+        assert not isinstance(opened, Session)
+        assert at.network.dialler.memory.last(MX) is known
+
+
+async def test_a_completed_handshake_is_remembered_even_where_the_certificate_was_refused(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.expired(MX))}) as at:
+        assert isinstance(await dial(at, VERIFY), Declined)
+        assert at.network.dialler.memory.last(MX) is Starttls.YES
