@@ -63,4 +63,5 @@ def wiring_of(settings: Settings) -> Wiring:
         spool=settings.spool_dir,
         smtp=tuple(Address(name=smtp.name, host=smtp.host, port=smtp.port) for smtp in settings.smtp),
         admin=Address(name="admin", host=admin.host, port=admin.port) if admin else None,
+        log_level=settings.log_level,
     )

@@ -5,6 +5,7 @@ Everything that can make a start impossible is found here, before a process is e
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ def run_gateway(source: Source) -> None:
         CannotStart: the spool is in use, an address is taken, or the like.
     """
     configuration = source.read()
-    log = open_log(LogFile(sys.stdout.fileno()), Level.INFO)
+    log = open_log(LogFile(sys.stdout.fileno()), Level[configuration.wiring.log_level.upper()])
     adopt_standard_logging(log)
     spool = configuration.wiring.spool
     try:
@@ -62,10 +63,18 @@ def _make(spool: Path) -> None:
 
 
 async def _supervise(source: Source, configuration: Configuration, held: Held, log: FilteringBoundLogger) -> None:
+    told = asyncio.Event()
+
+    def announce() -> None:
+        # Only at the start: a replaced worker is the log's affair.
+        if not told.is_set():
+            told.set()
+            _announce(held)
+
     setting = Setting(
         workers=count_workers(configuration.wiring),
         environment={name: value for name, value in os.environ.items() if name not in _SYSTEMD},
-        announce=lambda: _announce(held),
+        announce=announce,
     )
     await Supervisor(source, configuration, held, setting, log).run()
 
@@ -96,6 +105,7 @@ def _held(wiring: Wiring) -> Generator[Held]:
         for sockets in (*held.smtp, (held.control,)):
             for sock in sockets:
                 sock.close()
+        shutil.rmtree(metrics, ignore_errors=True)
 
 
 def _announce(held: Held) -> None:

@@ -1,4 +1,4 @@
-"""What of a configuration only a restart can change: where we listen, who we are, how many, where the spool is.
+"""What of a configuration only a restart can change: who we are, where we listen, how many, the spool, the log.
 
 The supervisor holds these for life (sockets, locks, processes); a reload that changes one is refused by its name.
 """
@@ -30,9 +30,10 @@ class Wiring:
     spool: Path
     smtp: tuple[Address, ...]
     admin: Address | None
+    log_level: str
 
 
-_KEYS: Final = {"smtp": "listen.smtp", "admin": "listen.admin", "spool": "spool.url"}
+_KEYS: Final = {"smtp": "listen.smtp", "admin": "listen.admin", "spool": "spool.url", "log_level": "log.level"}
 
 
 def changed(before: Wiring, after: Wiring) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A worker that only greets: it says its slot, process and configuration to whoever connects, and obeys the supervisor.
 
-The configuration's text makes it misbehave: ``refuse`` it does not take over, ``mute`` makes it deaf to
-Stop, ``sick`` takes its disk.
+The configuration's text makes it misbehave: ``refuse`` it does not take over, ``mute`` makes it deaf to Stop, ``sick``
+takes its disk, ``dumb`` makes it forget to answer, ``mad`` talk nonsense, ``mortal`` die, and ``broken`` not start.
 """
 
 import argparse
@@ -21,8 +21,9 @@ from gateway.telemetry.processes import use_slot
 
 
 class StandIn:
-    def __init__(self, slot: int, link: Link) -> None:
+    def __init__(self, slot: int, link: Link, answers: int) -> None:
         self.slot = slot
+        self.answers = answers
         self.link = link
         self.bundle = b""
 
@@ -30,6 +31,9 @@ class StandIn:
         start = await self.link.receive()
         assert isinstance(start, Start)
         self.bundle = start.bundle
+        if b"broken" in self.bundle:
+            self.link.send(NotReloaded(hash=digest(self.bundle), reason="the certificate cannot be read"))
+            sys.exit(1)
         for descriptor in start.listeners:
             await asyncio.start_server(self.greet, sock=socket.socket(fileno=descriptor))
         self.report()
@@ -38,10 +42,17 @@ class StandIn:
                 return
             if isinstance(command, Reload):
                 self.reload(command.bundle)
-            if isinstance(command, Operate):
+            if isinstance(command, Operate) and b"dumb" not in self.bundle:
                 self.link.send(Operated(number=command.number, changed=1 + self.slot))
 
     def reload(self, bundle: bytes) -> None:
+        if b"mortal" in bundle and b"mortal" not in self.bundle:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if b"mad" in bundle:
+            os.write(self.answers, b"\xff\xff\xff\xffnonsense")
+        if b"dumb" in bundle:
+            self.bundle = bundle
+            return
         if b"refuse" in bundle and self.slot == 1:
             self.link.send(NotReloaded(hash=digest(bundle), reason="the certificate cannot be read"))
             return
@@ -65,7 +76,7 @@ def digest(bundle: bytes) -> str:
 
 async def work(slot: int, answers: int) -> None:
     async with open_link(sys.stdin.fileno(), answers) as link:
-        await StandIn(slot, link).run()
+        await StandIn(slot, link, answers).run()
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,91 @@ async def test_status_names_the_configuration(tmp_path: Path) -> None:
         answer = await world.supervisor.answer(AskStatus())
         assert isinstance(answer, Done)
         assert answer.text.startswith("ready; configuration ")
+
+
+async def test_a_worker_that_cannot_start_says_why_and_is_tried_again(tmp_path: Path) -> None:
+    async with running(tmp_path / "spool", text="broken", wait=False) as world:
+        lines = await world.until("worker cannot start", 4)
+        assert {line["reason"] for line in lines} == {"the certificate cannot be read"}
+        await world.until("worker died", 2)
+        status, reason = await world.get("/readyz")
+        assert status == 503
+        assert "worker 0 cannot start: the certificate cannot be read" in reason
+
+
+async def test_a_worker_that_cannot_be_executed_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.app.world.STAND_IN", (str(tmp_path / "missing"),))
+    async with running(tmp_path / "spool", wait=False) as world:
+        lines = await world.until("worker not started", 4)
+        assert {line["reason"] for line in lines} == {"No such file or directory"}
+        pauses = [float(str(line["pause"])) for line in world.log.events("worker died") if line["slot"] == 0]
+        assert pauses == sorted(pauses)
+        assert len(set(pauses)) == len(pauses)
+
+
+async def test_a_worker_that_talks_nonsense_is_killed_and_replaced(tmp_path: Path) -> None:
+    async with running(tmp_path / "spool") as world:
+        before = await world.workers()
+        world.ready.clear()
+        world.source.text = "mad"
+        await world.supervisor.answer(AskReload())
+        assert len(await world.until("worker killed", 2)) == 2
+        await world.ready.wait()
+        assert not set(before.values()) & set((await world.workers()).values())
+
+
+async def test_a_worker_that_says_nothing_for_long_is_killed(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patience:
+        patience.setattr("gateway.app.slot.SILENCE", timedelta(seconds=0.2))
+        # Not both need be ready at once before the first is killed.
+        async with running(tmp_path / "spool", wait=False) as world:
+            lines = await world.until("worker killed")
+            assert lines[0]["reason"] == "it stopped making sense: TimeoutError"
+            patience.undo()
+            await world.until("worker ready", 3)
+
+
+async def test_a_reload_that_a_worker_does_not_answer_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path / "spool") as world:
+        world.source.text = "dumb"
+        monkeypatch.setattr("gateway.app.slot.ANSWER_WITHIN", timedelta(seconds=0.5))
+        answer = await world.supervisor.answer(AskReload())
+        assert answer == NotDone(text="worker 0: it did not answer in time\nworker 1: it did not answer in time")
+        assert await texts(world) == {(0, "first"), (1, "first")}
+
+
+async def test_a_worker_that_dies_of_a_reload_comes_back_with_the_new_configuration(tmp_path: Path) -> None:
+    async with running(tmp_path / "spool") as world:
+        world.ready.clear()
+        world.source.text = "mortal"
+        answer = await world.supervisor.answer(AskReload())
+        assert isinstance(answer, Done)
+        await world.ready.wait()
+        assert await texts(world) == {(0, "mortal"), (1, "mortal")}
+
+
+async def test_a_worker_that_missed_a_reload_while_it_started_gets_it_then(tmp_path: Path) -> None:
+    async with running(tmp_path / "spool", wait=False) as world:
+        world.source.text = "second"
+        assert isinstance(await world.supervisor.answer(AskReload()), Done)
+        while (await world.greeting())[2] != "second":
+            pass
+        assert await texts(world) == {(0, "second"), (1, "second")}
+
+
+async def test_an_operation_that_is_not_answered_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.app.slot.OPERATE_WITHIN", timedelta(seconds=0.2))
+    async with running(tmp_path / "spool", text="dumb") as world:
+        answer = await world.supervisor.answer(Retry(queue_id="000-a", operator="root"))
+        assert answer == NotDone(text="worker 0 did not answer in time")
+
+
+async def test_an_operation_of_a_worker_that_is_not_there_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path / "spool", text="broken", wait=False) as world:
+        await world.until("worker died", 2)
+        answer = await world.supervisor.answer(Retry(queue_id=None, operator="root"))
+        assert isinstance(answer, NotDone)
+        assert answer.text.startswith("worker 0 ")
+        assert answer.text.endswith("; try again in a moment")

@@ -13,6 +13,7 @@ WIRING = Wiring(
     spool=Path("/spool"),
     smtp=(Address(name="smtp", host="::", port=25),),
     admin=None,
+    log_level="info",
 )
 
 
@@ -23,6 +24,7 @@ WIRING = Wiring(
         (replace(WIRING, hostname="other.example"), ("hostname",)),
         (replace(WIRING, workers=0, spool=Path("/other")), ("workers", "spool.url")),
         (replace(WIRING, smtp=()), ("listen.smtp",)),
+        (replace(WIRING, log_level="debug"), ("log.level",)),
         (replace(WIRING, admin=Address(name="admin", host="::1", port=1)), ("listen.admin",)),
     ],
 )

@@ -51,8 +51,10 @@ class Lines(LogFile):
     def __init__(self) -> None:
         super().__init__(-1)
         self.bytes = io.BytesIO()
+        self.written = asyncio.Event()
 
     def write(self, line: bytes) -> int:
+        self.written.set()
         return self.bytes.write(line)
 
     def events(self, name: str) -> list[dict[str, object]]:
@@ -78,6 +80,14 @@ class World:
         assert self.held.admin is not None
         return int(self.held.admin.getsockname()[1])
 
+    async def until(self, event: str, count: int = 1) -> list[dict[str, object]]:
+        """Waits until the log has so many lines of an event."""
+        async with asyncio.timeout(40):
+            while len(lines := self.log.events(event)) < count:
+                self.log.written.clear()
+                await self.log.written.wait()
+        return lines
+
     async def greeting(self) -> tuple[int, int, str]:
         """Slot, process and configuration of whichever worker took the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -102,8 +112,10 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, *, workers: int = 2, text: str = "first", grace: float = 5) -> AsyncGenerator[World]:
-    """A supervisor that runs until the block ends, and is then stopped."""
+async def running(
+    folder: Path, *, workers: int = 2, text: str = "first", grace: float = 5, wait: bool = True
+) -> AsyncGenerator[World]:
+    """A supervisor that runs until the block ends, and is then stopped; ``wait`` for its workers to be ready."""
     spool_of(folder)
     wiring = Wiring(
         hostname="gateway.example",
@@ -111,6 +123,7 @@ async def running(folder: Path, *, workers: int = 2, text: str = "first", grace:
         spool=folder,
         smtp=(Address(name="smtp", host="127.0.0.1", port=0),),
         admin=Address(name="admin", host="127.0.0.1", port=0),
+        log_level="info",
     )
     source = EditedSource(text, wiring)
     held = Held(
@@ -127,7 +140,8 @@ async def running(folder: Path, *, workers: int = 2, text: str = "first", grace:
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(supervisor.run())
         try:
-            await ready.wait()
+            if wait:
+                await ready.wait()
             yield World(supervisor, source, held, log, folder, ready)
         finally:
             supervisor.stop()

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,12 @@ class Service:
 
     async def ready(self) -> None:
         """Waits until the admin port says so."""
+        await self.until("/readyz", lambda page: page == "ready\n")
+
+    async def until(self, path: str, true: Callable[[str], bool]) -> None:
+        """Waits until a page of the admin port is as wanted."""
         async with asyncio.timeout(30):
-            while await self.get("/readyz") != "ready\n":
+            while not true(await self.get(path)):
                 assert self.process.returncode is None, self.here.household.log.read_text()
                 await asyncio.sleep(0.05)
 
@@ -95,8 +99,8 @@ async def gone(pid: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def started(here: House) -> AsyncGenerator[Service]:
-    """Starts the gateway and waits until it is ready; ends it, if the test has not."""
+async def started(here: House, *, wait: bool = True) -> AsyncGenerator[Service]:
+    """Starts the gateway, waits until it is ready, and ends it if the test has not."""
     log = os.open(here.household.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "run", "--config", str(here.household.config)), stdout=log, stderr=log
@@ -104,7 +108,8 @@ async def started(here: House) -> AsyncGenerator[Service]:
     os.close(log)
     service = Service(here, process)
     try:
-        await service.ready()
+        if wait:
+            await service.ready()
         yield service
     finally:
         if process.returncode is None:

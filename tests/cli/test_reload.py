@@ -52,6 +52,18 @@ async def test_what_needs_a_restart_is_refused_by_name(tmp_path: Path) -> None:
         assert ran.err == "a change of hostname, workers needs a restart; nothing was changed\n"
 
 
+async def test_a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
+    async with house(tmp_path, workers=2) as here, started(here) as service:
+        (here.household.certificates / "gateway.pem").write_text("not a certificate")
+        ran = await sealpost(here, "reload")
+        assert ran.code == 1
+        assert "worker 0: " in ran.err
+        assert await service.metric('sealpost_reloads_total{result="worker refused"}') == 1
+        for number in range(4):
+            await here.send(f"r{number}@tls.example")
+            await here.arrived(f"r{number}@tls.example")
+
+
 async def test_without_a_gateway_one_is_told_how_to_start_it(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         ran = await sealpost(here, "reload")

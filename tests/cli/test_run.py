@@ -64,6 +64,17 @@ async def test_a_bad_configuration_is_told_with_every_problem(tmp_path: Path) ->
         assert "Traceback" not in ran.err
 
 
+async def test_a_certificate_that_cannot_be_used_is_told_where_readiness_is_asked(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        (here.household.certificates / "gateway.pem").write_text("not a certificate")
+        async with started(here, wait=False) as service:
+            await here.until(lambda: bool(service.lines("worker cannot start")))
+            reason = str(service.lines("worker cannot start")[0]["reason"])
+            assert "gateway.pem" in reason
+            await service.until("/readyz", lambda page: f"worker 0 cannot start: {reason}" in page)
+            assert await service.get("/healthz") == "alive\n"
+
+
 async def test_a_killed_worker_is_replaced_and_every_acknowledged_message_ends(tmp_path: Path) -> None:
     async with house(tmp_path, workers=2) as here:
         here.edit(here.household.config, 'retry_min    = "30s"', 'retry_min    = "1s"')

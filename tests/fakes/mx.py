@@ -22,7 +22,8 @@ class Script:
     """How the host behaves.
 
     ``replies`` maps a step to the reply in place of the good one: ``connect``, ``EHLO``, ``EHLO in TLS``, ``HELO``,
-    ``STARTTLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``RCPT a@b.example``, ``DATA``, ``.`` and ``body`` (sent in mid-body).
+    ``STARTTLS``, ``AUTH``, ``AUTH LOGIN``, ``MAIL``, ``RCPT``, ``RCPT a@b.example``, ``DATA``, ``.`` and ``body`` (sent
+    in mid-body).
     At ``silent_at`` (those, and ``handshake``) it says nothing more, at ``closes_at`` it hangs up instead of answering.
     ``answers_hello`` is sent in place of a handshake; ``after_220`` in one packet with the reply to STARTTLS.
     """
@@ -141,6 +142,9 @@ class Conversation:
         await self.writer.start_tls(self.script.tls)
 
     async def _auth(self, line: str) -> None:
+        if line.upper() == "AUTH LOGIN" and "AUTH LOGIN" in self.script.replies:
+            await self._answer("AUTH LOGIN", "")
+            return
         if line.upper() == "AUTH LOGIN":
             for prompt in (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n"):
                 self.writer.write(prompt)
@@ -233,16 +237,15 @@ class FakeMx:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await _turns()  # a connection that was just accepted gets its task, which a closed server could not give it
         self._server.close()
-        await asyncio.sleep(0)  # a connection that was just accepted gets its task now
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for conversation in self.conversations:
             conversation.writer.transport.abort()
-        closing = (conversation.writer.wait_closed() for conversation in self.conversations)
-        await asyncio.gather(*closing, return_exceptions=True)
         await self._server.wait_closed()
+        await _turns()  # a transport whose handshake failed closes its socket, which nothing tells
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -258,3 +261,9 @@ class FakeMx:
         finally:
             # Inside TLS a close would wait for the peer; what was written is flushed by the handshake's own rules.
             writer.close()
+
+
+async def _turns() -> None:
+    """A few turns of the event loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)

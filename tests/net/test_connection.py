@@ -18,12 +18,13 @@ Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def connected(peer: Peer) -> AsyncGenerator[Connection]:
-    over = asyncio.Event()
+    over, ended = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await peer(reader, writer)
         await over.wait()
         writer.transport.abort()
+        ended.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     connection = await connect("127.0.0.1", server.sockets[0].getsockname()[1], SOON)
@@ -32,8 +33,10 @@ async def connected(peer: Peer) -> AsyncGenerator[Connection]:
     finally:
         over.set()
         connection.abort()
-        server.close()
+        await ended.wait()
         await connection.closed(SOON)
+        server.close()
+        await server.wait_closed()
 
 
 async def test_replies_come_in_their_order_and_a_flood_is_held_off() -> None:

@@ -12,9 +12,10 @@ from gateway.core.tls import PLAIN_AFTER, Channel, MxAuth, Requirement, Starttls
 from gateway.net.dial import Opened
 from gateway.net.smtp_session import Endpoint, Login, Session
 from gateway.net.terms import Terms
+from gateway.net.timeouts import Timeouts
 from gateway.wire.errors import LocalProtocolError
 from tests.fakes import certificates
-from tests.fakes.mail_world import TIMEOUTS, World, world
+from tests.fakes.mail_world import World, world
 from tests.fakes.mx import Script
 
 MX = "mx.example"
@@ -36,7 +37,7 @@ async def dial(at: World, terms: Terms, *, login: Login | None = None) -> Opened
 
 async def test_a_connection_that_is_not_made_in_time_is_no_session(tmp_path: Path) -> None:
     async with world(tmp_path, {MX: Script()}) as at:
-        dialler = replace(at.network.dialler, timeouts=replace(TIMEOUTS, connect=timedelta(0)))
+        dialler = replace(at.network.dialler, timeouts=Timeouts(connect=timedelta(0)))
         endpoint = Endpoint(realm="", host=MX, port=at.hosts[MX].port, name=MX)
         outcome = await dialler.open(endpoint, ip_address(at.hosts[MX].host), MAY)
         assert isinstance(outcome, Deferred)

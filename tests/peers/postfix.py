@@ -37,6 +37,7 @@ smtpd_client_connection_count_limit = 0
 dnssec_probe =
 message_size_limit = 209715200
 smtputf8_enable = yes
+record_destination_recipient_limit = 1
 {extra}
 """
 
@@ -73,15 +74,16 @@ cat > "$file" && mv "$file" "{root}/mail/$(date +%s%N).eml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One smtpd on its own port, with its own options (`name=value`)."""
+    """One smtpd on its own loopback address and port, with its own options (`name=value`)."""
 
     port: int
     options: Sequence[str] = ()
+    address: str = "127.0.0.1"
 
     def line(self) -> str:
         """The service's lines in master.cf."""
         options = "".join(f"\n  -o {option}" for option in self.options)
-        return f"127.0.0.1:{self.port} inet n - n - - smtpd{options}"
+        return f"{self.address}:{self.port} inet n - n - - smtpd{options}"
 
 
 @dataclass(slots=True)
@@ -123,11 +125,11 @@ def _write(root: Path, hostname: str, services: Sequence[Service], extra: Sequen
     record.chmod(0o755)
 
 
-def _wait_for(port: int, master: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(service: Service, master: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(200):
         if master.poll() is not None:
             break
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((service.address, service.port), 1):
             return
         time.sleep(0.05)
     raise RuntimeError(f"Postfix did not start: {log.read_text() if log.exists() else 'no log'}")
@@ -153,7 +155,7 @@ def postfix(hostname: str, services: Sequence[Service], extra: Sequence[str] = (
         )
         try:
             for service in services:
-                _wait_for(service.port, master, root / "log")
+                _wait_for(service, master, root / "log")
             yield Postfix(root, tuple(services), master)
         finally:
             with contextlib.suppress(ProcessLookupError):

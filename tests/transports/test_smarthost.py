@@ -120,12 +120,29 @@ async def test_a_login_that_fails_is_ours_to_repair(script: dict[str, object], s
         assert b"MAIL" not in at.hosts[HOST].said()
 
 
-async def test_a_login_that_is_refused_at_the_name_is_not_followed_by_the_password(tmp_path: Path) -> None:
-    script = Script(tls=certificates.good(HOST), extensions=(*OFFERS, "AUTH LOGIN"), replies={"AUTH": "334 more"})
+@pytest.mark.parametrize("replies", [{"AUTH": "334 more"}, {"AUTH LOGIN": "454 4.7.0 not now"}])
+async def test_a_login_that_goes_another_way_than_login_does_is_refused(
+    replies: dict[str, str], tmp_path: Path
+) -> None:
+    script = Script(tls=certificates.good(HOST), extensions=(*OFFERS, "AUTH LOGIN"), replies=replies)
     async with world(tmp_path, {HOST: script}) as at:
         outcome = await deliver(at, options(at, username="user", password="secret"))
         assert isinstance(outcome, Deferred)
         assert outcome.cause is Cause.LOCAL
+        said = at.hosts[HOST].said()
+        assert b"MAIL" not in said
+        assert (b"dXNlcg==" in said) is ("AUTH" in replies)
+
+
+async def test_a_host_that_is_not_declared_sealed_does_not_get_what_must_be(tmp_path: Path) -> None:
+    async with world(tmp_path, {HOST: Script(tls=certificates.good(HOST))}) as at:
+        kept = await deliver(at, demands=Channel.PKIX, floor=Protection.SEALED)
+        assert isinstance(kept, Deferred)
+        assert kept.cause is Cause.LOCAL
+        assert at.hosts[HOST].conversations == []
+        sent = await deliver(at, demands=Channel.PKIX, declared=Declared.SEALED, floor=Protection.SEALED)
+        assert isinstance(sent, Delivered)
+        assert sent.evidence.verified
 
 
 def test_a_password_is_never_shown() -> None:
@@ -220,6 +237,7 @@ def test_a_host_is_a_name_or_an_address_with_or_without_a_port(text: str, expect
         {"host": "h.example:70000"},
         {"host": "h.example:x"},
         {"host": "h.example:"},
+        {"host": "-h.example"},
         {"host": "[h.example"},
         {"host": "h", "private_key": Path("k")},
         {"host": "h", "username": "u"},
