@@ -14,7 +14,7 @@ run: .venv/runtime  ## start the gateway in its sandbox
 	@exec $(BIN)/sealpost sandbox
 
 test: .venv/dev  ## run the whole suite
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 check: .venv/dev  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

@@ -8,7 +8,6 @@ import hmac
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, unquote
 
 from gateway.core.record import Add, QueueId
 
@@ -18,7 +17,7 @@ MAX_PASSES: Final = 3
 MAX_RECEIVED: Final = 50
 """Received fields before it is a loop (Postfix's ``hopcount_limit``; RFC 5321 section 6.3 asks for a large figure)."""
 
-_VALUE = re.compile(rb"v1; ([A-Za-z0-9_.-]{1,64}); ([^;\s]{1,2000}); ([0-9a-f]{64})")
+_VALUE = re.compile(rb"v1; ([A-Za-z0-9_.-]{1,64}); ([A-Za-z0-9_,-]{1,2000}); ([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,8 @@ class Hop:
 
 
 def hop_edit(hop: Hop, message_id: str, key: bytes) -> Add:
-    """The field for a delivery of this pass."""
-    content = f"v1; {hop.queue_id}; {','.join(quote(name, safe='') for name in hop.routes)}"
+    """The field for a delivery of this pass. A route's name is letters, digits, ``_`` and ``-`` (the loader's rule)."""
+    content = f"v1; {hop.queue_id}; {','.join(hop.routes)}"
     return Add(FIELD, f"{content}; {_seal(content, message_id, key)}")
 
 
@@ -55,7 +54,7 @@ def _read_one(value: bytes, message_id: str, key: bytes) -> Hop | None:
     content = value[: match.start(3) - 2].decode("ascii", "replace")
     if not hmac.compare_digest(_seal(content, message_id, key).encode(), match[3]):
         return None
-    return Hop(QueueId(match[1].decode()), tuple(unquote(name) for name in match[2].decode("ascii").split(",")))
+    return Hop(QueueId(match[1].decode()), tuple(match[2].decode("ascii").split(",")))
 
 
 def _seal(content: str, message_id: str, key: bytes) -> str:

@@ -21,9 +21,10 @@ MAX_UNREAD: Final = 64 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """Made by `connect`; one task at a time uses it."""
+    """Made by `connect`; one task at a time uses it. ``tls`` is the TLS session, None in the clear."""
 
     def __init__(self) -> None:
+        self.tls: ssl.SSLObject | None = None
         self._transport: asyncio.Transport | None = None
         self._replies = ReplyReader()
         self._arrived: asyncio.Future[None] | None = None
@@ -78,11 +79,6 @@ class Connection(asyncio.Protocol):
     def answered(self) -> bool:
         """Whether bytes of a reply are here, or none will ever come."""
         return self._ended is not None or self._replies.waiting > 0
-
-    @property
-    def tls(self) -> ssl.SSLObject | None:
-        """The TLS session, None in the clear."""
-        return cast("ssl.SSLObject | None", self._socket.get_extra_info("ssl_object"))
 
     @property
     def _socket(self) -> asyncio.Transport:
@@ -145,6 +141,7 @@ class Connection(asyncio.Protocol):
         if transport is None:  # the transport was closed meanwhile
             raise ConnectionResetError
         self._transport = transport
+        self.tls = cast(ssl.SSLObject, transport.get_extra_info("ssl_object"))
 
     def close(self, last: bytes = b"") -> None:
         """Ends the connection in good order, after ``last``; nobody waits for the reply."""

@@ -328,15 +328,6 @@ async def test_a_store_that_breaks_is_our_fault_and_the_message_is_not_ended(tmp
         assert at.hosts[MX].received == []
 
 
-@pytest.mark.parametrize("body", [b"one\ntwo\r\n", b"one\rtwo\r\n"])
-async def test_a_bare_line_end_is_never_sent(body: bytes, tmp_path: Path) -> None:
-    async with open_session(tmp_path, Script()) as (session, at):
-        with pytest.raises(LocalProtocolError):
-            await transact(session, job(at, a_delivery(a_route(), f"{MX}.test", body=body)))
-        session.end()
-        assert b"MAIL" not in at.hosts[MX].said()
-
-
 async def test_an_address_that_needs_smtputf8_asks_for_it(tmp_path: Path) -> None:
     async with open_session(tmp_path, Script()) as (session, at):
         outcome = await outcome_of(session, job(at, recipients=("jürgen",)))

@@ -116,6 +116,8 @@ def _write(root: Path, hostname: str, services: Sequence[Service], extra: Sequen
     shutil.chown(root / "mail", "nobody")
     main = MAIN_CF.format(root=root, hostname=hostname, extra="\n".join(extra))
     (root / "etc" / "main.cf").write_text(main)
+    # Postfix does not read a file that changed in the last two seconds: somebody might still be writing it.
+    os.utime(root / "etc" / "main.cf", (0, 0))
     lines = "\n".join(service.line() for service in services)
     (root / "etc" / "master.cf").write_text(MASTER_CF.format(root=root, services=lines))
     for name in ("dynamicmaps.cf", "postfix-files"):
