@@ -29,7 +29,7 @@ bench: .venv/dev  ## measure against Postfix in the same run
 	@$(BIN)/python -m bench
 
 lock: .venv/dev  ## renew the locked dependencies
-	@$(BIN)/pip-compile -q --no-emit-options --generate-hashes --allow-unsafe --strip-extras -o requirements.lock pyproject.toml
+	@$(BIN)/pip-compile -q --no-emit-options --generate-hashes --allow-unsafe --strip-extras --build-deps-for editable --build-deps-for wheel -o requirements.lock pyproject.toml
 	@$(BIN)/pip-compile -q --no-emit-options --generate-hashes --allow-unsafe --extra dev --strip-extras -o requirements-dev.lock pyproject.toml
 
 clean:  ## remove what the other targets made
