@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
 
-.PHONY: help setup dev run test check peers bench lock clean
+.PHONY: help setup run test check cover peers bench lock clean
 
 help:  ## what can be made
-	@sed -n 's/^\([a-z]*\):.*##\(.*\)/\1 \2/p' Makefile | column -t -l 2
+	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "%-6s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/runtime  ## install the gateway and its locked dependencies into .venv
 
@@ -21,6 +21,10 @@ check: .venv/dev  ## format, lint, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright --level error
 	@$(BIN)/lint-imports
+
+cover: .venv/dev  ## prove that every branch of core and wire is tested by their own tests
+	@$(BIN)/pytest -n auto --cov=gateway --cov-report= tests/core tests/wire
+	@$(BIN)/coverage report --include='gateway/core/*,gateway/wire/*' --fail-under=100 --skip-covered
 
 peers:  ## install the real servers and clients that the tests talk to (root)
 	@deploy/peers.sh

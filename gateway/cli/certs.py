@@ -7,6 +7,7 @@ system has its own program.
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.cli.errors import Usage
+from gateway.core.address import BadAddress, parse_domain
 from gateway.sandbox.authority import Validity, issue, make_authority, new_hop_key, write_secret
 
 LIFETIME: Final = timedelta(days=365)
@@ -35,18 +37,34 @@ def register(app: typer.Typer) -> None:
 def init(
     directory: _Directory = Path("certs"),
     hostname: Annotated[
-        list[str] | None, typer.Option("--hostname", help="A name of the gateway; may be given again.")
+        list[str] | None, typer.Option("--hostname", metavar="NAME", help="A name of the gateway; may be given again.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Make a development authority, the gateway's certificate with its key, and the key of the hop header."""
-    names = tuple(dict.fromkeys([*(hostname or [socket.gethostname()]), "localhost"]))
+    """Make certificates for development and trial.
+
+    An authority of their own, the gateway's certificate with its key, and the key of the hop header.
+    """
+    wanted = [_host(name) for name in hostname or ()] or [socket.gethostname()]
+    names = tuple(dict.fromkeys([*wanted, "localhost"]))
     try:
         made = _make(directory, names, force=force)
     except OSError as error:
         raise Usage(f"cannot write to {error.filename or directory}: {error.strerror}") from error
     for path, what in made:
         typer.echo(f"{path}  {what}")
+
+
+def _host(text: str) -> str:
+    """An address, or a name as certificates have it (A-labels)."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        pass
+    try:
+        return parse_domain(text)
+    except BadAddress as error:
+        raise Usage(f"--hostname `{text}`: {error}") from error
 
 
 def _make(directory: Path, names: tuple[str, ...], *, force: bool) -> list[tuple[Path, str]]:
@@ -85,7 +103,10 @@ class Shown:
 
 @certs.command()
 def show(directory: _Directory = Path("certs")) -> None:
-    """List certificates with their names and ends. Exit code 1 if one has expired or ends within 14 days."""
+    """List certificates with their names and ends.
+
+    Exits with 1 if one has expired or ends within 14 days.
+    """
     shown = [one for path in sorted(directory.glob("*.pem")) for one in _read(path, datetime.now(UTC))]
     if not shown:
         raise Usage(f"there is no certificate in {directory}; `sealpost certs init` makes some")

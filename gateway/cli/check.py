@@ -38,9 +38,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check(config: ConfigOption = None) -> None:
-    """Check sealpost.toml, the policy, the files they name, and run the policy's own tests.
+    """Check sealpost.toml, the policy, and the files they name.
 
-    Prints every problem and warning with its file and key. Exits with 1 if there is a problem.
+    Runs the policy's own tests too. Prints every problem and warning with its file and key. Exits with 1 if there is a
+    problem.
     """
     report = _examine(config)
     for kind, findings in (("problem", report.problems), ("warning", report.warnings)):

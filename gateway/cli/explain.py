@@ -42,16 +42,19 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    message: Annotated[Path, typer.Argument(help="The message, as a file.")],
-    sender: Annotated[str, typer.Option("--from", help='The envelope\'s sender; "" is the null reverse-path.')],
-    to: Annotated[list[str], typer.Option("--to", help="A recipient; may be given several times.")],
+    message: Annotated[Path, typer.Argument(metavar="MESSAGE", help="The message, as a file.")],
+    sender: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help='The envelope\'s sender; "" is the null reverse-path.')
+    ],
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="A recipient; may be given again.")],
     config: ConfigOption = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Another policy than the configured one.")] = None,
     tls: Annotated[Starttls, typer.Option("--tls", help="Whether the recipients offer STARTTLS.")] = Starttls.UNKNOWN,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Explain what would happen to MESSAGE: its level, the rules in order, the decision, and what comes next.
+    """Explain what would happen to MESSAGE, and why.
 
+    Shows its level, the rules in order, the decision, and what comes next. Nothing is sent and nobody is asked.
     Without any sealpost.toml, --policy alone is enough: built-in routes stand in for yours.
     """
     question = _Question(message, _sender(sender), tuple(_address("--to", text) for text in to), tls)

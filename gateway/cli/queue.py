@@ -53,9 +53,12 @@ def register(app: typer.Typer) -> None:
 
 @queue.command("list")
 def list_queue(
-    domain: Annotated[str | None, typer.Option(help="Only recipients of this domain.")] = None,
-    state: Annotated[list[Waiting] | None, typer.Option(help="Only these states; may be repeated.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Print at most so many recipients.")] = _LIMIT,
+    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only recipients of this domain.")] = None,
+    state: Annotated[
+        list[Waiting] | None,
+        typer.Option(metavar="STATE", help="Only this state (queued, open or held); may be given again."),
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Print at most so many recipients.")] = _LIMIT,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -112,12 +115,13 @@ class _Story:
 
 @queue.command()
 def show(queue_id: IdArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show a message, its recipients, and everything that happened to it; also after its end, as long as audit is kept.
+    """Show a message, and everything that happened to it.
+
+    Also after its end, as long as audit is kept. Exits with 1 if there is no such message.
 
     JSON: {"queue_id", "message": null (it has ended) or {"kind", "reverse_path", "bytes", "accepted_at", "message_id",
     "client", "listener", "policy", "classification", "classification_source", "intent", "automatic"}, "recipients":
     [as in `queue list`], "events": [{"at", "kind", "recipient", "route", "rule", "outcome", "state", "text"}]}.
-    Exits with 1 if there is no such message.
     """
     story = _story(ShardReader(spool_of(config)), _id(queue_id))
     if not story.items and not story.events:
@@ -158,13 +162,16 @@ def _print_story(queue_id: str, story: _Story) -> None:
 
 @queue.command()
 def retry(
-    queue_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A queue id.")] = None,
+    queue_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="A queue id, as the log and `queue list` show it.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that waits.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Try a message now, or with --all everything that waits, instead of at its time. Held mail stays held.
+    """Try a message now, or with --all everything that waits.
 
-    No protection is lowered by it. Exits with 1 if nothing waits.
+    Otherwise each is tried at its time. Held mail stays held. No protection is lowered by it. Exits with 1 if nothing
+    waits.
     """
     if (queue_id is None) is not every:
         raise Usage("name one queue id, or say --all")
@@ -175,14 +182,15 @@ def retry(
 @queue.command()
 def delete(
     queue_id: IdArgument,
-    reason: Annotated[str, typer.Option(help="Why; it is kept in the audit with your name.")],
-    recipient: Annotated[str | None, typer.Option(help="Only this recipient.")] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the audit with your name.")],
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this recipient.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Delete a message that waits, or one recipient of it. Nobody gets a report; the audit keeps who did it and why.
+    """Delete a message that waits, or one recipient of it.
 
-    What is being delivered at this moment is left alone. Exits with 1 if nothing was deleted.
+    Nobody gets a report; the audit keeps who did it and why. What is being delivered at this moment is left
+    alone. Exits with 1 if nothing was deleted.
     """
     wanted = _id(queue_id)
     if not reason.strip():

@@ -42,7 +42,7 @@ _PORT_OPTIONS: Final = {
 _STYLES: Final = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.WAITING: "yellow", Tone.BAD: "red"}
 
 _Data = Annotated[Path, typer.Option("--data", help="The folder for everything that the sandbox writes.")]
-_Port = typer.Option(min=0, max=65535, help="0 takes a free port.")
+_Port = typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free port.")
 
 sandbox = typer.Typer()
 
@@ -62,7 +62,10 @@ def run(
     mx_port: Annotated[int, _Port] = 2526,
     data: _Data = DATA,
 ) -> None:
-    """Start the gateway in a small world on loopback, and read at once what arrives there. Ctrl-C stops all of it."""
+    """Start the gateway in a small world on loopback, to try it.
+
+    Whatever arrives in that world can be read at once in a browser. Ctrl-C stops all of it.
+    """
     if context.invoked_subcommand is not None:
         return
     wanted = Ports(smtp=smtp_port, admin=admin_port, inbox=inbox_port, dns=dns_port, mx=mx_port)
@@ -77,7 +80,7 @@ def run(
         typer.echo(f"sealpost: {death}", err=True)
         raise typer.Exit(1) from death
     except OSError as error:
-        raise Usage(f"the sandbox cannot start in {data}: {error}") from error
+        raise Usage(f"the sandbox cannot start in {data}: {error.strerror or error}") from error
     typer.echo("The sandbox has stopped.")
 
 
@@ -133,25 +136,29 @@ def _field(text: str) -> tuple[str, str]:
 
 @sandbox.command()
 def send(
-    to: Annotated[list[str], typer.Option("--to", help="A recipient; may be given again.")],
-    sender: Annotated[str, typer.Option("--from", help="The sender.")] = "officer@council.example",
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="A recipient; may be given again.")],
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="The sender.")] = "officer@council.example",
     classification: Annotated[
-        str | None, typer.Option(help="public, controlled or restricted; without it the message has no label.")
+        str | None,
+        typer.Option(metavar="LEVEL", help="public, controlled or restricted; without it the message has no label."),
     ] = None,
     intent: Annotated[Button | None, typer.Option(help="The button that was pressed.")] = None,
-    subject: Annotated[str, typer.Option(help="The subject.")] = SUBJECT,
-    text: Annotated[str, typer.Option(help="The text.")] = TEXT,
+    subject: Annotated[str, typer.Option(metavar="TEXT", help="The subject.")] = SUBJECT,
+    text: Annotated[str, typer.Option(metavar="TEXT", help="The text.")] = TEXT,
     attach: Annotated[
-        list[str] | None, typer.Option(help="Attach a file of that size, such as 2MiB; may be given again.")
+        list[str] | None,
+        typer.Option(metavar="SIZE", help="Attach a file of that size, such as 2MiB; may be given again."),
     ] = None,
-    header: Annotated[list[str] | None, typer.Option(help='A further header field, "Name: value".')] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD", help='A further header field, "Name: value".')
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end instead.")] = False,
     data: _Data = DATA,
 ) -> None:
-    """Send a real message through the sandbox's gateway, and watch what becomes of each recipient.
+    """Send a message through the sandbox, and watch it.
 
-    Ends with the last recipient, or when what is left takes longer; Ctrl-C stops watching. Exit code 1 if the gateway
-    refused the message.
+    Tells what becomes of each recipient, and ends with the last one, or when what is left takes longer; Ctrl-C stops
+    watching. Exits with 1 if the gateway refused the message.
     """
     letter = Letter(
         sender=_address(sender),
@@ -206,7 +213,11 @@ class Screen:
         seen: list[Event | Unfinished] = []
         if submission.queue_id is None:
             return seen
-        pace = Pace(now=lambda: datetime.now(UTC), sleep=lambda span: time.sleep(span.total_seconds()))
+        pace = Pace(
+            now=lambda: datetime.now(UTC),
+            sleep=lambda span: time.sleep(span.total_seconds()),
+            running=house.is_lived_in,
+        )
         try:
             for one in follow(SpoolRecords(house.spool), submission.queue_id, pace):
                 seen.append(one)
@@ -230,7 +241,6 @@ def _lines(one: Event | Unfinished) -> Iterator[Line]:
     for row in one.rows:
         when = row.due_at.astimezone()
         left = max(row.due_at - datetime.now(UTC), timedelta())
-        text = (
-            f"{row.state.value}, next attempt at {when:%H:%M:%S}, in {left.total_seconds():.0f} s; not waiting for it"
-        )
+        text = f"{row.state.value}, next attempt at {when:%H:%M:%S}, in {left.total_seconds():.0f} s"
+        text += "; the sandbox has stopped" if one.stopped else "; not waiting for it"
         yield Line(str(row.address), text, Tone.WAITING)

@@ -70,6 +70,9 @@ def policy_from(policy_bytes: bytes, settings: Settings) -> Policy:
 
 def _policy(page: Page, policy_page: Page, bundle: Bundle, routes: Routes) -> Policy | None:
     if bundle.policy_error:
+        if any(problem.key == "policy" for problem in page.problems):
+            # It is not named, which has been said; what stands in its place is no file.
+            return None
         page.problem("policy", f"the file `{bundle.policy}` cannot be read: {bundle.policy_error}")
         return None
     policy = read_policy(policy_page, bundle.policy_bytes, routes.routes)

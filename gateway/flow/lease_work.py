@@ -5,7 +5,7 @@ Left out on purpose: when leases are claimed and renewed (`flow.dispatch`), and 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.core.chronicle import route_of
@@ -21,6 +21,8 @@ from gateway.flow.settling import Change, Settling
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Contact
 
+ROOM_EVERY: Final = timedelta(seconds=2)
+"""How often a lease that cannot be settled on a full disk tries again; it keeps its place, so little else is begun."""
 _HELD_TOO_LONG: Final = GiveBack(Ending.NOT_RELEASED, NOT_RELEASED)
 _UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
 
@@ -39,7 +41,8 @@ class LeaseWork:
 
         Raises:
             LeaseLost: somebody else has the rows; nothing was settled.
-            SpoolError: nothing was settled; the lease runs out by itself, and the rows are tried again.
+            SpoolError: nothing was settled; the lease runs out by itself, and the rows are tried again. It is never
+                SpoolFull, which is waited out.
         """
         settled, entries = await self._settle(tuple(await self._changes()))
         self._tell(settled, entries)
@@ -67,13 +70,20 @@ class LeaseWork:
             await self._spool.settle(self._lease, _settlement(changes, entries))
             return changes, entries
         except SpoolFull as error:
-            if not any(change.told for change in changes):
-                raise
-            self._shared.events.broken("report", self._message.queue_id, error)
+            where = "report" if any(change.told for change in changes) else "settle"
+            self._shared.events.broken(where, self._message.queue_id, error)
         due_at = self._shared.clock.now() + self._shared.queue.retry_min
         changes = tuple(_without_report(change, due_at) for change in changes)
-        await self._spool.settle(self._lease, _settlement(changes, ()))
+        await self._record(_settlement(changes, ()))
         return changes, ()
+
+    async def _record(self, settlement: Settlement) -> None:
+        """Waits for room if need be: what a next hop has taken, and we forgot, it would be sent again."""
+        while True:
+            try:
+                return await self._spool.settle(self._lease, settlement)
+            except SpoolFull:
+                await self._shared.clock.sleep_until(self._shared.clock.now() + ROOM_EVERY)
 
     async def _entries(self, changes: Sequence[Change]) -> tuple[Entry, ...]:
         """One mail of ours for each purpose: one report per message and pass."""

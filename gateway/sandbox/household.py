@@ -15,6 +15,7 @@ from gateway.sandbox.authority import new_hop_key, write_secret
 from gateway.sandbox.cast import GATEWAY
 from gateway.sandbox.credentials import Credentials
 from gateway.sandbox.sockets import LOOPBACK
+from gateway.spool.lock import Locked, SpoolLock
 
 _TEMPLATES: Final = Path(__file__).parent
 
@@ -82,6 +83,14 @@ class Household:
         numbers = {f"{name}_port": port for name, port in asdict(ports).items()}
         self.config.write_text(template.substitute(numbers), encoding="utf-8")
         self.ports.write_text(ports.to_json(), encoding="utf-8")
+
+    def is_lived_in(self) -> bool:
+        """Whether a sandbox runs here: it holds the lock for as long as it lives. Raises SpoolError."""
+        try:
+            with SpoolLock(self.lock):
+                return False
+        except Locked:
+            return True
 
     def read_ports(self) -> Ports | None:
         """The ports of the sandbox that was last started here; None if none was, or its note is damaged."""

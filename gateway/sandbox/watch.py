@@ -16,24 +16,27 @@ PATIENCE: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Time, as the watcher feels it."""
+    """Time, as the watcher feels it; ``running`` tells whether there still is a gateway whose time it is."""
 
     now: Callable[[], datetime]
     sleep: Callable[[timedelta], None]
+    running: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """The last thing that a watcher sees of a message: who still waits, and until when."""
+    """The last thing that a watcher sees of a message: who still waits, until when, and whether nobody is at work."""
 
     rows: tuple[RecipientRow, ...]
+    stopped: bool = False
 
 
 def follow(records: Records, queue_id: QueueId, pace: Pace) -> Iterator[Event | Unfinished]:
-    """Each event as it happens; ends with the last recipient, or with Unfinished when all that is left takes longer."""
+    """Each event as it happens; ends with the last recipient, or with Unfinished when what is left takes longer."""
     seen = 0
     while True:
-        # The rows are read first: whatever ended them is then among the events.
+        # In this order: what the gateway did before it stopped, and whatever ended a row, is among the events.
+        running = pace.running()
         rows = records.waiting(queue_id)
         for number, event in records.events(queue_id, seen):
             seen = number
@@ -42,5 +45,8 @@ def follow(records: Records, queue_id: QueueId, pace: Pace) -> Iterator[Event | 
             return
         if all(row.due_at - pace.now() > PATIENCE for row in rows):
             yield Unfinished(rows)
+            return
+        if not running:
+            yield Unfinished(rows, stopped=True)
             return
         pace.sleep(LOOK)

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.core.outcome import Cause, Proof
 from gateway.core.policy import Hold, Policy, Reject, Rule, Send
-from gateway.core.record import State
+from gateway.core.record import Kind, State
 from gateway.core.route import Route
 from gateway.core.tls import Starttls
 
@@ -28,6 +28,10 @@ FAILED: Final = "failed"
 NO_TLS: Final = ("none", "plain")
 TLS_VERSIONS: Final = ("TLSv1.2", "TLSv1.3")
 TLS_GRADES: Final = ("encrypted", "verified")
+ALERTS: Final = ("lease-lost", "policy-missing", "route-missing", "route-too-weak", "set-aside")
+"""Every name that the gateway alerts by."""
+REFUSALS: Final = (421, 451, 452, 454, 503, 530, 550, 552, 554)
+"""The codes of refusals in the session that are told (`listeners.smtp_replies`)."""
 
 # From a second to the five days of queue.max_age; protected mail may take its 48 hours.
 _DELAYS: Final = (0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 48 * 3600, 120 * 3600)
@@ -119,6 +123,8 @@ class Metrics:
         for listener in listeners:
             self.received.labels(listener)
             self.received_bytes.labels(listener)
+            for code in REFUSALS:
+                self.refused.labels(listener, code)
         self._initialise_closed_sets()
 
     def _initialise_decisions(self, policy: Policy) -> None:
@@ -130,6 +136,11 @@ class Metrics:
     def _initialise_closed_sets(self) -> None:
         for state in State:
             (self.queue if state.waits else self.ended).labels(state.value)
+        for kind in Kind:
+            if kind is not Kind.RELAY:
+                self.own.labels(kind.value)
+        for name in ALERTS:
+            self.alerts.labels(name)
         for seen in Starttls:
             self.probes.labels(seen.value)
         for version, grade in (NO_TLS, *product(TLS_VERSIONS, TLS_GRADES)):
