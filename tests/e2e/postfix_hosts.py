@@ -1,30 +1,33 @@
-"""Real Postfix servers as the hosts that the council's routes end at, and as the mail server in front of the gateway."""
+"""Real Postfix servers: hosts that the council's routes end at, and the mail server in front of the gateway."""
 
 import contextlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
 
 from gateway.sandbox.credentials import Credentials
-from tests.e2e.stage import OFFICER, Stage
+from tests.e2e.stage import Stage
 from tests.peers.postfix import Postfix, Service, postfix
 
 _RECORDS = ("default_transport = record:",)
 
 
 @contextlib.contextmanager
-def relay(credentials: Credentials, name: str, port: int, *, wants_certificate: bool = False) -> Generator[Postfix]:
-    """A relay that takes mail inside TLS only and records it; its Received field says how each message came."""
+def relay(credentials: Credentials, name: str, port: int, *, clients_of: Path | None = None) -> Generator[Postfix]:
+    """A relay that takes mail inside TLS only and records it; its Received field says how each message came.
+
+    With ``clients_of``, the certificate of an authority, it takes mail only from clients whose own is signed by it.
+    """
     certificate = credentials.issue(f"postfix-{name}.pem", (name,))
-    demand = ("smtpd_tls_ask_ccert=yes", "smtpd_tls_req_ccert=yes") if wants_certificate else ()
+    demand = ("smtpd_tls_ask_ccert=yes", "smtpd_tls_req_ccert=yes") if clients_of else ()
     options = (
         "smtpd_tls_security_level=encrypt",
         "smtpd_tls_received_header=yes",
         f"smtpd_tls_cert_file={certificate}",
         f"smtpd_tls_key_file={certificate}",
-        f"smtpd_tls_CAfile={credentials.ca}",
+        f"smtpd_tls_CAfile={clients_of or credentials.ca}",
         *demand,
     )
     with postfix(name, [Service(port=port, options=options)], _RECORDS) as instance:

@@ -8,7 +8,7 @@ import contextlib
 import re
 import secrets
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 
 import pytest
@@ -63,7 +63,7 @@ def add_names(on: Stage, **lines: tuple[str, ...]) -> None:
 
 def trouble(on: Stage, name: str, kind: Trouble | None) -> None:
     """Puts a name of the zone into trouble, or out of it."""
-    on.world.dns.zone = replace(on.world.dns.zone.with_trouble(name, kind))
+    on.world.dns.zone = on.world.dns.zone.with_trouble(name, kind)
 
 
 def told(outcome: Outcome | None) -> str:

@@ -405,22 +405,24 @@ async def test_an_encoded_word_in_an_address_is_sent_on_to_the_letter(on: Stage)
     assert arrival.rcpt_to == (address,)
 
 
-async def test_line_ends_in_dsn_parameters_inject_nothing(on: Stage) -> None:
+async def test_encoded_line_ends_in_dsn_parameters_are_refused_and_the_session_goes_on(on: Stage) -> None:
     token = Token()
     hidden = "+0D+0AX-Injected:+20yes"
     async with client(on) as talk:
-        mail = await talk.ask(f"MAIL FROM:<{token.sender}> ENVID=id{hidden}".encode())
-        rcpt = await talk.ask(f"RCPT TO:<{token.at('refuses.example')}> ORCPT=rfc822;a{hidden}@x.example".encode())
-        if mail[:1] == "5":
-            return
-        if rcpt[:1] == "5":
-            assert (await talk.ask(f"RCPT TO:<{token.at('refuses.example')}>".encode())).startswith("250 ")
+        mail = f"MAIL FROM:<{token.sender}> ENVID="
+        assert (await talk.ask(f"{mail}id{hidden}".encode())).startswith("501 5.5.4 ")
+        assert (await talk.ask(f"{mail}id+2Bplus".encode())).startswith("250 ")
+        rcpt = f"RCPT TO:<{token.at('refuses.example')}> ORCPT=rfc822;"
+        assert (await talk.ask(f"{rcpt}a{hidden}@x.example".encode())).startswith("501 5.5.4 ")
+        assert (await talk.ask(f"{rcpt}a+2Bb@x.example".encode())).startswith("250 ")
         id = queue_id(await talk.content(message(token, b"X-Classification: controlled")))
     (end,) = (await on.ended(id)).values()
     assert end.state is State.REPORTED
     await on.until(lambda: bool(on.world.inbox.to(token.sender)))
     (report,) = on.world.inbox.to(token.sender)
-    assert re.search(rb"(?m)^X-Injected", report.content) is None
+    # RFC 3464 section 2.2.1: the identifier is decoded in the report.
+    assert b"\r\nOriginal-Envelope-Id: id+plus\r\n" in report.content
+    assert b"\r\nOriginal-Recipient: rfc822;a+b@x.example\r\n" in report.content
 
 
 async def test_too_many_errors_end_a_session_politely(on: Stage) -> None:
