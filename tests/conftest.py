@@ -13,7 +13,7 @@ PEERS = {
     "root": lambda: os.geteuid() == 0,
 }
 
-_not_run: Counter[str] = Counter()
+MISSING = "missing peer: "
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -23,11 +23,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     if os.environ.get("SEALPOST_PEERS") == "required":
         pytest.fail(f"a required peer is missing: {', '.join(missing)}")
-    _not_run[", ".join(missing)] += 1
-    pytest.skip(f"{', '.join(missing)} missing")
+    pytest.skip(MISSING + ", ".join(missing))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each missing peer."""
-    for names, count in sorted(_not_run.items()):
+    """One line for each missing peer, from the reports, because tests may have run in processes of their own."""
+    reasons = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    not_run = Counter(reason.rpartition(MISSING)[2].rstrip("')") for reason in reasons if MISSING in reason)
+    for names, count in sorted(not_run.items()):
         terminalreporter.write_line(f"{count} peer tests not run: {names} missing — `make peers`")

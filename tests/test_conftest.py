@@ -25,9 +25,12 @@ def suite(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.P
     return pytester
 
 
-def test_a_missing_peer_is_named_at_the_end(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_missing_peer_is_named_at_the_end(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, processes: str
+) -> None:
     monkeypatch.delenv("SEALPOST_PEERS", raising=False)
-    result = suite.runpytest_subprocess("-p", "no:cacheprovider")
+    result = suite.runpytest_subprocess("-p", "no:cacheprovider", "-n", processes)
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(["1 peer tests not run: nowhere missing*make peers*"])
 
