@@ -24,6 +24,9 @@ SMTP: Final = "SMTP"
 ADMIN: Final = "the admin page"
 INBOX: Final = "the inbox page"
 
+# SIGHUP: the terminal was closed; the gateway has a session of its own and would live on.
+_STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
@@ -38,7 +41,7 @@ class SandboxOptions:
 
 
 async def run_sandbox(options: SandboxOptions, started: Callable[[Ports], None]) -> None:
-    """Calls ``started`` when everything is ready; returns after SIGINT or SIGTERM, with everything stopped.
+    """Calls ``started`` when everything is ready; returns after SIGINT, SIGTERM or SIGHUP, with everything stopped.
 
     Raises Locked (another sandbox lives in that folder), PortTaken, GatewayDied, OSError.
     """
@@ -52,14 +55,14 @@ async def run_sandbox(options: SandboxOptions, started: Callable[[Ports], None])
 
     try:
         async with life:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _STOPS:
                 loop.add_signal_handler(number, stop)
             await _live(options, started)
     except TimeoutError:
         if not life.expired():
             raise
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPS:
             loop.remove_signal_handler(number)
 
 

@@ -195,7 +195,7 @@ def test_the_page_lists_and_says_which_side_says_what(here: Sandbox) -> None:
     assert "This is a message from the sandbox." in message
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_all_of_it_and_whoever_watches_is_told(tmp_path: Path, how: signal.Signals) -> None:
     with sandbox(tmp_path / "data") as running:
         ports, family = running.ports, running.family()
