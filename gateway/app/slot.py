@@ -65,7 +65,7 @@ _KILL_AFTER: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotPlan:
-    """What a slot is made of. ``hooks`` tell the supervisor when a worker came up, and when one died."""
+    """What a slot is made of. ``up`` and ``died`` tell the supervisor that a worker came up, or died."""
 
     number: int
     slots: int
@@ -126,6 +126,8 @@ class Slot:
                 stdin=PIPE,
                 pass_fds=(speaks, *descriptors),
                 env=self._plan.environment,
+                # Ctrl-C on a terminal goes to the whole group, and would break a worker that is still importing.
+                start_new_session=True,
             )
         except OSError as error:
             os.close(heard)

@@ -38,7 +38,8 @@ def open_sockets(address: Address, count: int) -> tuple[socket.socket, ...]:
     except OSError as error:
         for sock in opened:
             sock.close()
-        raise CannotListen(f"cannot listen on {address} ({address.name}): {error.strerror or error}") from error
+        named = f"{address}" if address.name == str(address) else f"{address} ({address.name})"
+        raise CannotListen(f"cannot listen on {named}: {error.strerror or error}") from error
     return tuple(opened)
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from gateway.app.wiring import Address, Wiring
 from gateway.config.bundle import read_bundle
 from gateway.config.files import check_files
-from gateway.config.load import load
+from gateway.config.load import examine
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
 
@@ -41,10 +41,11 @@ class Files:
     def read(self) -> Configuration:
         """See `Source`."""
         bundle = read_bundle(self._config)
-        loaded = load(bundle)
-        files = check_files(bundle, loaded.settings)
+        examined = examine(bundle)
+        files = check_files(examined)
         if files.problems:
-            raise ConfigError(tuple(files.problems))
+            raise ConfigError((*examined.problems, *files.problems))
+        loaded = examined.loaded()
         return Configuration(
             bundle=bundle.to_bytes(),
             hash=bundle.hash,

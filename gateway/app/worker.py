@@ -164,7 +164,7 @@ async def _main(slot: int, answers: int) -> None:
 
 def main() -> None:
     """Entry point of ``python -m gateway.app.worker``; only the supervisor calls it."""
-    # A terminal and systemd signal the whole group; the supervisor decides, and tells us by our pipe.
+    # systemd signals every process of the unit; the supervisor decides, and tells us by our pipe.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     parser = argparse.ArgumentParser()

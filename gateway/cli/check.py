@@ -12,8 +12,8 @@ from rich.table import Table
 
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.files import check_files
-from gateway.config.load import Loaded, load
-from gateway.config.policy_tests import run_policy_tests
+from gateway.config.load import Loaded, examine
+from gateway.config.policy_tests import TestRun, run_policy_tests
 from gateway.config.problems import ConfigError, Problem
 
 ConfigOption = Annotated[
@@ -29,7 +29,7 @@ class _Report:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     loaded: Loaded | None = None
-    cases: int = 0
+    tests: TestRun | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +49,8 @@ def check(config: ConfigOption = None) -> None:
             typer.echo(f"{kind}: {finding}")
     if report.loaded is not None and sys.stdout.isatty():
         Console().print(_summary(report.loaded))
+    if report.tests is not None and not report.tests.cases:
+        typer.echo(f"The policy has no tests of its own: there are none in {report.tests.folder}/*.toml.")
     typer.echo(_last_line(report))
     if report.problems:
         raise typer.Exit(1)
@@ -57,25 +59,32 @@ def check(config: ConfigOption = None) -> None:
 def _examine(config: Path | None) -> _Report:
     try:
         bundle = read_bundle(find_config(config))
-        loaded = load(bundle)
     except ConfigError as error:
         return _Report(problems=error.problems)
-    files = check_files(bundle, loaded.settings)
+    examined = examine(bundle)
+    files = check_files(examined)
+    warnings = (*examined.warnings, *files.warnings)
+    try:
+        loaded = examined.loaded()
+    except ConfigError as error:
+        return _Report(problems=(*error.problems, *files.problems), warnings=warnings)
     tests = run_policy_tests(bundle.policy, loaded.policy)
     return _Report(
         problems=(*files.problems, *tests.problems),
-        warnings=(*loaded.warnings, *files.warnings),
+        warnings=warnings,
         loaded=loaded,
-        cases=tests.cases,
+        tests=tests,
     )
 
 
 def _last_line(report: _Report) -> str:
     problems, warnings = len(report.problems), len(report.warnings)
     found = f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}"
-    if report.loaded is None:
+    if report.loaded is None or report.tests is None:
         return f"{found}: the configuration cannot be used."
-    return f"{found}. {_count(len(report.loaded.policy.rules), 'rule')}, {_count(report.cases, 'policy test')} run."
+    return (
+        f"{found}. {_count(len(report.loaded.policy.rules), 'rule')}, {_count(report.tests.cases, 'policy test')} run."
+    )
 
 
 def _count(number: int, what: str) -> str:

@@ -15,7 +15,7 @@ from gateway.cli.explain_text import as_text
 from gateway.config.builtin import built_in_bundle
 from gateway.config.bundle import PLACES, Bundle, find_config, read_bundle
 from gateway.config.load import load
-from gateway.config.what_if import Explained, envelope, with_tls
+from gateway.config.what_if import Explained, answered, door, envelope, with_tls
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
 from gateway.core.decide import decide
@@ -70,6 +70,8 @@ def _explain(question: _Question, bundle: Bundle) -> Explained:
     rulings = tuple((address, decide(facts, address, policy)) for address in dict.fromkeys(question.recipients))
     return Explained(
         message=str(question.message),
+        door=door(question.sender, facts, policy),
+        answered=answered(question.sender, facts),
         scan=scan,
         facts=facts,
         policy=policy,

@@ -47,7 +47,7 @@ class RecipientJson(TypedDict):
 
 
 class ExplainJson(TypedDict):
-    """The whole answer."""
+    """The whole answer; ``door`` is the sentence of a refusal before any rule, else null."""
 
     classification: str
     classification_source: str
@@ -56,6 +56,7 @@ class ExplainJson(TypedDict):
     intent: str
     intent_source: str
     automatic: bool
+    door: str | None
     attachments: list[AttachmentJson]
     attachment_bytes: int
     message_bytes: int
@@ -78,6 +79,7 @@ def as_json(explained: Explained) -> ExplainJson:
         "intent": facts.intent.label,
         "intent_source": facts.intent_source,
         "automatic": facts.automatic,
+        "door": explained.door,
         "attachments": [{"name": file.name, "type": file.type, "bytes": file.bytes} for file in facts.attachments],
         "attachment_bytes": facts.attachment_bytes,
         "message_bytes": facts.message_bytes,

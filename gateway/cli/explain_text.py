@@ -17,6 +17,7 @@ _CONNECTION = {
     Channel.ENCRYPTED: "enforced TLS",
     Channel.PKIX: "enforced TLS with a checked certificate",
 }
+_UNANSWERED = "ends without a report, because automatic mail is never answered"
 _DECLARED = {Declared.SEALED: "encrypted by the next host", Declared.INTERNAL: "inside the organisation"}
 
 
@@ -40,6 +41,8 @@ def _facts(explained: Explained) -> Iterator[str]:
     yield f"  Files      {len(facts.attachments)}, {roughly(facts.attachment_bytes)} decoded"
     for file in facts.attachments:
         yield f"             {_printable(file.name) or '(no name)'}, {_printable(file.type)}, {roughly(file.bytes)}"
+    if explained.door is not None:
+        yield f"  Door       {explained.door}"
 
 
 def _printable(text: str) -> str:
@@ -55,7 +58,7 @@ def _label(label: Label) -> str:
 def _recipient(explained: Explained, address: Address, ruling: Ruling) -> Iterator[str]:
     told = describe(ruling.decision)
     yield ""
-    yield f"{address}: {_headline(told)}"
+    yield f"{address}: {_headline(told, explained.answered)}"
     for tried in ruling.tried:
         yield f"  {tried.result.value:<9}  {tried.rule}: {tried.why}"
     yield f"  Decision   `{told.rule}`, because {told.reason[:1].lower()}{told.reason[1:]}"
@@ -66,10 +69,10 @@ def _recipient(explained: Explained, address: Address, ruling: Ruling) -> Iterat
     yield f"  Advice     {told.advice}"
 
 
-def _headline(told: Described) -> str:
+def _headline(told: Described, answered: bool) -> str:
     return {
         "route": f"goes by {', then '.join(told.route)}",
-        "reject": "comes back to the sender",
+        "reject": "comes back to the sender" if answered else "is refused",
         "hold": "waits for a person",
         "open": "cannot be decided yet",
     }[told.action]
@@ -100,16 +103,19 @@ def _duration(time: timedelta) -> str:
 
 
 def _next(explained: Explained, decision: Decision) -> str:
+    if explained.door is not None:
+        return "nothing, because it is refused at the door"
     told = describe(decision)
     if told.action == "reject":
-        return "it is given back with the advice below"
+        return "it is given back with the advice below" if explained.answered else f"it {_UNANSWERED}"
     if told.action == "open":
         return f"it is accepted, and decided once this is known: {', '.join(getattr(decision, 'missing', ()))}"
     released = "once released, " if told.action == "hold" else ""
     likely = likely_route(decision, explained.policy.routes, explained.tls)
+    failed = "it comes back with the advice below" if explained.answered else f"it {_UNANSWERED}"
     if likely is None:
-        return f"{released}no route can carry it to a recipient without TLS: it comes back with the advice below"
+        return f"{released}no route can carry it to a recipient without TLS: {failed}"
     at = told.route.index(likely)
     passed = f"{', '.join(told.route[:at])} cannot reach a recipient without TLS, so " if at else ""
     after = f"; if that proves impossible, by {', then by '.join(told.route[at + 1 :])}" if told.route[at + 1 :] else ""
-    return f"{released}{passed}it leaves by {likely}{after}; else it comes back with the advice below"
+    return f"{released}{passed}it leaves by {likely}{after}; else {failed}"

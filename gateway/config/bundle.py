@@ -96,8 +96,8 @@ def read_bundle(config: Path, policy: Path | None = None) -> Bundle:
     """Reads the configuration and every file that it names; ``policy`` replaces the one that it names.
 
     Raises:
-        ConfigError: the configuration itself is unreadable or not TOML. Other files that are missing are found by
-            `gateway.config.load.load`, with the key that names them.
+        ConfigError: the configuration itself is unreadable or not TOML in UTF-8. Other files that are missing are found
+            by `gateway.config.load.load`, with the key that names them.
     """
     config_bytes, error = _read(config)
     if error:
@@ -130,7 +130,9 @@ def _read(path: Path) -> tuple[bytes, str]:
 def _table(config: Path, data: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except UnicodeDecodeError as exc:
+        raise ConfigError((Problem(file=str(config), key="", text="the file is not UTF-8 text"),)) from exc
+    except tomllib.TOMLDecodeError as exc:
         raise ConfigError((Problem(file=str(config), key="", text=f"this is not TOML: {exc}"),)) from exc
 
 

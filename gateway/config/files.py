@@ -1,22 +1,31 @@
-"""The files that a configuration names: those it cannot do without, and secrets that others can read."""
+"""The files that a configuration names: those it cannot do without, and secrets that others can read.
+
+A transport's own files are known by their names: ``…certificate`` is ours, ``private_key`` its key unless the same
+file holds that, and ``…ca`` are authorities.
+"""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-from gateway.config.bundle import Bundle
+from gateway.config.certificates import authorities_trouble, pair_trouble
+from gateway.config.load import Examined
 from gateway.config.page import Page, dotted
-from gateway.config.settings import Settings
+
+_KEY = "private_key"
 
 
-def check_files(bundle: Bundle, settings: Settings) -> Page:
-    """Problems: certificates that are not there. Warnings: secrets that others on this machine can read."""
+def check_files(examined: Examined) -> Page:
+    """Problems: certificates that cannot be used. Warnings: secrets that others on this machine can read.
+
+    All that could be read is looked at, whatever is wrong with the rest.
+    """
+    bundle = examined.bundle
     page = Page(str(bundle.config))
-    for key, path in _named(settings):
-        if not path.is_file():
-            page.problem(key, f"there is no file {path}")
+    for key, files in _groups(examined):
+        _check(page, key, files)
     for name in sorted(bundle.secrets):
         path = bundle.base / name
         if path.is_file() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -24,17 +33,32 @@ def check_files(bundle: Bundle, settings: Settings) -> Page:
     return page
 
 
-def _named(settings: Settings) -> Iterator[tuple[str, Path]]:
-    if isinstance(settings.tls_ca, Path):
-        yield "tls.ca", settings.tls_ca
-    for number, listener in enumerate(settings.smtp):
-        for name in ("certificate", "private_key", "client_ca"):
-            yield from _path(dotted("listen", "smtp", number, name), getattr(listener, name))
-    for route, options in settings.transport_options.items():
-        for field in fields(cast("Any", options)):
-            yield from _path(dotted("routes", route, field.name), getattr(options, field.name))
+def _groups(examined: Examined) -> Iterator[tuple[str, Mapping[str, Path]]]:
+    """The files that each table names, by their keys in it."""
+    settings = examined.settings
+    if settings is not None and isinstance(settings.tls_ca, Path):
+        yield "tls", {"ca": settings.tls_ca}
+    for number, listener in enumerate(settings.smtp if settings else ()):
+        yield dotted("listen", "smtp", number), _paths(listener)
+    for route, options in examined.routes.options.items():
+        yield dotted("routes", route), _paths(options)
 
 
-def _path(key: str, value: object) -> Iterator[tuple[str, Path]]:
-    if isinstance(value, Path):
-        yield key, value
+def _paths(options: object) -> Mapping[str, Path]:
+    values = {field.name: getattr(options, field.name) for field in fields(cast("Any", options))}
+    return {name: value for name, value in values.items() if isinstance(value, Path)}
+
+
+def _check(page: Page, key: str, files: Mapping[str, Path]) -> None:
+    missing = {name for name, path in files.items() if not path.is_file()}
+    for name, path in files.items():
+        if name in missing:
+            page.problem(dotted(key, name), f"there is no file {path}")
+        elif (trouble := _trouble(name, files, missing)) is not None:
+            page.problem(dotted(key, name), trouble)
+
+
+def _trouble(name: str, files: Mapping[str, Path], missing: set[str]) -> str | None:
+    if name.endswith("certificate") and _KEY not in missing:
+        return pair_trouble(files[name], files.get(_KEY))
+    return authorities_trouble(files[name]) if name.endswith("ca") else None

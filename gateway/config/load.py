@@ -7,7 +7,7 @@ from typing import Final
 from gateway.config.admission import authorities, read_listeners
 from gateway.config.bundle import Bundle
 from gateway.config.page import Page, as_table
-from gateway.config.policy_checks import check_policy
+from gateway.config.policy_checks import check_chains, check_policy
 from gateway.config.policy_file import read_policy
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.routes import Routes, check_internal, read_routes
@@ -36,12 +36,39 @@ class Loaded:
     warnings: tuple[Problem, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What could be read of a configuration, and all that is wrong; ``settings`` and ``policy`` may rest on gaps."""
+
+    bundle: Bundle
+    settings: Settings | None
+    routes: Routes
+    policy: Policy | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    def loaded(self) -> Loaded:
+        """The configuration to be used.
+
+        Raises:
+            ConfigError: with all problems.
+        """
+        if self.problems or self.settings is None or self.policy is None:
+            raise ConfigError(self.problems)
+        return Loaded(settings=self.settings, policy=self.policy, warnings=self.warnings)
+
+
 def load(bundle: Bundle) -> Loaded:
     """Reads and checks both files.
 
     Raises:
         ConfigError: with all problems.
     """
+    return examine(bundle).loaded()
+
+
+def examine(bundle: Bundle) -> Examined:
+    """Reads and checks both files, as far as they can be read."""
     page, policy_page = Page(str(bundle.config)), Page(str(bundle.policy))
     data = page.toml(bundle.config_bytes) or {}
     secrets = Secrets(page, bundle)
@@ -49,10 +76,14 @@ def load(bundle: Bundle) -> Loaded:
     routes = read_routes(page, as_table(data.get("routes")), secrets)
     settings = None if table is None else _settings(page, table, routes, secrets)
     policy = _policy(page, policy_page, bundle, routes)
-    problems = (*page.problems, *policy_page.problems)
-    if problems or settings is None or policy is None:
-        raise ConfigError(problems)
-    return Loaded(settings=settings, policy=policy, warnings=(*page.warnings, *policy_page.warnings))
+    return Examined(
+        bundle=bundle,
+        settings=settings,
+        routes=routes,
+        policy=policy,
+        problems=(*page.problems, *policy_page.problems),
+        warnings=(*page.warnings, *policy_page.warnings),
+    )
 
 
 def policy_from(policy_bytes: bytes, settings: Settings) -> Policy:
@@ -77,7 +108,9 @@ def _policy(page: Page, policy_page: Page, bundle: Bundle, routes: Routes) -> Po
         return None
     policy = read_policy(policy_page, bundle.policy_bytes, routes.routes)
     if policy is not None:
-        check_policy(policy_page, policy, routes.names)
+        check_policy(policy_page, policy)
+    # From the table itself, so that no other problem of the policy hides it.
+    check_chains(policy_page, Page(policy_page.file).toml(bundle.policy_bytes) or {}, routes.names)
     return policy
 
 

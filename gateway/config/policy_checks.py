@@ -1,19 +1,22 @@
 """What the rules amount to, together with the routes: nothing may be able to fall below its floor."""
 
-from gateway.config.page import Page, dotted
+from gateway.config.page import Page, Table, as_list, as_table, dotted
 from gateway.core.floors import Shortfall, shortfalls, unreachable
 from gateway.core.labels import HeaderSource, LabelSource
-from gateway.core.policy import Policy, Send
+from gateway.core.policy import Policy
 
 
-def check_policy(page: Page, policy: Policy, routes: frozenset[str]) -> None:
-    """Problems: routes that do not exist, chains below the floor. Warnings: rules and levels that nothing reaches."""
+def check_chains(page: Page, table: Table, routes: frozenset[str]) -> None:
+    """Problems: routes that do not exist, in a policy's table that need not be sound otherwise."""
+    for number, rule in enumerate(as_list(table.get("rules"))):
+        for name in as_list(as_table(rule).get("route")):
+            if isinstance(name, str) and name not in routes:
+                page.unknown(dotted("rules", number, "route"), "route", name, routes)
+
+
+def check_policy(page: Page, policy: Policy) -> None:
+    """Problems: chains below the floor. Warnings: rules and levels that nothing reaches."""
     keys = {rule.name: dotted("rules", number) for number, rule in enumerate(policy.rules)}
-    for rule in policy.rules:
-        chain = rule.action.chain if isinstance(rule.action, Send) else ()
-        for name in chain:
-            if name not in routes:
-                page.unknown(f"{keys[rule.name]}.route", "route", name, routes)
     for short in shortfalls(policy):
         page.problem(f"{keys[short.rule]}.route", _shortfall_text(short))
     for rule in unreachable(policy):

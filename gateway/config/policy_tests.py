@@ -55,10 +55,11 @@ class CasesTable(Strict):
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """How many cases were run, and what did not come out."""
+    """How many cases were run, and what did not come out. ``folder`` is where they were looked for."""
 
     __test__ = False
 
+    folder: Path
     cases: int
     problems: tuple[Problem, ...]
 
@@ -67,13 +68,14 @@ def run_policy_tests(policy_file: Path, policy: Policy) -> TestRun:
     """Runs every case beside the policy; a file that cannot be read is a problem."""
     cases = 0
     problems: list[Problem] = []
-    for file in sorted((policy_file.parent / "tests" / policy_file.stem).glob("*.toml")):
+    folder = policy_file.parent / "tests" / policy_file.stem
+    for file in sorted(folder.glob("*.toml")):
         page = Page(str(file))
         for key, case in _cases(page, file):
             cases += 1
             _run(page, key, case, policy)
         problems += page.problems
-    return TestRun(cases, tuple(problems))
+    return TestRun(folder, cases, tuple(problems))
 
 
 def _cases(page: Page, file: Path) -> Iterator[tuple[str, Case]]:

@@ -101,10 +101,21 @@ def check_internal(page: Page, tables: Mapping[str, object], internal: Sequence[
         common, own = _split(raw)
         if common.get("protection") != "internal" or "host" not in own:
             continue
+        if not _is_host(own["host"]):
+            # Which is said by the transport's own check; where it lies cannot be told.
+            continue
         pinned = common.get("tls") == "verify" and bool(own.get("match_name"))
         if not pinned and not _is_inside(str(own["host"]), internal):
             text = 'the host must be an address in [network] internal, or have tls = "verify" and match_name'
             page.problem(dotted("routes", name, "protection"), text)
+
+
+def _is_host(value: object) -> bool:
+    try:
+        parse_host(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_inside(host: str, internal: Sequence[Network]) -> bool:

@@ -14,6 +14,8 @@ from gateway.core.facts import Facts, Lookup, Scan
 from gateway.core.policy import Policy
 from gateway.core.route import Route, demand
 from gateway.core.tls import Channel, Protection, Starttls
+from gateway.flow.accept import NOT_OURS as NOT_OUR_FROM
+from gateway.listeners.smtp_replies import NOT_OURS as NOT_OUR_SENDER
 
 _CLIENT = Client(identity="what if", how=Admission.LOCAL, address="127.0.0.1", helo="localhost", tls=None)
 
@@ -32,15 +34,36 @@ class Described:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One message, what is known of it, and a ruling for each recipient; ``tls`` is what was assumed of them."""
+    """One message, what is known of it, and a ruling for each recipient; ``tls`` is what was assumed of them.
+
+    ``door`` is the sentence of a refusal that no rule is asked for; None for mail that comes in. ``answered`` is
+    whether anybody is told of a failure.
+    """
 
     message: str
+    door: str | None
+    answered: bool
     scan: Scan
     facts: Facts
     policy: Policy
     policy_file: str
     rulings: tuple[tuple[Address, Ruling], ...]
     tls: Starttls
+
+
+def door(sender: ReversePath, facts: Facts, policy: Policy) -> str | None:
+    """How the door refuses mail that is not ours, whichever client sends it; None if it does not (`Accept`)."""
+    if isinstance(sender, Address):
+        return None if policy.owns(sender.domain) else f"MAIL is refused: {NOT_OUR_SENDER}"
+    domains = [address.rpartition("@")[2].casefold() for address in facts.header_from]
+    if domains and all(policy.owns(domain) for domain in domains):
+        return None
+    return f"the message is refused: {NOT_OUR_FROM}"
+
+
+def answered(sender: ReversePath, facts: Facts) -> bool:
+    """Whether the sender is told of a failure, as `gateway.core.report.answers` has it of a message."""
+    return isinstance(sender, Address) and sender.local.casefold() != "mailer-daemon" and not facts.automatic
 
 
 def describe(decision: Decision) -> Described:

@@ -12,8 +12,12 @@ from gateway.core.facts import Scan
 from gateway.core.header import is_control
 from gateway.core.hop import FIELD, Hop, read_hop
 from gateway.core.record import Remove
+from gateway.core.scan import TooComplex
 
 _HOP: Final = FIELD.casefold()
+MAX_CONTROLS: Final = 50
+"""Different control fields of one message; there are a few real ones, and each one is kept as an edit."""
+
 _BLIND: Final = frozenset({"bcc", "resent-bcc"})
 
 
@@ -33,7 +37,11 @@ class Arrival:
 
 
 def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arrival:
-    """Reads the fields; ``secret_names`` are those that carry proofs."""
+    """Reads the fields; ``secret_names`` are those that carry proofs.
+
+    Raises:
+        TooComplex: there are more than `MAX_CONTROLS` different control fields.
+    """
     secret = _BLIND.union(name.casefold() for name in secret_names)
     message_id, hops, received = "", list[bytes](), 0
     removals: dict[str, Remove] = {}
@@ -47,5 +55,7 @@ def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arr
             removals[key] = Remove(field.name)
             if key == _HOP:
                 hops.append(field.value)
+    if sum(map(is_control, removals)) > MAX_CONTROLS:
+        raise TooComplex(f"The message has more than {MAX_CONTROLS} different control fields")
     hop = read_hop(tuple(hops), message_id, hop_key) if hops else None
     return Arrival(message_id=message_id, hop=hop, received=received, removals=tuple(removals.values()))

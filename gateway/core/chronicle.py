@@ -1,7 +1,12 @@
-"""The audit events of an entry: that a message was accepted, how each recipient was decided, which ended at once."""
+"""The audit events of an entry: that a message was accepted, how each recipient was decided, which ended at once.
 
+They outlive the message, so they hold no word of it.
+"""
+
+from dataclasses import replace
 from datetime import datetime
 
+from gateway.core.facts import Facts, LabelResult
 from gateway.core.plan import chain_of
 from gateway.core.record import Event, EventKind, Message, RecipientRow
 
@@ -15,7 +20,7 @@ def entry_events(message: Message, rows: tuple[RecipientRow, ...], text: str = "
         reverse_path=message.envelope.reverse_path,
         message_id=message.message_id,
         policy_hash=message.policy_hash,
-        facts=message.facts,
+        facts=_without_words(message.facts) if message.facts is not None else None,
         text=text,
     )
     events = [accepted]
@@ -39,6 +44,17 @@ def row_event(message: Message, row: RecipientRow, kind: EventKind, at: datetime
         route=route_of(row) if kind is not EventKind.DECIDED else "",
         state=row.state if kind is EventKind.ENDED else None,
         text=text,
+    )
+
+
+def _without_words(facts: Facts) -> Facts:
+    """Names of files are the sender's words, and so is what stands where a label of ours should."""
+    found = facts.classification
+    labels = [replace(label, raw="") if label.result is LabelResult.GARBLED else label for label in found.labels]
+    return replace(
+        facts,
+        classification=replace(found, labels=tuple(labels)),
+        attachments=tuple(replace(attachment, name="") for attachment in facts.attachments),
     )
 
 

@@ -1,8 +1,8 @@
 """A report as a message: RFC 3464 fields in the multipart/report of RFC 6522, with text and HTML for a person.
 
-The header block of the original comes back, or the whole of it where the caller may return that (RFC 3461 RET). Left
-out on purpose: message/global-delivery-status; an address that is not ASCII is written as utf-8-addr-xtext (RFC 6533
-section 3), which the plain type may hold.
+The header block of the original comes back, or the whole of it where the caller may return that (RFC 3461 RET); of a
+protected message only the fields that say who, when and which. Left out on purpose: message/global-delivery-status; an
+address that is not ASCII is written as utf-8-addr-xtext (RFC 6533 section 3), which the plain type may hold.
 """
 
 import binascii
@@ -22,9 +22,12 @@ _LONGEST_DIAGNOSTIC: Final = 400
 _MOST_HEADER: Final = 64 * 1024
 _FOLD_AT: Final = 76
 
-# These repeat the subject, or words of it: Exchange copies it to Thread-Topic.
-_TELLING = re.compile(
-    rb"^(Subject|Thread-Topic|Comments|Keywords)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE
+# All that comes back of a protected message: who, when and which. Any other field, known or not, may hold words of it,
+# and so may a subject. A line with a control character or a bare line end is no field to everybody, and stays out.
+_HARMLESS = re.compile(
+    rb"^(?:(Subject)|From|To|Cc|Date|Message-ID|In-Reply-To|References|Received|Sensitivity):"
+    rb"[^\x00-\x08\x0a-\x1f\x7f]*\r\n(?:[ \t][^\x00-\x08\x0a-\x1f\x7f]*\r\n)*",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SUBJECT = re.compile(rb"^Subject[ \t]*:([^\n]*\n(?:[ \t][^\n]*\n)*)", re.IGNORECASE | re.MULTILINE)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}>")
@@ -40,10 +43,11 @@ def build(report: Report, identity: Identity, stamp: Stamp) -> bytes:
         kind, body = "alternative", _texts(parts, stamp.boundary)
     else:
         kind = "report; report-type=delivery-status"
+        # No boundary begins with another: a reader that compares beginnings only would end the outer one early.
+        inner = f"text-{stamp.boundary}"
         body = _multipart(
             stamp.boundary,
-            f'Content-Type: multipart/alternative;\r\n\tboundary="{stamp.boundary}-text"\r\n\r\n'.encode()
-            + _texts(parts, f"{stamp.boundary}-text"),
+            f'Content-Type: multipart/alternative;\r\n\tboundary="{inner}"\r\n\r\n'.encode() + _texts(parts, inner),
             _status_part(report, identity),
             _original_part(report),
         )
@@ -186,11 +190,16 @@ def _from_xtext(text: str) -> str:
 def _original_part(report: Report) -> bytes:
     if report.full is not None and not report.protected:
         return b"Content-Type: message/rfc822\r\n\r\n" + report.full
-    header = report.header[:_MOST_HEADER]
-    if report.protected:
-        header = _TELLING.sub(rb"\1: (not repeated here)\r\n", header)
+    header = _harmless_fields(report.header) if report.protected else report.header
+    if len(header) > _MOST_HEADER:
+        header = header[: header.rfind(b"\n", 0, _MOST_HEADER) + 1]
     header = header.rstrip(b"\r\n") + b"\r\n"
     if header.isascii() and b"\0" not in header and max(map(len, header.split(b"\r\n"))) <= _LONGEST_LINE:
         return b"Content-Type: text/rfc822-headers\r\n\r\n" + header
     head = b"Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     return head + _quoted_printable(header)
+
+
+def _harmless_fields(header: bytes) -> bytes:
+    fields = _HARMLESS.finditer(header)
+    return b"".join([b"Subject: (not repeated here)\r\n" if field[1] else field[0] for field in fields])

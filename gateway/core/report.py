@@ -9,6 +9,7 @@ from enum import Enum
 from typing import assert_never
 
 from gateway.core.address import Address
+from gateway.core.decision import Decision, Routed
 from gateway.core.envelope import Notify, Recipient
 from gateway.core.outcome import Outcome
 from gateway.core.progress import Ending
@@ -31,7 +32,8 @@ class Item:
     """One recipient in a report; ``number`` is its row's. ``ending`` only for FAILED, ``until`` only for DELAYED.
 
     ``reason`` and ``advice`` are the rule's own sentences; ``outcome`` is the last attempt's, None if there was none.
-    ``route`` names the route that carried the message, for MOVED and RELAYED.
+    ``floor`` is what the message asked for, also where its rule lowered that. ``route`` names the route that carried
+    the message, for MOVED and RELAYED.
     """
 
     number: int
@@ -94,10 +96,15 @@ def item_of(row: RecipientRow, status: Status) -> Item:
         rule=row.decision.rule,
         reason=row.decision.reason,
         advice=row.decision.advice,
-        floor=row.decision.floor,
+        floor=_asked_for(row.decision),
         status=status,
         outcome=row.last,
     )
+
+
+def _asked_for(decision: Decision) -> Protection:
+    """A rule may send a message below its floor; what it holds needs no less care for that."""
+    return decision.original_floor if isinstance(decision, Routed) else decision.floor
 
 
 def answers(message: Message) -> bool:

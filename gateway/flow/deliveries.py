@@ -1,8 +1,9 @@
 """From leased rows to deliveries: who shares one, with which header, and what came of each recipient.
 
 Recipients share a delivery only with the same route, floor and destination: two domains never share one, but at a host
-that carries all of them anyway (a smarthost). An exception of a transport, a recipient that its answer lacks, and a
-route that is gone or too weak are our fault: Deferred(LOCAL), and somebody hears of it.
+that carries all of them anyway (a smarthost). An exception of ours or of a transport, a recipient that its answer
+lacks, and a route that is gone or too weak are our fault: Deferred(LOCAL), so that every deadline holds, and somebody
+hears of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from gateway.core.tls import Protection
 from gateway.core.witness import fell_short
 from gateway.flow.carriers import Carrier
 from gateway.flow.content import read_header
-from gateway.flow.ports import Bodies, Delivery, SpoolError, Target
+from gateway.flow.ports import Bodies, Delivery, Target
 from gateway.flow.settling import Attempt
 from gateway.flow.shared import Shared
 from gateway.wire.render import render
@@ -49,7 +50,7 @@ class Deliveries:
         """One attempt for every row, group after group. It raises for nobody's fault."""
         try:
             header = await read_header(self._bodies, self._message)
-        except SpoolError as error:
+        except Exception as error:
             self._shared.events.broken("body", self._message.queue_id, error)
             return [Attempt(row, None, _our_fault("the stored message cannot be read")) for row in rows]
         attempts: list[Attempt] = []
@@ -61,7 +62,7 @@ class Deliveries:
                 continue
             for start in range(0, len(members), _MOST_TARGETS):
                 some = members[start : start + _MOST_TARGETS]
-                outcomes = await self._deliver(carrier, self._delivery(group, carrier, some, header, now))
+                outcomes = await self._deliver(group, carrier, some, header, now)
                 attempts += [self._witnessed(row, carrier.route, outcomes) for row in some]
         return attempts
 
@@ -84,7 +85,14 @@ class Deliveries:
         self._shared.events.alert(alert, self._message.queue_id, why)
         return why
 
-    async def _deliver(self, carrier: Carrier, delivery: Delivery) -> Mapping[int, Outcome]:
+    async def _deliver(
+        self, group: _Group, carrier: Carrier, rows: Sequence[RecipientRow], header: bytes, now: datetime
+    ) -> Mapping[int, Outcome]:
+        try:
+            delivery = self._delivery(group, carrier, rows, header, now)
+        except Exception as error:
+            self._shared.events.broken("delivery", self._message.queue_id, error)
+            return {}
         try:
             return await carrier.transport.deliver(delivery)
         except Exception as error:

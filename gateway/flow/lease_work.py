@@ -14,7 +14,7 @@ from gateway.core.progress import NOT_RELEASED, Ending, GiveBack
 from gateway.core.record import Entry, State
 from gateway.core.report import Purpose
 from gateway.flow.deliveries import Deliveries
-from gateway.flow.ports import Lease, Settlement, Spool, SpoolFull
+from gateway.flow.ports import Lease, Settlement, Spool, SpoolError, SpoolFull
 from gateway.flow.post import Post
 from gateway.flow.reopening import Reopening
 from gateway.flow.settling import Change, Settling
@@ -23,6 +23,8 @@ from gateway.flow.traffic import Contact
 
 ROOM_EVERY: Final = timedelta(seconds=2)
 """How often a lease that cannot be settled on a full disk tries again; it keeps its place, so little else is begun."""
+UNTOLD_AFTER: Final = timedelta(days=1)
+"""How long after all its time a recipient waits for a report that a fault of ours keeps from being made."""
 _HELD_TOO_LONG: Final = GiveBack(Ending.NOT_RELEASED, NOT_RELEASED)
 _UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
 
@@ -64,16 +66,34 @@ class LeaseWork:
         return changes + [settling.given_back(row, _HELD_TOO_LONG, self._shared.clock.now()) for row in held]
 
     async def _settle(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Entry, ...]]:
-        """Without room for a report its recipients stay deferred; what was delivered is recorded all the same."""
+        """Without a report its recipients stay deferred; what was delivered is recorded all the same."""
         try:
             entries = await self._entries(changes)
+        except Exception as error:
+            return await self._settle_untold(changes, "report", error)
+        try:
             await self._spool.settle(self._lease, _settlement(changes, entries))
             return changes, entries
         except SpoolFull as error:
-            where = "report" if any(change.told for change in changes) else "settle"
-            self._shared.events.broken(where, self._message.queue_id, error)
-        due_at = self._shared.clock.now() + self._shared.queue.retry_min
-        changes = tuple(_without_report(change, due_at) for change in changes)
+            return await self._settle_untold(changes, "report" if entries else "settle", error)
+        except Exception as error:
+            if isinstance(error, SpoolError) or not entries:
+                raise
+            return await self._settle_untold(changes, "report", error)
+
+    async def _settle_untold(
+        self, changes: tuple[Change, ...], where: str, error: Exception
+    ) -> tuple[tuple[Change, ...], tuple[Entry, ...]]:
+        """A disk comes back; a report that nothing but a fault of ours prevents cannot be waited for without end."""
+        self._shared.events.broken(where, self._message.queue_id, error)
+        disk, now, queue = isinstance(error, SpoolError), self._shared.clock.now(), self._shared.queue
+        due_at = now + (queue.retry_min if disk else queue.retry_max)
+        changes = tuple(
+            _without_report(change, due_at)
+            if disk or now < change.before.expires_at + UNTOLD_AFTER
+            else _unreportable(change)
+            for change in changes
+        )
         await self._record(_settlement(changes, ()))
         return changes, ()
 
@@ -120,11 +140,19 @@ def _settlement(changes: Sequence[Change], entries: tuple[Entry, ...]) -> Settle
 
 
 def _without_report(change: Change, due_at: datetime) -> Change:
-    """A recipient whose report has no room waits on; a notice that has none is left out, a delay's comes next time."""
+    """A recipient whose report fails waits on; a notice that does is left out, and one of a delay comes next time."""
     if any(purpose is Purpose.FAILED for purpose, _ in change.told):
         return replace(change, after=replace(change.before, due_at=due_at), events=(), told=())
     noticed = change.before.delay_noticed
     return replace(change, after=replace(change.after, delay_noticed=noticed), told=())
+
+
+def _unreportable(change: Change) -> Change:
+    """A recipient whose report could not be made in all its time ends without one, as the audit says."""
+    if change.after.state is not State.REPORTED:
+        return replace(change, told=())
+    events = [replace(event, state=State.UNREPORTABLE) if event.state else event for event in change.events]
+    return replace(change, after=replace(change.after, state=State.UNREPORTABLE), events=tuple(events), told=())
 
 
 def _contact(outcomes: Sequence[Outcome | None]) -> Contact:

@@ -14,7 +14,7 @@ from gateway.core.record import BodyRef, Entry, Kind, Message, Origin, QueueId
 from gateway.core.report import Item, Purpose, Report, Stamp
 from gateway.core.tls import Protection
 from gateway.flow.content import Returned, read_returned
-from gateway.flow.ports import Spool, SpoolError
+from gateway.flow.ports import BodyWriter, Spool, SpoolError
 from gateway.flow.shared import Shared
 
 _KINDS: Final = {
@@ -26,24 +26,36 @@ _KINDS: Final = {
 
 
 class Post:
-    """Writes our own mail for one spool."""
+    """Writes our own mail for one commit or settlement of one spool."""
 
     def __init__(self, spool: Spool, shared: Shared) -> None:
         self._spool = spool
         self._shared = shared
+        self._written: list[BodyWriter] = []
 
     async def entry(self, purpose: Purpose, message: Message, items: tuple[Item, ...]) -> Entry:
         """The mail about ``message``, ready to commit. The caller has made sure that its sender is answered.
 
+        If it fails in any way, earlier entries of this object are not to be committed either: their bodies are gone.
+
         Raises:
             SpoolFull, SpoolError: the report could not be kept.
         """
+        try:
+            return await self._build(purpose, message, items)
+        except BaseException:
+            for writer in self._written:
+                writer.discard()
+            raise
+
+    async def _build(self, purpose: Purpose, message: Message, items: tuple[Item, ...]) -> Entry:
         returned = await self._returned(message)
         report = Report(purpose=purpose, message=message, items=items, header=returned.header, full=returned.full)
         ids = self._shared.ids
         stamp = Stamp(now=self._shared.clock.now(), message_id=ids.new(), boundary=ids.new())
         text = build(report, self._shared.identity, stamp)
         writer = self._spool.bodies.writer()
+        self._written.append(writer)
         writer.write(text)
         return self._entry(report, text, await writer.finish(), stamp)
 

@@ -18,15 +18,21 @@ class HeaderProof:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``proofs``: any one of the tuples must be shown, each as a whole; empty means that nothing has to be proven."""
+    """``proofs``: any one of the tuples must be shown, each as a whole; empty means that nothing has to be proven.
+
+    ``secrets`` are the fields of every proof that the listener knows, also where this client has to show none: the
+    message may have passed the system that sets them before it came here by another way.
+    """
 
     listener: str
     refusals: Refusals
     proofs: tuple[tuple[HeaderProof, ...], ...] = ()
+    secrets: tuple[str, ...] = ()
 
     def names(self) -> Iterator[str]:
         """The fields that carry proofs; secrets of the sending system, which nobody else may see."""
-        return (proof.name for proofs in self.proofs for proof in proofs)
+        yield from self.secrets
+        yield from (proof.name for proofs in self.proofs for proof in proofs)
 
     def proven(self, scan: Scan) -> bool:
         """Whether the message shows what it must."""

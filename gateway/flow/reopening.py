@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.core.chronicle import row_event
 from gateway.core.decision import Decision, Open, Refused
+from gateway.core.facts import Facts
 from gateway.core.policy import Policy
 from gateway.core.progress import EXPIRED, Ending, GiveBack
 from gateway.core.record import EventKind, Message, RecipientRow
@@ -35,13 +36,21 @@ class Reopening:
         now = self._shared.clock.now()
         if facts is None or policy is None:
             return [self._still_open(row, row.decision, now) for row in rows]
-        addresses = [row.address for row in rows]
-        rulings = await rule(facts, addresses, policy, self._shared.lookups, self._shared.queue.door_wait)
+        decisions = await self._decisions(rows, facts, policy)
         now = self._shared.clock.now()
         return [
             self._still_open(row, decision, now) if isinstance(decision, Open) else self._decided(row, decision, now)
-            for row, decision in zip(rows, rulings.decisions, strict=True)
+            for row, decision in zip(rows, decisions, strict=True)
         ]
+
+    async def _decisions(self, rows: Sequence[RecipientRow], facts: Facts, policy: Policy) -> Sequence[Decision]:
+        """Rows that a fault of ours keeps from being decided stay as they are, and their deadline holds."""
+        addresses, shared = [row.address for row in rows], self._shared
+        try:
+            return (await rule(facts, addresses, policy, shared.lookups, shared.queue.door_wait)).decisions
+        except Exception as error:
+            shared.events.broken("decide", self._message.queue_id, error)
+            return [row.decision for row in rows]
 
     async def _policy(self) -> Policy | None:
         queue_id, policy_hash = self._message.queue_id, self._message.policy_hash

@@ -127,7 +127,12 @@ class SmtpSession(Conversation):
             tls=self.tls,
             esmtp=self.extended,
         )
-        profile = Profile(listener=desk.options.name, refusals=desk.options.refusals, proofs=admitted.proofs)
+        profile = Profile(
+            listener=desk.options.name,
+            refusals=desk.options.refusals,
+            proofs=admitted.proofs,
+            secrets=tuple(name for entry in desk.options.allow for name in entry.require_header),
+        )
         try:
             submission = desk.accept.begin(transaction.envelope(client, desk.options.name), profile)
         except SpoolFull:

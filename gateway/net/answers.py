@@ -8,11 +8,18 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from itertools import chain, zip_longest
 from random import shuffle
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.core.tls import MxAuth
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
+
+
+MAX_HOSTS: Final = 8
+"""MX hosts that one attempt asks; more than large providers list. The rest count as unknown, so nothing is proven."""
+
+MAX_ADDRESSES: Final = 16
+"""Addresses of one host and family that are known; a host needs a few."""
 
 
 @dataclass(frozen=True, slots=True)

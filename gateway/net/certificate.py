@@ -18,6 +18,9 @@ MAX_NAMES: Final = 20
 MAX_TEXT: Final = 256
 """Characters of a subject, an issuer or a name that are kept."""
 
+# There are none; or one is of a kind that cryptography does not know; or the extensions are broken or repeated.
+_NO_NAMES: Final = (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType, x509.DuplicateExtension, ValueError)
+
 _UNWANTED = re.compile("[^\x20-\x7e\u00a1-\u2027\u2030-\u2065\u2070-\ud7ff\ue000-\U0010ffff]")
 
 
@@ -34,7 +37,7 @@ class PeerCertificate:
 
 
 def read_certificate(der: bytes) -> PeerCertificate:
-    """Reads a leaf; one that cannot be parsed has its digest only."""
+    """Reads a leaf; one that cannot be parsed has its digest only. Never raises."""
     digest = sha256(der).hexdigest()
     try:
         leaf = x509.load_der_x509_certificate(der)
@@ -46,15 +49,16 @@ def read_certificate(der: bytes) -> PeerCertificate:
             not_before=leaf.not_valid_before_utc,
             not_after=leaf.not_valid_after_utc,
         )
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         # cryptography is stricter than OpenSSL, which has accepted this one.
         return PeerCertificate(digest=digest)
 
 
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+    """The alternative names; none where they cannot be read, so that the rest of the evidence survives."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except _NO_NAMES:
         return ()
     dns = names.get_values_for_type(x509.DNSName)
     addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]

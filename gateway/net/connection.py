@@ -110,6 +110,12 @@ class Connection(asyncio.Protocol):
         if self._ended is not None:
             raise RemoteProtocolError(self._ended)
 
+    def expect_quiet(self) -> None:
+        """Raises RemoteProtocolError: the connection ended, or something arrived that nobody asked for."""
+        self._check()
+        if self._replies.waiting:
+            raise RemoteProtocolError("it spoke before it was asked")
+
     def send(self, data: bytes) -> None:
         """Hands bytes over for sending. Raises RemoteProtocolError: the connection ended."""
         self._check()

@@ -12,15 +12,14 @@ from typing import Final, TypeAlias
 from gateway.core.address import BadAddress, parse_domain
 from gateway.core.reply import Status
 from gateway.core.tls import MxAuth
-from gateway.net.answers import IpAddress, MxRecord, MxRecords, NoMx, Unresolvable
+from gateway.net.answers import MAX_HOSTS, IpAddress, MxRecord, MxRecords, NoMx, Unresolvable
 from gateway.net.dns import Resolver
 
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
 
-MAX_HOSTS: Final = 8
-"""MX hosts that one attempt asks; more than large providers list. The rest count as unknown, so nothing is proven."""
-
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+# The deprecated "IPv4-compatible" addresses (RFC 4291 section 2.5.5.1); some systems still send them to the IPv4 one.
+_COMPATIBLE: Final = IPv6Network("::/96")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +125,7 @@ def is_public(address: IpAddress) -> bool:
     inner = _embedded(address) if isinstance(address, IPv6Address) else None
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and address not in _COMPATIBLE
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

@@ -22,7 +22,17 @@ from dns.resolver import NXDOMAIN, Answer, NoNameservers
 
 from gateway.core.tls import MxAuth
 from gateway.flow.ports import Clock
-from gateway.net.answers import AddressAnswer, Addresses, MxAnswer, MxRecord, MxRecords, NoMx, Unresolvable
+from gateway.net.answers import (
+    MAX_ADDRESSES,
+    MAX_HOSTS,
+    AddressAnswer,
+    Addresses,
+    MxAnswer,
+    MxRecord,
+    MxRecords,
+    NoMx,
+    Unresolvable,
+)
 from gateway.net.cache import Remembered
 from gateway.net.hostport import split_port
 
@@ -36,7 +46,7 @@ FAILURE_TTL: Final = timedelta(seconds=5)
 """How long a failed lookup is not repeated: it spares the name servers when a whole queue wakes up."""
 
 CACHE_LIMIT: Final = 20_000
-"""Answers of each kind that are kept; about 1 KiB each."""
+"""Answers of each kind that are kept; about 1 KiB each, because an answer is cut to what an attempt can use."""
 
 # The payload that DNS Flag Day 2020 recommends, because it passes unfragmented everywhere.
 _EDNS_PAYLOAD: Final = 1232
@@ -113,15 +123,15 @@ class Resolver:
         if [record.host for record in records] == ["."]:
             return NoMx.NULL
         authentic = self._trust_ad and bool(answer.response.flags & dns.flags.AD)
-        return MxRecords(tuple(records), MxAuth.DNSSEC if authentic else MxAuth.NONE)
+        return MxRecords(_best(records), MxAuth.DNSSEC if authentic else MxAuth.NONE)
 
     async def _ask_addresses(self, host: str) -> tuple[AddressAnswer, timedelta]:
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(self._query(host, kind)) for kind in (dns.rdatatype.AAAA, dns.rdatatype.A)]
         six, four = (task.result() for task in asked)
         found = Addresses(
-            tuple(IPv6Address(record.address) for record in _rrset(six) if isinstance(record, AAAA)),
-            tuple(IPv4Address(record.address) for record in _rrset(four) if isinstance(record, A)),
+            tuple(IPv6Address(record.address) for record in _rrset(six)[:MAX_ADDRESSES] if isinstance(record, AAAA)),
+            tuple(IPv4Address(record.address) for record in _rrset(four)[:MAX_ADDRESSES] if isinstance(record, A)),
         )
         failed = [answer for answer in (four, six) if isinstance(answer, Unresolvable)]
         if failed and not (found.v6 or found.v4):
@@ -152,6 +162,16 @@ def _stub(options: DnsOptions) -> StubResolver:
     if options.trust_ad:
         stub.flags = dns.flags.RD | dns.flags.AD
     return stub
+
+
+def _best(records: list[MxRecord]) -> tuple[MxRecord, ...]:
+    """Each host once, and one more than are asked, which tells that the list was longer.
+
+    Our own name behind that many others of the same preference is not seen; the hop field ends such a loop.
+    """
+    ordered = sorted(records, key=lambda record: record.preference, reverse=True)
+    best = {record.host: record for record in ordered}
+    return tuple(sorted(best.values(), key=lambda record: record.preference)[: MAX_HOSTS + 1])
 
 
 def _rrset(answer: _Query) -> tuple[object, ...]:

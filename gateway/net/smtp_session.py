@@ -134,6 +134,8 @@ class Session:
         return reply
 
     async def _ask(self, command: bytes) -> Reply:
+        # A reply that is here already would be taken for this one's, and so on for all that follow.
+        self.connection.expect_quiet()
         self.connection.send(command)
         return await self.connection.reply(self.timeouts.hello)
 

@@ -136,20 +136,23 @@ class _Transaction:
 
     async def _send_message(self) -> None:
         """The message and its end; stops early when the server answers before the end."""
-        if self._whole is not None:
-            self._dot_sent = True
-            self._connection.send(self._whole)
+        last = self._whole if self._whole is not None else await self._stream()
+        if self._connection.answered:
+            # Whatever it says, it says it without the message.
             return
+        self._dot_sent = True
+        self._connection.send(last)
+
+    async def _stream(self) -> bytes:
+        """Sends a large message as far as the server listens; what is left to be sent."""
         writer = DotWriter()
         self._connection.send(writer.feed(self._delivery.header))
         async for block in self._bodies.open(self._delivery.body, self._delivery.body_offset):
             self._connection.send(writer.feed(block))
             await self._connection.drain(self._timeouts.block)
             if self._connection.answered:
-                return
-        last = writer.finish()
-        self._dot_sent = True
-        self._connection.send(last)
+                break
+        return writer.finish()
 
     async def _read_verdict(self) -> None:
         reply = await self._connection.reply(self._timeouts.dot)

@@ -48,8 +48,13 @@ class FileBodies:
         self._unlink = unlink
         self._broken = broken
         self._seen_full = True  # Nobody has looked yet.
-        self.uncommitted: set[str] = set()
-        """Files that are being written, or are written and not yet given to a commit."""
+        self._uncommitted: set[str] = set()
+        self._committing: set[str] = set()
+
+    @property
+    def unsettled(self) -> set[str]:
+        """Files that are being written, are written and not yet given to a commit, or whose commit is under way."""
+        return self._uncommitted | self._committing
 
     def writer(self) -> "FileBodyWriter":
         """See `flow.ports.Bodies`. The disk is asked only if it was found full last: the commit asks it in any case."""
@@ -71,20 +76,28 @@ class FileBodies:
             if start + len(block) > offset:
                 yield block[max(0, offset - start) :]
 
+    def begun(self, path: str) -> None:
+        """A writer has made the file."""
+        self._uncommitted.add(path)
+
     def hand_over(self, paths: Iterable[str]) -> frozenset[str]:
-        """The files are a commit's now, and their writers can discard them no more; returns those that were ours."""
-        given = self.uncommitted.intersection(paths)
-        self.uncommitted -= given
+        """The files are a commit's until it is `over`, and their writers can discard them no more; returns ours."""
+        given = self._uncommitted.intersection(paths)
+        self._uncommitted -= given
+        self._committing |= given
         return frozenset(given)
 
-    def take_back(self, paths: Iterable[str]) -> None:
-        """The commit failed: the files are their writers' again."""
-        self.uncommitted.update(paths)
+    def over(self, given: frozenset[str], *, kept: bool) -> None:
+        """The commit has ended, for certain; if it has kept nothing, its files go."""
+        self._committing -= given
+        if not kept:
+            for path in given:
+                self._unlink(path)
 
     def forget(self, path: str) -> None:
         """Removes a file that no commit has got."""
-        if path in self.uncommitted:
-            self.uncommitted.discard(path)
+        if path in self._uncommitted:
+            self._uncommitted.discard(path)
             self._unlink(path)
 
     def check_room(self) -> None:
@@ -171,7 +184,7 @@ class FileBodyWriter:
             path = secrets.token_hex(16)
             self._fd = self._bodies.disk.create(self._bodies.folder / path)
             self._path = path
-            self._bodies.uncommitted.add(path)
+            self._bodies.begun(path)
         return self._fd
 
     def _make_durable(self, fd: int) -> None:

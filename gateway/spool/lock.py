@@ -38,8 +38,12 @@ class SpoolLock:
             owner = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
             os.close(fd)
             raise Locked(f"{self.path.parent} is in use by process {owner or 'unknown'}") from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(fd)
+            raise SpoolError(f"cannot write {self.path}: {error.strerror}") from error
         self._fd = fd
 
     def release(self) -> None:

@@ -6,8 +6,9 @@ own. Left out: encryption at rest, and any sharing of a shard between processes 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -64,16 +65,25 @@ class SpoolParts:
     aside: Callable[[QueueId, str], None] = _ignore
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A shard that is ready for use: its lock, and its database opened twice."""
+
+    lock: SpoolLock
+    writing: sqlite3.Connection
+    reading: sqlite3.Connection
+
+
 class SqliteSpool:
     """See `flow.ports.Spool`. Made by `open`, ended by `aclose`."""
 
-    def __init__(self, folder: Path, shard: int, parts: SpoolParts, lock: SpoolLock, db: sqlite3.Connection) -> None:
-        """For `open`: the lock is held, the database is ready."""
+    def __init__(self, folder: Path, shard: int, parts: SpoolParts, held: _Held) -> None:
+        """For `open`."""
         self.shard = shard
         self._clock = parts.clock
         self._options = parts.options
         self._aside = parts.aside
-        self._lock = lock
+        self._lock = held.lock
         self._ids = QueueIds(shard, parts.clock)
         self._leases = Leases()
         self._recent = Recent()
@@ -81,8 +91,8 @@ class SqliteSpool:
         self._closed = False
         self._threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix=f"bodies {folder.name}")
         self._asking = ThreadPoolExecutor(1, thread_name_prefix=f"questions {folder.name}")
-        self._reading = open_for_reading(folder / "spool.db")
-        self._writer = Writer(db, folder / "bodies", parts.disk, parts.options.floor)
+        self._reading = held.reading
+        self._writer = Writer(held.writing, folder / "bodies", parts.disk, parts.options.floor)
         self.bodies = FileBodies(
             folder / "bodies",
             parts.disk,
@@ -102,8 +112,7 @@ class SqliteSpool:
             SpoolError: it cannot be used.
         """
         folder = folder_of(spool_dir, shard)
-        lock, db = await asyncio.to_thread(_open, folder, parts)
-        return cls(folder, shard, parts, lock, db)
+        return cls(folder, shard, parts, await asyncio.to_thread(_open, folder, parts))
 
     async def aclose(self) -> None:
         """Finishes what was begun and gives the lock free."""
@@ -126,8 +135,9 @@ class SqliteSpool:
     async def commit(self, entries: Sequence[Entry]) -> None:
         """See `flow.ports.Spool`."""
         change = Changeset(needs_room=True)
-        for entry in entries:
-            change.add_entry(entry)
+        with self._given_up_on_failure(entries):
+            for entry in entries:
+                change.add_entry(entry)
         try:
             await self._write(change, entries, lambda kept: self._remember(entries) if kept else None)
         except SpoolFull:
@@ -159,11 +169,12 @@ class SqliteSpool:
     async def settle(self, lease: Lease, settlement: Settlement) -> None:
         """See `flow.ports.Spool`. The reserve does not hold it up: settling is what makes room."""
         change = Changeset()
-        change.add_rows(lease.message.queue_id, settlement.rows)
-        change.add_events(settlement.events)
-        for entry in settlement.entries:
-            change.add_entry(entry)
-        self._leases.settling(lease, settlement.rows)
+        with self._given_up_on_failure(settlement.entries):
+            change.add_rows(lease.message.queue_id, settlement.rows)
+            change.add_events(settlement.events)
+            for entry in settlement.entries:
+                change.add_entry(entry)
+            self._leases.settling(lease, settlement.rows)
         await self._write(
             change,
             settlement.entries,
@@ -245,24 +256,35 @@ class SqliteSpool:
 
     async def _sweep_bodies(self) -> int:
         names = await asyncio.to_thread(lambda: {path.name for path in self.bodies.folder.iterdir()})
-        # In this order: a file seen above and not uncommitted now was either committed, so that the database knows
-        # it, or belongs to nobody.
-        names -= self.bodies.uncommitted
+        # In this order: a file seen above and settled now was either committed, so that the database knows it, or
+        # belongs to nobody.
+        names -= self.bodies.unsettled
         kept = await self._ask(kept_bodies)
         for name in names - kept:
             self._writer.unlink(name)
         return len(names - kept)
 
     async def _write(self, change: Changeset, entries: Sequence[Entry], ended: Callable[[bool], None]) -> None:
-        paths = [entry.message.body.path for entry in entries if entry.message.body.path is not None]
-        given = self.bodies.hand_over(paths)
+        given = self.bodies.hand_over(_files(entries))
 
         def over(kept: bool) -> None:
             ended(kept)
-            if not kept:
-                self.bodies.take_back(given)
+            # After an I/O error a commit that failed may be on the disk all the same: its files wait for the next
+            # opening, which looks.
+            if kept or self.healthy:
+                self.bodies.over(given, kept=kept)
 
         await self._writer.write(change, over)
+
+    @contextmanager
+    def _given_up_on_failure(self, entries: Sequence[Entry]) -> Generator[None]:
+        """For what comes before the write: if it fails, the entries' files are nobody's."""
+        try:
+            yield
+        except BaseException:
+            for path in _files(entries):
+                self.bodies.forget(path)
+            raise
 
     def _remember(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -292,26 +314,33 @@ class SqliteSpool:
         self._aside(queue_id, reason)
 
 
-def _open(folder: Path, parts: SpoolParts) -> tuple[SpoolLock, sqlite3.Connection]:
-    """Blocks. The names of a new shard are made durable before anything is promised in it."""
+def _files(entries: Iterable[Entry]) -> list[str]:
+    return [entry.message.body.path for entry in entries if entry.message.body.path is not None]
+
+
+def _open(folder: Path, parts: SpoolParts) -> _Held:
+    """Blocks. Whatever fails, the lock is free again."""
     lock = SpoolLock(folder / "lock")
+    with ExitStack() as undone:
+        undone.callback(lock.release)
+        try:
+            for needed in (folder.parent, folder, folder / "bodies"):
+                needed.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock.acquire()
+        except OSError as error:
+            raise SpoolError(f"cannot make {folder}: {error.strerror}") from error
+        writing = undone.enter_context(closing(open_for_writing(folder / "spool.db", parts.options.log)))
+        _settle_folder(writing, folder, parts.disk)
+        held = _Held(lock=lock, writing=writing, reading=open_for_reading(folder / "spool.db"))
+        undone.pop_all()
+        return held
+
+
+def _settle_folder(db: sqlite3.Connection, folder: Path, disk: Disk) -> None:
+    """The names of a new shard are made durable before anything is promised in it. Raises SpoolError."""
     try:
-        for needed in (folder.parent, folder, folder / "bodies"):
-            needed.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock.acquire()
-        db = open_for_writing(folder / "spool.db", parts.options.log)
-    except OSError as error:
-        lock.release()
-        raise SpoolError(f"cannot make {folder}: {error.strerror}") from error
-    except SpoolError:
-        lock.release()
-        raise
-    try:
-        parts.disk.sync_folder(folder)
-        parts.disk.sync_folder(folder.parent)
-        remove_orphans(db, folder / "bodies", parts.disk)
+        disk.sync_folder(folder)
+        disk.sync_folder(folder.parent)
+        remove_orphans(db, folder / "bodies", disk)
     except (OSError, sqlite3.Error) as error:
-        db.close()
-        lock.release()
         raise SpoolError(f"cannot use {folder}: {error}") from error
-    return lock, db

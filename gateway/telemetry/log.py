@@ -8,6 +8,7 @@ is not written either, because it may quote the bytes that broke us: its type an
 import json
 import logging
 import os
+import select
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -35,7 +36,8 @@ class Level(IntEnum):
 class LogFile:
     """Writes whole lines to a descriptor, so that lines of several processes do not mix (up to PIPE_BUF on a pipe).
 
-    A log that cannot be written never stops mail: the line is counted in ``lost`` and forgotten.
+    A log that cannot be written, or not at once, never stops mail: the line is counted in ``lost`` and forgotten. The
+    descriptor stays blocking, because the processes that share it would see the change.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -43,14 +45,23 @@ class LogFile:
         self.lost = 0
 
     def write(self, line: bytes) -> int:
-        """Writes the line at once, nothing is kept back."""
+        """Writes the line at once, nothing is kept back; waits for nobody."""
         rest = line
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                self._check_room()
+                # A pipe that has room has room for this much.
+                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
         except OSError:
             self.lost += 1
         return len(line)
+
+    def _check_room(self) -> None:
+        """Raises BlockingIOError when a write would wait for the reader."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        if not poll.poll(0):
+            raise BlockingIOError
 
     def flush(self) -> None:
         """Nothing waits here."""

@@ -5,15 +5,21 @@ Nothing is parsed, decoded or refolded beyond finding where a field ends; the bo
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from itertools import groupby
+from typing import Final
 
-from gateway.core.record import Add, HeaderEdit
+from gateway.core.record import Add, HeaderEdit, Remove
 from gateway.wire.errors import LocalProtocolError
 
 # field-name = 1*ftext, ftext = %d33-57 / %d59-126 (RFC 5322 section 3.6.8).
 _NAME = re.compile(r"[!-9;-~]+")
 # Printable text and tabs, and folds: a CRLF only where space or tab follows.
 _VALUE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]|\r\n(?=[\t ]))*")
+# A field as the door reads it: from the first line, or one that is no continuation, with the folds of name and value.
+# Nothing is tried twice, so that one pass stays one pass whatever the lines are.
+_FIELD: Final = re.compile(
+    rb"(?:\A|^(?![ \t]))([^:\n]*+(?:\n[ \t][^:\n]*+)*+):[^\n]*+\n(?:[ \t][^\n]*+\n)*+", re.MULTILINE
+)
 
 
 def render(header: bytes, edits: Sequence[HeaderEdit]) -> bytes:
@@ -21,14 +27,17 @@ def render(header: bytes, edits: Sequence[HeaderEdit]) -> bytes:
 
     Each `Add` puts its field on top of what is there, so the last one stands topmost, as trace fields must (RFC 5321
     section 4.4). A `Remove` sees the fields that an earlier `Add` put there. A block without its final empty line gets
-    one.
+    one. Removals that follow each other are one pass over the block, however many they are.
 
     Raises:
         LocalProtocolError: a field to add is not a header field.
     """
     block = _without_empty_line(header)
-    for edit in edits:
-        block = _field(edit) + block if isinstance(edit, Add) else _fields_named(edit.name).sub(b"", block)
+    for kind, run in groupby(edits, type):
+        if kind is Remove:
+            block = _without(frozenset(edit.name.casefold() for edit in run), block)
+        else:
+            block = b"".join([_field(edit) for edit in run if isinstance(edit, Add)][::-1]) + block
     return block + b"\r\n"
 
 
@@ -44,7 +53,10 @@ def _field(edit: Add) -> bytes:
     return f"{edit.name}: {edit.value}\r\n".encode()
 
 
-@lru_cache(maxsize=256)
-def _fields_named(name: str) -> re.Pattern[bytes]:
-    # Space before the colon is obsolete syntax (RFC 5322 section 4.5.8) that other readers still take for the field.
-    return re.compile(rb"^%s[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*" % re.escape(name.encode()), re.IGNORECASE | re.MULTILINE)
+def _without(names: frozenset[str], block: bytes) -> bytes:
+    return _FIELD.sub(lambda field: b"" if _name(field[1]) in names else field[0], block)
+
+
+def _name(raw: bytes) -> str:
+    """The name as `core.header` reads it: white space before the colon, or a fold, must not hide a field from us."""
+    return raw.replace(b"\r\n", b"").strip().decode("latin-1").casefold()

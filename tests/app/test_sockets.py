@@ -42,6 +42,13 @@ def test_a_port_that_is_taken_is_named_even_if_both_would_share_it(count: int) -
             open_sockets(taken, count)
 
 
+def test_a_listener_without_a_name_of_its_own_is_named_once() -> None:
+    with opened(LOOPBACK, 1) as sockets:
+        port = sockets[0].getsockname()[1]
+        with pytest.raises(CannotListen, match=rf"^cannot listen on 127\.0\.0\.1:{port}: Address already in use$"):
+            open_sockets(Address(name=f"127.0.0.1:{port}", host="127.0.0.1", port=port), 1)
+
+
 def test_an_address_that_is_not_ours_or_no_address_is_named() -> None:
     with pytest.raises(CannotListen, match=r"192\.0\.2\.1:0"):
         open_sockets(Address(name="smtp", host="192.0.2.1", port=0), 2)

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from gateway.cli import check, main
-from tests.fixtures.council import change, council
+from tests.config.certified import certified
+from tests.fixtures.council import change
 
 Run = Callable[..., tuple[int, list[str], str]]
 
@@ -26,9 +27,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_documented_example_is_fine(tmp_path: Path, run: Run) -> None:
-    assert run("check", "--config", council(tmp_path)) == (
+    assert run("check", "--config", certified(tmp_path)) == (
         0,
-        ["0 problems, 0 warnings. 7 rules, 0 policy tests run."],
+        [
+            f"The policy has no tests of its own: there are none in {tmp_path}/policies/tests/council/*.toml.",
+            "0 problems, 0 warnings. 7 rules, 0 policy tests run.",
+        ],
         "",
     )
 
@@ -36,13 +40,13 @@ def test_the_documented_example_is_fine(tmp_path: Path, run: Run) -> None:
 def test_the_nearest_configuration_is_checked_by_default(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    council(tmp_path)
+    certified(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert run("check")[0] == 0
 
 
 def test_every_problem_is_printed_with_its_file_and_key(tmp_path: Path, run: Run) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     change(config, ("workers  = 0", "worker = 0"), ("[system]  ", "[sistem]  "))
     code, lines, _ = run("check", "--config", config)
     assert code == 1
@@ -55,7 +59,7 @@ def test_every_problem_is_printed_with_its_file_and_key(tmp_path: Path, run: Run
 
 
 def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run: Run) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     (tmp_path / "certs/cjsm.pem").unlink()
     tests = tmp_path / "policies/tests/council"
     tests.mkdir(parents=True)
@@ -71,13 +75,30 @@ def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run:
     ]
 
 
+def test_one_problem_hides_no_other(tmp_path: Path, run: Run) -> None:
+    config = certified(tmp_path)
+    (tmp_path / "certs/hop.key").unlink()
+    (tmp_path / "certs/cjsm.pem").write_text("xx")
+    change(tmp_path / "policies/council.toml", ('{ intent = "encrypted" }', '{ itent = "encrypted" }'))
+    change(tmp_path / "policies/council.toml", ('["secure", "encrypted"]', '["secur", "encrypted"]'))
+    code, lines, _ = run("check", "--config", config)
+    assert code == 1
+    assert [line.replace(f"{tmp_path}/", "") for line in lines] == [
+        "problem: sealpost.toml: secrets.hop: the file `certs/hop.key` cannot be read: No such file or directory",
+        "problem: policies/council.toml: rules[5].when.itent: unknown condition `itent`, did you mean `intent`?",
+        "problem: policies/council.toml: rules[6].route: unknown route `secur`, did you mean `secure`?",
+        "problem: sealpost.toml: routes.cjsm.client_certificate: there is no certificate in PEM form in certs/cjsm.pem",
+        "4 problems, 0 warnings: the configuration cannot be used.",
+    ]
+
+
 def test_a_warning_alone_is_no_finding(tmp_path: Path, run: Run) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     (tmp_path / "certs/hop.key").chmod(0o644)
     code, lines, _ = run("check", "--config", config)
     assert code == 0
     assert lines[0].startswith(f"warning: {config}: others can read the secret {tmp_path}/certs/hop.key")
-    assert lines[1:] == ["0 problems, 1 warning. 7 rules, 0 policy tests run."]
+    assert lines[2:] == ["0 problems, 1 warning. 7 rules, 0 policy tests run."]
 
 
 def test_no_configuration_at_all_is_one_sentence(tmp_path: Path, run: Run) -> None:
@@ -93,7 +114,7 @@ def test_an_unknown_option_is_usage(run: Run) -> None:
 
 
 def test_a_terminal_gets_the_rules_as_a_table(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     text = StringIO()
     change(
         tmp_path / "policies/council.toml",

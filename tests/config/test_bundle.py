@@ -70,6 +70,12 @@ def test_a_configuration_that_cannot_be_read_is_one_problem(tmp_path: Path, data
     assert [(problem.file, problem.key) for problem in caught.value.problems] == [(str(config), "")]
 
 
+def test_a_configuration_in_another_encoding_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "sealpost.toml").write_bytes(b"a = '\xff'")
+    with pytest.raises(ConfigError, match=r"sealpost\.toml: the file is not UTF-8 text$"):
+        read_bundle(tmp_path / "sealpost.toml")
+
+
 def test_the_first_place_that_exists_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = (tmp_path / "a.toml", tmp_path / "b.toml")
     monkeypatch.setattr(module, "PLACES", places)

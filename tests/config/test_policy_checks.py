@@ -1,5 +1,5 @@
 from gateway.config.page import Page
-from gateway.config.policy_checks import check_policy
+from gateway.config.policy_checks import check_chains, check_policy
 from gateway.core.classify import Reading
 from gateway.core.conditions import AutomaticIs, ClassificationIs, IntentIs
 from gateway.core.facts import Intent
@@ -28,7 +28,7 @@ def with_labels(*rules: Rule, reading: Reading = READING, floors: dict[str, Prot
 
 def check(made: Policy) -> tuple[list[str], list[str]]:
     page = Page("p")
-    check_policy(page, made, frozenset({*ROUTES, "broken"}))
+    check_policy(page, made)
     return [f"{it.key}: {it.text}" for it in page.problems], [f"{it.key}: {it.text}" for it in page.warnings]
 
 
@@ -37,8 +37,12 @@ def test_a_sound_policy_has_no_finding() -> None:
 
 
 def test_a_route_that_does_not_exist_is_named_with_the_nearest() -> None:
-    rules = rule("r", AutomaticIs(True), "interal broken"), LAST
-    assert check(with_labels(*rules))[0] == ["rules[1].route: unknown route `interal`, did you mean `internal`?"]
+    page = Page("p")
+    rules: list[object] = [{"route": ["broken", "interal", 7]}, {"rout": ["x"]}, "no table", {"route": "secure"}]
+    check_chains(page, {"rules": rules}, frozenset({*ROUTES, "broken"}))
+    assert [f"{it.key}: {it.text}" for it in page.problems] == [
+        "rules[1].route: unknown route `interal`, did you mean `internal`?"
+    ]
 
 
 def test_a_chain_below_the_floor_says_which_mail_and_what_to_do() -> None:

@@ -5,13 +5,14 @@ import pytest
 from gateway.config.builtin import built_in_bundle
 from gateway.config.bundle import read_bundle
 from gateway.config.files import check_files
-from gateway.config.load import load
+from gateway.config.load import examine, load
 from gateway.config.problems import ConfigError
 from gateway.config.what_if import Described, describe, envelope, likely_route, with_tls
 from gateway.core.address import NullPath
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.facts import Lookup
 from gateway.core.tls import Protection, Starttls
+from tests.config.certified import certified
 from tests.fixtures.build import BOB, ROUTES, facts
 from tests.fixtures.council import change, council
 
@@ -71,14 +72,13 @@ def test_the_built_in_routes_carry_a_policy_without_a_warning(tmp_path: Path) ->
 
 
 def test_files_that_are_named_must_be_there_and_secrets_be_private(tmp_path: Path) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     change(config, ('ca = "system"', 'ca = "certs/ca.pem"'))
-    bundle = read_bundle(config)
-    settings = load(bundle).settings
+    examined = examine(read_bundle(config))
     (tmp_path / "certs/cjsm.pem").unlink()
     (tmp_path / "certs/gateway.pem").unlink()
     (tmp_path / "certs/relay-secret").chmod(0o640)
-    page = check_files(bundle, settings)
+    page = check_files(examined)
     assert [(problem.key, problem.text) for problem in page.problems] == [
         ("tls.ca", f"there is no file {tmp_path}/certs/ca.pem"),
         ("listen.smtp[1].certificate", f"there is no file {tmp_path}/certs/gateway.pem"),
@@ -89,6 +89,5 @@ def test_files_that_are_named_must_be_there_and_secrets_be_private(tmp_path: Pat
 
 
 def test_a_complete_folder_has_no_finding(tmp_path: Path) -> None:
-    bundle = read_bundle(council(tmp_path))
-    page = check_files(bundle, load(bundle).settings)
+    page = check_files(examine(read_bundle(certified(tmp_path))))
     assert (page.problems, page.warnings) == ([], [])

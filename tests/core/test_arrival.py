@@ -1,7 +1,10 @@
-from gateway.core.arrival import read_arrival
+import pytest
+
+from gateway.core.arrival import MAX_CONTROLS, read_arrival
 from gateway.core.facts import Field, Scan
 from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.record import QueueId, Remove
+from gateway.core.scan import TooComplex
 
 KEY = b"k" * 32
 
@@ -45,3 +48,11 @@ def test_hop_field_counts_only_with_this_message_id() -> None:
 
 def test_missing_message_id_is_empty() -> None:
     assert read_arrival(scan(("To", b"a")), (), KEY).message_id == ""
+
+
+def test_more_control_fields_than_anybody_needs_are_refused_and_namesakes_count_once() -> None:
+    fields = [(f"X-Sealpost-{number}", b"1") for number in range(MAX_CONTROLS)]
+    allowed = read_arrival(scan(*fields, ("x-sealpost-0", b"2"), ("Bcc", b"a@b"), ("X-Proof", b"s")), ("X-Proof",), KEY)
+    assert len(allowed.removals) == MAX_CONTROLS + 2
+    with pytest.raises(TooComplex, match="50 different control fields"):
+        read_arrival(scan(*fields, ("X-Sealpost-One-More", b"1")), (), KEY)

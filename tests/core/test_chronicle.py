@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from gateway.core.chronicle import entry_events, route_of, row_event
+from gateway.core.facts import Attachment, Label, LabelResult
 from gateway.core.record import EventKind, State
 from tests.core.queued import DELIVERED, FACTS, HOUR, MESSAGE, NOW, OPEN, REFUSED, ROUTED, ROW, SENDER
 
@@ -28,3 +29,20 @@ def test_event_of_a_row_holds_what_belongs_to_its_kind_and_nothing_else() -> Non
 def test_recipient_without_a_chain_is_on_no_route() -> None:
     assert route_of(replace(ROW, decision=OPEN)) == ""
     assert route_of(ROW) == "tls"
+
+
+def test_audit_holds_no_file_name_and_no_text_of_a_label_that_is_none_of_ours() -> None:
+    known = Label(source="header X", raw="Public", result=LabelResult.LEVEL, level="public")
+    garbled = Label(source="header X", raw="child protection case", result=LabelResult.GARBLED, level=None)
+    found = replace(FACTS.classification, labels=(known, garbled))
+    attached = (Attachment(name="case Smith.pdf", type="application/pdf", bytes=7),)
+    facts = replace(FACTS, classification=found, attachments=attached)
+    accepted, *_ = entry_events(replace(MESSAGE, facts=facts), (ROW,))
+    assert accepted.facts is not None
+    assert accepted.facts.classification.labels == (known, replace(garbled, raw=""))
+    assert accepted.facts.attachments == (Attachment(name="", type="application/pdf", bytes=7),)
+
+
+def test_our_own_mail_has_no_facts_to_tell() -> None:
+    accepted, *_ = entry_events(replace(MESSAGE, facts=None), (ROW,))
+    assert accepted.facts is None

@@ -8,7 +8,7 @@ from gateway.core.record import Kind
 from gateway.core.reply import Status
 from gateway.core.report import Purpose, Report, answers, item_of, wished
 from gateway.core.tls import Protection
-from tests.core.queued import DECLINED, FACTS, MESSAGE, ROUTED, ROW, recipient, with_envelope
+from tests.core.queued import DECLINED, FACTS, MESSAGE, REFUSED, ROUTED, ROW, recipient, with_envelope
 
 F, D, R, M = Purpose.FAILED, Purpose.DELAYED, Purpose.RELAYED, Purpose.MOVED
 
@@ -51,3 +51,11 @@ def test_one_protected_recipient_makes_the_report_neutral() -> None:
     public = Report(purpose=F, message=MESSAGE, items=(open_item,), header=b"")
     assert not public.protected
     assert replace(public, items=(open_item, item_of(ROW, Status(5, 0, 0)))).protected
+
+
+def test_lowered_floor_protects_the_report_all_the_same() -> None:
+    lowered = replace(ROUTED, floor=Protection.NONE, original_floor=Protection.VERIFIED, lowered_because="agreed")
+    item = item_of(replace(ROW, decision=lowered), Status(5, 0, 0))
+    assert item.floor is Protection.VERIFIED
+    assert Report(purpose=F, message=MESSAGE, items=(item,), header=b"").protected
+    assert item_of(replace(ROW, decision=REFUSED), Status(5, 0, 0)).floor is REFUSED.floor

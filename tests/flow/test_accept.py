@@ -95,6 +95,19 @@ async def test_edits_remove_control_and_blind_fields_and_add_the_trace() -> None
     assert f"id {item.message.queue_id}" in trace.value
 
 
+async def test_secret_of_another_way_in_leaves_neither_with_the_message_nor_is_it_asked_for() -> None:
+    gate = Gate()
+    # The tenant's rule has set the field; the message came on by a relay of our own, which has to prove nothing.
+    profile = Profile("smtp", Refusals.REPORT, secrets=("X-Council-Relay",))
+    async with gate.running():
+        reply = await gate.hand_over("gp@tls.example", message=with_fields(b"x-council-relay: s3cret"), profile=profile)
+        await settle()
+    assert reply.is_positive
+    ((_, delivery),) = gate.transports["tls"].deliveries
+    assert b"To: " in delivery.header and b"s3cret" not in delivery.header
+    assert (await gate.hand_over("gp@tls.example", profile=profile)).is_positive
+
+
 @pytest.mark.parametrize(
     ("fields", "proven"),
     [

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.address import NullPath
-from gateway.core.envelope import Notify
+from gateway.core.envelope import Notify, Ret
 from gateway.core.facts import Lookup
 from gateway.core.outcome import Cause, Delivered, Outcome
+from gateway.core.policy import Rule, Send
 from gateway.core.record import EventKind, State
 from gateway.core.tls import Channel, Protection, Starttls
 from gateway.flow.dispatch import Dispatch
@@ -29,7 +30,7 @@ from tests.fakes.carrying import (
     deferred,
 )
 from tests.fakes.clock import START, settle
-from tests.flow.gate import HOUR, MESSAGE, ROUTES, Gate, recipient, with_fields
+from tests.flow.gate import HOUR, MESSAGE, ROUTES, Gate, recipient, with_fields, with_rules
 
 DAY = 24 * HOUR
 ALL = QueueFilter(states=frozenset(State))
@@ -273,6 +274,18 @@ async def test_report_without_room_keeps_its_recipient_waiting_and_records_its_n
         await gate.clock.advance(HOUR)
         assert await gate.ends() == {"a@one.example": State.DELIVERED, "b@one.example": State.REPORTED}
         assert gate.transports["tls"].carried.count("a@one.example") == 1
+
+
+async def test_report_about_a_message_below_its_floor_repeats_nothing_of_it() -> None:
+    lowered = Rule(name="Agreed", when=None, action=Send(("opportunistic",)), advice="", below_floor="agreed")
+    gate = Gate(policy=with_rules(lowered))
+    gate.transports["opportunistic"].script = lambda delivery, target, now: UNKNOWN_USER
+    async with gate.running():
+        await gate.hand_over("a@one.example", ret=Ret.FULL)
+        await settle()
+    ((_, report),) = gate.reports()
+    assert b"a@one.example" in report
+    assert b"planted" not in report and b"The body." not in report
 
 
 async def test_delay_notice_without_room_comes_the_next_time() -> None:

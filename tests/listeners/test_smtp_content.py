@@ -1,13 +1,15 @@
 """The message itself: its end, its limits, its line ends, and every way in which taking it can fail."""
 
 import asyncio
+from ipaddress import ip_network
 
 import pytest
 
 from gateway.core.reply import reply
 from gateway.core.scan import TooComplex
 from gateway.flow.ports import SpoolError, SpoolFull
-from tests.listeners.smtp_rig import rig, with_options
+from gateway.listeners.options import Allow
+from tests.listeners.smtp_rig import LOOPBACK, rig, with_options
 
 
 @pytest.mark.parametrize(
@@ -253,3 +255,13 @@ async def test_message_of_many_blocks_leaves_room_for_others() -> None:
         await slow.send(b"\r\n.\r\n")
         assert (await slow.reply()).startswith("250 ")
         assert [len(message) for message in running.accept.messages] == [500_010, 17]
+
+
+async def test_flow_hears_of_every_secret_field_of_the_listener_whoever_is_admitted() -> None:
+    tenant = Allow(client_name="cloud.example", require_header={"X-Relay": (b"s3cret",), "X-Org": (b"c",)})
+    scanner = Allow(networks=(ip_network("10.9.0.0/16"),), require_header={"X-Scanner": (b"s",)})
+    async with rig(with_options(allow=(tenant, *LOOPBACK, scanner))) as running:
+        client = await running.greeted()
+        assert (await client.message()).startswith("250 ")
+        profile = running.accept.last.profile
+        assert (profile.proofs, profile.secrets) == ((), ("X-Relay", "X-Org", "X-Scanner"))

@@ -65,6 +65,23 @@ async def test_clear_text_after_a_broken_handshake_can_fail_as_any_other(
         assert len(at.hosts[MX].conversations) == 2
 
 
+@pytest.mark.parametrize(
+    ("step", "early", "cause"),
+    [
+        ("connect", "220 mx.test\r\n250 mx.test", Cause.UNREACHABLE),
+        ("EHLO in TLS", "554 no\r\n250 mx.test", Cause.PROTECTION),
+    ],
+)
+async def test_a_host_that_answers_before_it_is_asked_is_no_session(
+    step: str, early: str, cause: Cause, tmp_path: Path
+) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.good(MX), replies={step: early})}) as at:
+        outcome = await dial(at, VERIFY)
+        assert isinstance(outcome, Deferred)
+        assert outcome.cause is cause
+        assert "before it was asked" in outcome.detail
+
+
 async def test_clear_text_after_a_broken_handshake_does_not_ask_for_tls_again(tmp_path: Path) -> None:
     async with world(tmp_path, {MX: BROKEN}) as at:
         session = await dial(at, MAY)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from gateway.core.tls import MxAuth
-from gateway.net.answers import Addresses, MxRecord, MxRecords, NoMx, Unresolvable
+from gateway.net.answers import MAX_ADDRESSES, MAX_HOSTS, Addresses, MxRecord, MxRecords, NoMx, Unresolvable
 from gateway.net.dns import FAILURE_TTL, MAX_TTL, NEGATIVE_TTL, DnsOptions, Resolver, parse_nameserver
 from tests.fakes.clock import SteppedClock
 from tests.fakes.dns import SERVFAIL, SILENT, FakeDns, Table
@@ -188,3 +188,25 @@ async def test_without_name_servers_the_systems_are_asked() -> None:
 def test_addresses_without_any_are_none() -> None:
     assert Addresses((), ()).in_order() == []
     assert Addresses((IPv6Address("::1"),), ()).in_order() == [IPv6Address("::1")]
+
+
+async def test_of_a_long_list_the_best_hosts_are_kept_each_once_and_one_more() -> None:
+    hosts = [f"{number} h{number}.long.test." for number in range(30, 0, -1)]
+    zones: Table = {"long.test": {"MX": [*hosts, "40 h3.long.test."]}}
+    async with FakeDns(zones) as dns:
+        answer = await resolver(dns).mx("long.test")
+        expected = tuple(MxRecord(number, f"h{number}.long.test") for number in range(1, MAX_HOSTS + 2))
+        assert answer == MxRecords(expected, MxAuth.NONE)
+
+
+async def test_addresses_of_a_host_are_bounded_in_each_family() -> None:
+    zones: Table = {
+        "many.test": {
+            "A": [f"192.0.2.{number}" for number in range(1, 41)],
+            "AAAA": [f"2001:db8::{number}" for number in range(1, 41)],
+        }
+    }
+    async with FakeDns(zones) as dns:
+        answer = await resolver(dns).addresses("many.test")
+        assert isinstance(answer, Addresses)
+        assert (len(answer.v4), len(answer.v6)) == (MAX_ADDRESSES, MAX_ADDRESSES)

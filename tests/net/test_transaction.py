@@ -257,6 +257,20 @@ async def test_a_session_that_ends_before_mail_is_answered_says_nothing_about_th
         assert not session.reusable
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"), [("250 2.0.0 fine", Deferred), ("354 go", Deferred), ("554 5.7.1 not you", Failed)]
+)
+async def test_a_yes_before_the_message_is_no_delivery(answer: str, kind: type[Outcome], tmp_path: Path) -> None:
+    async with open_session(tmp_path, Script(replies={"DATA": f"354 go\r\n{answer}"})) as (session, at):
+        outcome = await outcome_of(session, job(at))
+        assert type(outcome) is kind
+        if isinstance(outcome, Deferred):
+            assert outcome.cause is Cause.UNREACHABLE
+        assert not session.reusable
+        session.end()
+        assert b"Hello" not in at.hosts[MX].said()
+
+
 # Large messages.
 
 

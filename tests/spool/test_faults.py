@@ -157,7 +157,7 @@ async def test_below_the_reserve_no_mail_is_taken_and_what_is_there_is_settled(t
         await spool.settle(lease, settlement(lease))
         assert spool.healthy
         disk.left = 1000
-        await commit(spool, body=ref)
+        await commit(spool, body=await written(spool, LARGE))
         spool.bodies.writer().discard()
     finally:
         await spool.aclose()

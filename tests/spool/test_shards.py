@@ -1,6 +1,8 @@
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,33 @@ async def test_a_shard_has_one_owner(tmp_path: Path) -> None:
     with pytest.raises(Locked):
         await SqliteSpool.open(tmp_path, 3, PARTS)
     await spool.aclose()
+    again = await SqliteSpool.open(tmp_path, 3, PARTS)
+    await again.aclose()
+
+
+def fail(*_: object) -> None:
+    raise OSError(errno.EIO, "input/output error")
+
+
+def unreadable(path: Path) -> None:
+    raise SpoolError(f"cannot read {path}")
+
+
+@pytest.mark.parametrize(
+    ("step", "failing", "told"),
+    [
+        ("gateway.spool.sqlite.open_for_reading", unreadable, "cannot read"),
+        ("gateway.spool.sqlite.remove_orphans", fail, "cannot use"),
+        ("gateway.spool.lock.os.pwrite", fail, "cannot write"),
+    ],
+)
+async def test_a_shard_that_could_not_be_opened_is_free_for_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, failing: Callable[..., None], told: str
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(step, failing)
+        with pytest.raises(SpoolError, match=told):
+            await SqliteSpool.open(tmp_path, 3, PARTS)
     again = await SqliteSpool.open(tmp_path, 3, PARTS)
     await again.aclose()
 

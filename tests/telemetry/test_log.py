@@ -152,3 +152,24 @@ def test_what_libraries_log_becomes_lines_without_their_arguments(lines: Lines, 
     assert str(loud["error"]).startswith("ValueError at ")
     assert b"the subject" not in lines.bytes.getvalue()
     assert b"the text" not in lines.bytes.getvalue()
+
+
+def test_a_log_that_nobody_reads_stops_nothing_and_goes_on_when_it_is_read_again() -> None:
+    reading, writing = os.pipe()
+    file = LogFile(writing)
+    log = open_log(file, Level.INFO)
+    # With nobody reading, this is far more than a pipe holds; the last lines are longer than what it takes at once.
+    for _ in range(2000):
+        log.info("x", text="y" * 100)
+    log.info("x", text="y" * 100_000)
+    assert 0 < file.lost < 2001
+    kept = 2001 - file.lost
+    lines = b""
+    while lines.count(b"\n") < kept:
+        lines += os.read(reading, 65536)
+    lost = file.lost
+    log.info("back")
+    assert file.lost == lost
+    assert os.read(reading, 65536).endswith(b'"event":"back"}\n')
+    os.close(writing)
+    os.close(reading)

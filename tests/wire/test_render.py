@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.header import read_header
 from gateway.core.record import Add, Remove
 from gateway.wire.errors import LocalProtocolError
 from gateway.wire.render import render
@@ -70,3 +71,34 @@ def test_a_field_that_would_inject_another_is_refused(name: str, value: str) -> 
 
 def test_a_name_is_taken_literally_and_not_as_a_pattern() -> None:
     assert render(b"X-A.B: 1\r\nX-AxB: 2\r\n\r\n", (Remove("X-A.B"),)) == b"X-AxB: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"X-Sealpost-Foo: 1\r\n",
+        b"X-Sealpost-Foo\x0b: 1\r\n",
+        b"X-Sealpost-Foo\r\n : 1\r\n",
+        b"X-Sealpost-Foo \r\n\t: 1\r\n 2\r\n",
+        b"X-Sealpost-\xe9: 1\r\n",
+        b"X-Sealpost-\xc3\xa9 and more: 1\r\n",
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"A: b\r\n", b"no colon\r\n"])
+def test_a_field_leaves_under_the_name_by_which_the_door_knows_it(before: bytes, field: bytes) -> None:
+    removals = [
+        Remove(found.name) for found in read_header(before + field).fields if found.name.startswith("X-Sealpost-")
+    ]
+    assert len(removals) == 1
+    assert render(before + field + b"To: c\r\n\r\n", removals) == before + b"To: c\r\n\r\n"
+
+
+def test_a_continuation_line_that_looks_like_a_field_is_none() -> None:
+    header = b"no colon\r\n Bcc: x\r\nTo: c\r\n\tBcc: y\r\n\r\n"
+    assert render(header, (Remove("Bcc"),)) == header
+
+
+def test_many_removals_and_additions_keep_their_order() -> None:
+    fields = [(b"X-%d" % number, b" 1\r\n 2") for number in range(100)]
+    edits = [*(Remove(f"x-{number}") for number in range(99)), Add("X-99", "new"), Add("To", "d"), Remove("X-99")]
+    assert render(block([*fields, (b"From", b" a")]), edits) == b"To: d\r\nFrom: a\r\n\r\n"
