@@ -22,7 +22,7 @@ class Ending(Enum):
     """Why a message goes back; the report finds its words by it."""
 
     REFUSED = "refused by a rule"
-    FAILED = "refused by the next hop"
+    FAILED = "it cannot be delivered"
     DECLINED = "no route can protect it"
     UNPROTECTED = "protection was never obtained"
     EXPIRED = "time is over"

@@ -103,7 +103,9 @@ def explanation(item: Item) -> str:
         case Ending.REFUSED:
             return item.reason
         case Ending.FAILED:
-            return f"The recipient's mail system refused it for good. {cause(item.outcome)}"
+            refused = isinstance(item.outcome, Failed) and item.outcome.remote is not None
+            who = "The recipient's mail system refused it for good." if refused else "It cannot be delivered."
+            return f"{who} {cause(item.outcome)}"
         case Ending.DECLINED:
             return f"The recipient's mail system cannot take it as protected as it must be. {cause(item.outcome)}"
         case Ending.UNPROTECTED:
@@ -160,7 +162,7 @@ def _headline(report: Report) -> str:
     more = f" and {len(report.items) - 1} more" if len(report.items) > 1 else ""
     sent = f"Your message of {when(report.message.accepted_at)} to {to}{more}"
     words = {
-        Purpose.FAILED: "was not delivered. Other recipients, if any, are not affected.",
+        Purpose.FAILED: "was not delivered.",
         Purpose.DELAYED: "is not delivered yet. We keep trying, and tell you if it does not succeed.",
         Purpose.RELAYED: "was handed to the next mail system, which does not tell us of its delivery.",
         Purpose.MOVED: "was delivered, but by another way than the first: that one could not protect it.",

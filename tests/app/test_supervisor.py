@@ -34,6 +34,12 @@ async def test_each_slot_has_a_worker_and_all_are_ready(tmp_path: Path) -> None:
         assert await world.get("/readyz") == (200, "ready\n")
 
 
+async def test_no_worker_hears_what_a_terminal_tells_the_supervisor(tmp_path: Path) -> None:
+    async with running(tmp_path / "spool") as world:
+        for pid in (await world.workers()).values():
+            assert os.getpgid(pid) == pid != os.getpgrp()
+
+
 async def test_a_killed_worker_is_replaced_on_its_socket_and_the_other_never_notices(tmp_path: Path) -> None:
     async with running(tmp_path / "spool") as world:
         before = await world.workers()

@@ -80,7 +80,7 @@ def test_one_problem_hides_no_other(tmp_path: Path, run: Run) -> None:
     (tmp_path / "certs/hop.key").unlink()
     (tmp_path / "certs/cjsm.pem").write_text("xx")
     change(tmp_path / "policies/council.toml", ('{ intent = "encrypted" }', '{ itent = "encrypted" }'))
-    change(tmp_path / "policies/council.toml", ('["secure", "encrypted"]', '["secur", "encrypted"]'))
+    change(tmp_path / "policies/council.toml", ('route  = ["secure", ', 'route  = ["secur", '))
     code, lines, _ = run("check", "--config", config)
     assert code == 1
     assert [line.replace(f"{tmp_path}/", "") for line in lines] == [

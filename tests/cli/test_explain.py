@@ -77,6 +77,7 @@ def test_json_has_the_keys_that_scripts_rely_on(run: Run) -> None:
         "intent": "none",
         "intent_source": "",
         "automatic": False,
+        "door": None,
         "attachments": [{"name": "a.pdf", "type": "application/pdf", "bytes": 5}],
         "attachment_bytes": 5,
         "message_bytes": len(MESSAGE) - 5 + MESSAGE.count(b"\n"),
@@ -205,6 +206,52 @@ def test_a_refusal_says_so(run: Run, tmp_path: Path) -> None:
     assert "bob@plain.example: comes back to the sender" in out
     assert "  Next       it is given back with the advice below" in out
     assert answer(run, *BASIC)["recipients"][0]["action"] == "reject"
+
+
+@pytest.mark.parametrize(
+    ("sender", "author", "door"),
+    [
+        ("a@council.example", "a@nowhere.example", None),
+        ("jo@nowhere.example", "a@council.example", "MAIL is refused: 550 5.7.1 mail of this sender's domain is not"),
+        ("", "Officer@Council.Example", None),
+        ("", "a@nowhere.example", "the message is refused: 550 5.7.1 mail with a null reverse-path needs a From"),
+        ("", "a@council.example, b@nowhere.example", "the message is refused: 550 5.7.1 mail with a null"),
+    ],
+)
+def test_what_the_door_refuses_is_told(run: Run, tmp_path: Path, sender: str, author: str, door: str | None) -> None:
+    (tmp_path / "d.eml").write_text(f"From: {author}\nX-Classification: controlled\n\nx\n")
+    question = ("d.eml", "--from", sender, "--to", "bob@plain.example")
+    told, out = answer(run, *question)["door"], run(*question)[1]
+    assert told == door or (door and told.startswith(door))
+    assert (f"  Door       {told}" in out.splitlines()) is bool(door)
+    assert ("  Next       nothing, because it is refused at the door" in out) is bool(door)
+    assert ("it leaves by" in out) is not bool(door)
+
+
+UNTOLD = "ends without a report, because automatic mail is never answered"
+
+
+@pytest.mark.parametrize(
+    ("sender", "header", "untold"),
+    [
+        ("officer@council.example", "", False),
+        ("officer@council.example", "Auto-Submitted: auto-generated\n", True),
+        ("Mailer-Daemon@council.example", "", True),
+        ("", "", True),
+    ],
+)
+def test_who_gets_no_report_is_promised_none(run: Run, tmp_path: Path, sender: str, header: str, untold: bool) -> None:
+    (tmp_path / "a.eml").write_text(f"From: o@council.example\nX-Classification: controlled\n{header}\nx\n")
+    question = ("a.eml", "--from", sender, "--to", "bob@plain.example")
+    sent = run(*question)[1]
+    assert (f"; else it {UNTOLD}" in sent) is untold
+    assert ("; else it comes back with the advice below" in sent) is not untold
+    reject = '[[rules]]\nname = "No"\nwhen = { recipient = "plain.example" }\nreject = true\nadvice = "Ask."\n\n'
+    rules(tmp_path, ('[[rules]]\nname  = "Automatic', f'{reject}[[rules]]\nname  = "Automatic'))
+    refused = run(*question)[1]
+    assert (f"  Next       it {UNTOLD}" in refused) is untold
+    assert ("bob@plain.example: is refused" in refused) is untold
+    assert ("bob@plain.example: comes back to the sender" in refused) is not untold
 
 
 def test_a_held_message_says_what_its_release_does(run: Run, tmp_path: Path) -> None:

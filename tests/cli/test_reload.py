@@ -57,8 +57,8 @@ async def test_a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stay
         (here.household.certificates / "gateway.pem").write_text("not a certificate")
         ran = await sealpost(here, "reload")
         assert ran.code == 1
-        assert "worker 0: " in ran.err
-        assert await service.metric('sealpost_reloads_total{result="worker refused"}') == 1
+        assert "listen.smtp[1].certificate: there is no certificate in PEM form in " in ran.err
+        assert await service.metric('sealpost_reloads_total{result="invalid"}') == 1
         for number in range(4):
             await here.send(f"r{number}@tls.example")
             await here.arrived(f"r{number}@tls.example")

@@ -64,10 +64,21 @@ async def test_a_bad_configuration_is_told_with_every_problem(tmp_path: Path) ->
         assert "Traceback" not in ran.err
 
 
-async def test_a_certificate_that_cannot_be_used_is_told_where_readiness_is_asked(tmp_path: Path) -> None:
+async def test_a_certificate_that_cannot_be_used_is_told_before_any_worker_starts(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
-        (here.household.certificates / "gateway.pem").write_text("not a certificate")
-        async with started(here, wait=False) as service:
+        certificate = here.household.certificates / "gateway.pem"
+        certificate.write_text("not a certificate")
+        ran = await sealpost(here, "run")
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.endswith(f"listen.smtp[1].certificate: there is no certificate in PEM form in {certificate}\n")
+        assert ran.err.count("\n") == 1
+
+
+async def test_a_certificate_that_is_spoilt_later_is_told_where_readiness_is_asked(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        async with started(here) as service:
+            (here.household.certificates / "gateway.pem").write_text("not a certificate")
+            os.kill(service.workers()[0], signal.SIGKILL)
             await here.until(lambda: bool(service.lines("worker cannot start")))
             reason = str(service.lines("worker cannot start")[0]["reason"])
             assert "gateway.pem" in reason

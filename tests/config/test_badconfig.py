@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.bundle import read_bundle
-from gateway.config.load import load
+from gateway.config.files import check_files
+from gateway.config.load import examine
 from gateway.config.problems import ConfigError, Problem
 
 ROOT = Path(__file__).parents[1] / "badconfig"
@@ -14,10 +15,10 @@ ROOT = Path(__file__).parents[1] / "badconfig"
 
 def found(config: Path) -> tuple[Problem, ...]:
     try:
-        load(read_bundle(config))
+        examined = examine(read_bundle(config))
     except ConfigError as error:
         return error.problems
-    return ()
+    return (*examined.problems, *check_files(examined).problems)
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in ROOT.iterdir() if path.is_dir()))

@@ -151,3 +151,9 @@ def test_page_says_the_same_and_escapes_every_word() -> None:
 def test_subject_holds_nothing_of_the_message(purpose: Purpose) -> None:
     about = Report(purpose=purpose, message=MESSAGE, items=(item(None),), header=b"Subject: planted\r\n\r\n")
     assert subject(about).endswith(": your message of 2 March 2026, 09:05 UTC")
+
+
+def test_only_a_server_that_answered_is_said_to_have_refused() -> None:
+    nobody = Failed(status=Status(5, 1, 2), detail="The domain does not exist.")
+    assert explanation(item(Ending.FAILED, nobody)) == "It cannot be delivered. The domain does not exist."
+    assert explanation(item(Ending.FAILED, FAILED)).startswith("The recipient's mail system refused it for good. ")

@@ -658,7 +658,7 @@ OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     script=st.lists(st.sampled_from([*OUTCOMES, "missing", "raise"]), min_size=1, max_size=8),
     domains=st.lists(st.sampled_from(["one", "two", "forbidden", "held", "asks", "council"]), min_size=1, max_size=5),
