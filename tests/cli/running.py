@@ -99,7 +99,7 @@ async def gone(pid: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def started(here: House, *, wait: bool = True) -> AsyncGenerator[Service]:
+async def started(here: House) -> AsyncGenerator[Service]:
     """Starts the gateway, waits until it is ready, and ends it if the test has not."""
     log = os.open(here.household.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     process = await asyncio.create_subprocess_exec(
@@ -108,8 +108,7 @@ async def started(here: House, *, wait: bool = True) -> AsyncGenerator[Service]:
     os.close(log)
     service = Service(here, process)
     try:
-        if wait:
-            await service.ready()
+        await service.ready()
         yield service
     finally:
         if process.returncode is None:

@@ -85,8 +85,8 @@ def test_one_problem_hides_no_other(tmp_path: Path, run: Run) -> None:
     assert code == 1
     assert [line.replace(f"{tmp_path}/", "") for line in lines] == [
         "problem: sealpost.toml: secrets.hop: the file `certs/hop.key` cannot be read: No such file or directory",
-        "problem: policies/council.toml: rules[5].when.itent: unknown condition `itent`, did you mean `intent`?",
-        "problem: policies/council.toml: rules[6].route: unknown route `secur`, did you mean `secure`?",
+        "problem: policies/council.toml: rules[4].when.itent: unknown condition `itent`, did you mean `intent`?",
+        "problem: policies/council.toml: rules[5].route: unknown route `secur`, did you mean `secure`?",
         "problem: sealpost.toml: routes.cjsm.client_certificate: there is no certificate in PEM form in certs/cjsm.pem",
         "4 problems, 0 warnings: the configuration cannot be used.",
     ]

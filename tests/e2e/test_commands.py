@@ -10,9 +10,10 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from tests.config.certified import certified
 from tests.e2e.asking import Ran, ask
 from tests.e2e.stage import OFFICER, POLICIES, letter, wire
-from tests.fixtures.council import change, council
+from tests.fixtures.council import change
 
 LIMIT = 13 * 1024 * 1024
 DCC = ("--policy", POLICIES / "derbyshire.toml")
@@ -64,7 +65,7 @@ async def test_help_and_wrong_usage_as_a_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["starter", "derbyshire"])
 async def test_a_shipped_policy_is_fine_and_its_own_tests_run(tmp_path: Path, name: str) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     shutil.copy(POLICIES / f"{name}.toml", tmp_path)
     shutil.copytree(POLICIES / "tests" / name, tmp_path / "tests" / name)
     change(config, ('policy   = "policies/council.toml"', f'policy   = "{name}.toml"'))
@@ -77,7 +78,7 @@ async def test_a_shipped_policy_is_fine_and_its_own_tests_run(tmp_path: Path, na
 
 
 async def test_check_names_every_problem_of_both_files_with_file_and_key(tmp_path: Path) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     change(config, ("[system]  ", "[sistem]  "))
     change(tmp_path / "policies" / "council.toml", ('default = "controlled"', 'default = "secret"'))
     ran = await ask(tmp_path, "check", "--config", "sealpost.toml")
@@ -90,7 +91,7 @@ async def test_check_names_every_problem_of_both_files_with_file_and_key(tmp_pat
 
 
 async def test_a_policy_whose_tests_fail_is_a_finding(tmp_path: Path) -> None:
-    config = council(tmp_path)
+    config = certified(tmp_path)
     shutil.copy(POLICIES / "starter.toml", tmp_path)
     shutil.copytree(POLICIES / "tests" / "starter", tmp_path / "tests" / "starter")
     change(config, ('policy   = "policies/council.toml"', 'policy   = "starter.toml"'))
@@ -104,7 +105,7 @@ async def test_a_policy_whose_tests_fail_is_a_finding(tmp_path: Path) -> None:
     ("name", "text"),
     [
         ("missing.toml", "missing.toml: the file cannot be read: No such file or directory"),
-        ("binary.toml", "binary.toml: this is not TOML: "),
+        ("binary.toml", "binary.toml: the file is not UTF-8 text"),
     ],
 )
 async def test_check_says_why_a_configuration_is_none(tmp_path: Path, name: str, text: str) -> None:
