@@ -106,7 +106,7 @@ class LeaseWork:
                 await self._shared.clock.sleep_until(self._shared.clock.now() + ROOM_EVERY)
 
     async def _entries(self, changes: Sequence[Change]) -> tuple[Entry, ...]:
-        """One mail of ours for each purpose: one report per message and pass."""
+        """One mail of ours for each purpose; a lease is one next hop, so a report is about that one (decision 006)."""
         post = Post(self._spool, self._shared)
         told = [one for change in changes for one in change.told]
         purposes = dict.fromkeys(purpose for purpose, _ in told)
