@@ -16,7 +16,7 @@ from gateway.net.timeouts import Timeouts
 from gateway.wire.errors import LocalProtocolError
 from tests.fakes import certificates
 from tests.fakes.mail_world import World, world
-from tests.fakes.mx import Script
+from tests.fakes.mx import OLD_TLS, Script
 
 MX = "mx.example"
 MAY = Terms(
@@ -140,3 +140,13 @@ async def test_a_completed_handshake_is_remembered_even_where_the_certificate_wa
     async with world(tmp_path, {MX: Script(tls=certificates.expired(MX))}) as at:
         assert isinstance(await dial(at, VERIFY), Declined)
         assert at.network.dialler.memory.last(MX) is Starttls.YES
+
+
+@pytest.mark.parametrize(("known", "kind"), [(Starttls.YES, Deferred), (Starttls.UNKNOWN, Declined)])
+async def test_old_tls_proves_nothing_at_a_host_that_showed_better(
+    known: Starttls, kind: type[Deferred | Declined], tmp_path: Path
+) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.good(MX), answers_hello=OLD_TLS)}) as at:
+        at.network.dialler.memory.note(MX, known)
+        assert isinstance(await dial(at, VERIFY), kind)
+        assert b"MAIL" not in at.hosts[MX].said()
