@@ -15,7 +15,7 @@ from gateway.flow.carriers import Carrier, Carriers
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
-from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool, Transport
+from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool, StateStore, Transport
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Traffic
 from gateway.net.memory import TlsMemory
@@ -36,6 +36,7 @@ class Tools:
     events: Telemetry
     metrics: Metrics
     memory: TlsMemory
+    state: StateStore
     slots: int
 
 
@@ -114,6 +115,7 @@ def make_line(parts: Parts, spool: Spool) -> Line:
         book=parts.book,
         carriers=Carriers(carriers),
         lookups=parts.lookups,
+        state=tools.state,
         system=parts.system,
         queue=parts.queue,
         clock=tools.clock,

@@ -23,11 +23,13 @@ from gateway.app.system import RandomIds, RandomJitter, SystemClock
 from gateway.config.bundle import Bundle
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
+from gateway.config.settings import Settings
 from gateway.core.record import QueueId, State
-from gateway.flow.ports import SpoolError
+from gateway.flow.ports import Clock, SpoolError, StateStore
 from gateway.net.memory import TlsMemory
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
+from gateway.spool.state import SharedState
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, describe, open_log
 from gateway.telemetry.metrics import Metrics
@@ -67,7 +69,14 @@ class Worker:
         settings = load(bundle).settings
         self._log = open_log(self._file, Level[settings.log_level.upper()], slot=self._slot)
         adopt_standard_logging(self._log)
-        tools = self._tools(start.slots)
+        clock = SystemClock()
+        state = await SharedState.open(settings.spool_dir / "state.db", clock)
+        try:
+            await self._work_with(start, bundle, settings, self._tools(start.slots, clock, state))
+        finally:
+            await state.aclose()
+
+    async def _work_with(self, start: Start, bundle: Bundle, settings: Settings, tools: Tools) -> None:
         shards = await Shards.open(settings.spool_dir, self._slot, _spool_parts(tools))
         try:
             sockets = [socket.socket(fileno=descriptor) for descriptor in start.listeners]
@@ -82,8 +91,7 @@ class Worker:
         finally:
             await shards.aclose()
 
-    def _tools(self, slots: int) -> Tools:
-        clock = SystemClock()
+    def _tools(self, slots: int, clock: Clock, state: StateStore) -> Tools:
         return Tools(
             clock=clock,
             ids=RandomIds(),
@@ -91,6 +99,7 @@ class Worker:
             events=Telemetry(self._log, self._metrics, clock),
             metrics=self._metrics,
             memory=TlsMemory(clock),
+            state=state,
             slots=slots,
         )
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -65,7 +66,7 @@ def explain(
 def _explain(question: _Question, bundle: Bundle) -> Explained:
     policy = load(bundle).policy
     scan = _scan(question.message)
-    facts = gather(scan, envelope(question.sender, question.recipients), policy.reading)
+    facts = gather(scan, envelope(question.sender, question.recipients), policy, datetime.now(UTC))
     facts = with_tls(facts, question.recipients, question.tls)
     rulings = tuple((address, decide(facts, address, policy)) for address in dict.fromkeys(question.recipients))
     return Explained(

@@ -6,18 +6,11 @@ from typing import Final, Literal, TypeAlias
 
 from gateway.config.page import Page, as_list, as_table, did_you_mean, dotted
 from gateway.config.units import read_size
-from gateway.core.conditions import (
-    All,
-    AnyOf,
-    AutomaticIs,
-    ClassificationIs,
-    Condition,
-    IntentIs,
-    Not,
-    PartyIs,
-    SizeIsOver,
-    StarttlsIs,
-)
+from gateway.core.conditions.base import Condition
+from gateway.core.conditions.logic import All, AnyOf, Not
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.conditions.party import PartyIs
 from gateway.core.domains import Group, parse_party
 from gateway.core.facts import Intent
 from gateway.core.tls import Starttls

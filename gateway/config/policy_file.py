@@ -8,10 +8,11 @@ from gateway.config.labels import read_labels
 from gateway.config.page import Page, dotted
 from gateway.config.policy_tables import ClassificationTable, GroupTable, OrganisationTable, PolicyTable, RuleTable
 from gateway.core.address import Address, BadAddress, parse_address, parse_domain
-from gateway.core.classify import Reading
 from gateway.core.domains import Group, parse_domains
 from gateway.core.policy import Action, Hold, Organisation, Policy, Reject, Rule, Send
+from gateway.core.reading import Reading
 from gateway.core.route import Route
+from gateway.core.template import Template
 from gateway.core.tls import Protection
 
 
@@ -127,7 +128,7 @@ def _rule(page: Page, key: str, table: RuleTable, names: Names, contact: str) ->
         name=table.name,
         when=None if table.when is None else read_when(page, dotted(key, "when"), table.when, names),
         action=_action(table),
-        advice=table.advice or f"Ask {contact} how to send this.",
+        advice=Template(table.advice or f"Ask {contact} how to send this."),
         below_floor=table.below_floor,
         ignores_buttons=table.ignores_buttons,
     )

@@ -6,6 +6,7 @@ quick to write and cost nothing to run.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -108,7 +109,7 @@ def _facts(case: Case, sender: ReversePath, recipient: Address, policy: Policy) 
     fields = tuple(Field(name, value.encode()) for name, value in case.headers.items())
     attachments = files if case.attachment_bytes else ()
     scan = Scan(fields=fields, attachments=attachments, message_bytes=size, header_bytes=0)
-    return gather(scan, envelope(sender, [recipient]), policy.reading)
+    return gather(scan, envelope(sender, [recipient]), policy, datetime.now(UTC))
 
 
 def _differences(expected: Expected, got: Described) -> Iterator[str]:

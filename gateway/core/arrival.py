@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.edits import Remove
 from gateway.core.facts import Scan
 from gateway.core.header import is_control
 from gateway.core.hop import FIELD, Hop, read_hop
-from gateway.core.record import Remove
 from gateway.core.scan import TooComplex
 
 _HOP: Final = FIELD.casefold()

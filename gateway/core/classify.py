@@ -4,16 +4,17 @@ What is looked up outside is not here. A calendar part's method is taken from it
 it, never from the calendar's text.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from gateway.core.address import NullPath
 from gateway.core.envelope import Envelope
 from gateway.core.facts import Classification, Facts, Intent, Label, LabelResult, Scan
-from gateway.core.labels import LabelSource, fold_mark, fold_value, read_labels, subjects
+from gateway.core.labels import fold_value, read_labels, subjects
 from gateway.core.mailboxes import read_mailboxes
+from gateway.core.policy import Policy
+from gateway.core.reading import Reading
 from gateway.core.words import to_text
 
 # What an invited person's calendar answers by itself (RFC 5546 section 1.4); a REQUEST is a person's message.
@@ -22,36 +23,16 @@ _REPORTS: Final = frozenset({"multipart/report", "message/disposition-notificati
 _INTENTS: Final = MappingProxyType({intent.label: intent for intent in Intent})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How the policy reads a message. ``levels`` lowest first; ``default`` holds only where no label was found.
-
-    Raises:
-        ValueError: the default is none of the levels, or an intent mark is empty.
-    """
-
-    levels: tuple[str, ...]
-    default: str
-    sources: tuple[LabelSource, ...]
-    intent_header: str = "X-Sealpost-Intent"
-    intent_marks: Mapping[str, Intent] = field(default_factory=lambda: MappingProxyType({}))
-
-    def __post_init__(self) -> None:
-        if self.default not in self.levels:
-            raise ValueError(f"the default level {self.default!r} is none of the levels")
-        marks: dict[str, Intent] = {}
-        for mark, intent in self.intent_marks.items():
-            marks[fold_mark(mark)] = max(intent, marks.get(fold_mark(mark), Intent.NONE))
-        if "" in marks:
-            raise ValueError("an empty mark would stand in every subject")
-        object.__setattr__(self, "intent_marks", MappingProxyType(marks))
-
-
-def gather(scan: Scan, envelope: Envelope, reading: Reading) -> Facts:
+def gather(scan: Scan, envelope: Envelope, policy: Policy, at: datetime) -> Facts:
     """All facts that the message and its envelope give; ``outside`` stays empty."""
+    reading = policy.reading
     intent, intent_source = _intent(scan, reading)
     reason = _automatic_reason(scan, envelope)
     return Facts(
+        at=at,
+        listener=envelope.listener,
+        looked=frozenset(detector.id for detector in policy.detectors),
+        found=frozenset(detector.id for detector in policy.detectors if detector.detect(scan)),
         classification=_classify(scan, reading),
         intent=intent,
         intent_source=intent_source,

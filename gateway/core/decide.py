@@ -6,9 +6,10 @@ moves along its chain later is the dispatcher's.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.core.address import Address
-from gateway.core.conditions import Need, Seen, Verdict, look
+from gateway.core.conditions.base import Need, Seen, Verdict, look
 from gateway.core.decision import Decision, Held, Open, Refused, Routed, Tried, Truth
 from gateway.core.facts import Facts
 from gateway.core.policy import Hold, Policy, Rule, Send
@@ -24,6 +25,9 @@ class Ruling:
     decision: Decision
     tried: tuple[Tried, ...]
     lacks: frozenset[Need] = frozenset()
+
+
+_ALWAYS: Final = Verdict(Truth.MATCH, "it has no condition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def _search(seen: Seen, policy: Policy) -> tuple[tuple[Tried, ...], list[_Candid
     tried: list[Tried] = []
     candidates: list[_Candidate] = []
     for rule in policy.rules:  # pragma: no branch - the last rule has no condition, so the loop always breaks
-        verdict = rule.judge(seen)
+        verdict = _ALWAYS if rule.when is None else rule.when.judge(seen)
         tried.append(Tried(rule=rule.name, result=verdict.truth, why=verdict.why))
         if verdict.truth is Truth.NO_MATCH:
             continue
@@ -83,7 +87,7 @@ def _end(candidate: _Candidate, facts: Facts, policy: Policy) -> Decision:
     floor = policy.floor(rule, facts.classification.level, facts.intent, automatic=facts.automatic)
     if isinstance(rule.action, Send):
         return _send(candidate, rule.action.chain, floor, facts, policy)
-    return Refused(rule=rule.name, floor=floor, reason=candidate.verdict.why, advice=rule.advice)
+    return Refused(rule=rule.name, floor=floor, reason=candidate.verdict.why, advice=rule.advice.text)
 
 
 def _send(
@@ -95,7 +99,7 @@ def _send(
     fitting = tuple(name for name in chain if name not in over)
     if not fitting:
         reason = ". ".join(dict.fromkeys(over.values()))
-        return Refused(rule=rule.name, floor=original, reason=reason, advice=rule.advice)
+        return Refused(rule=rule.name, floor=original, reason=reason, advice=rule.advice.text)
     floor = original if rule.below_floor is None else min(original, _weakest(fitting, policy.routes, original))
     return Routed(
         rule=rule.name,
@@ -103,7 +107,7 @@ def _send(
         floor=floor,
         original_floor=original,
         reason="; ".join([candidate.verdict.why, *(f"not by {name}: {text}" for name, text in over.items())]),
-        advice=rule.advice,
+        advice=rule.advice.text,
         lowered_because=rule.below_floor if floor < original else None,
     )
 
@@ -139,7 +143,7 @@ def _hold(candidate: _Candidate, behind: Decision) -> Decision:
         chain=behind.chain,
         floor=behind.floor,
         reason=candidate.verdict.why,
-        advice=candidate.rule.advice,
+        advice=candidate.rule.advice.text,
     )
 
 
@@ -160,5 +164,5 @@ def _open(candidate: _Candidate, matched: Decision, behind: Decision) -> Open:
         missing=tuple(dict.fromkeys(missing + further)),
         floor=max(matched.floor, behind.floor),
         reason=candidate.verdict.why,
-        advice=candidate.rule.advice,
+        advice=candidate.rule.advice.text,
     )

@@ -1,9 +1,11 @@
 """A decision: one per recipient, made once before 250, stored with what it was made from."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import TypeAlias
 
+from gateway.core.effects import NOTHING, Effects
 from gateway.core.tls import Protection
 
 
@@ -25,10 +27,22 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instead:
+    """What would have been decided while a policy, rule or group is only observed (mode ``observe``)."""
+
+    rule: str
+    action: str
+    chain: tuple[str, ...]
+    floor: Protection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
     """Goes by the routes of ``chain`` in order, never below ``floor``.
 
-    ``original_floor`` differs only where the rule says ``below_floor``; ``lowered_because`` then holds its reason.
+    ``original_floor`` differs where the rule says ``below_floor``, with its reason in ``lowered_because``, and where
+    the decision is only observed: then ``instead`` says what it would have been and the chain is the baseline route.
+    ``patience`` is the longest that any route but the last keeps it; None leaves that to the routes.
     """
 
     rule: str
@@ -38,27 +52,41 @@ class Routed:
     reason: str
     advice: str
     lowered_because: str | None = None
+    instead: Instead | None = None
+    patience: timedelta | None = None
+    effects: Effects = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Given back: in the session or by a report, as the listener says."""
+    """Given back: in the session or by a report, as the listener says.
+
+    ``overridable`` says that the report holds a one-time token with which the sender can send it all the same.
+    """
 
     rule: str
     floor: Protection
     reason: str
     advice: str
+    overridable: bool = False
+    effects: Effects = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """Waits for a person; enters ``chain`` at its release, ends as a report after ``queue.hold_max``."""
+    """Waits for a person; enters ``chain`` at its release, ends as a report after ``queue.hold_max``.
+
+    ``role`` is the mailbox of those who may release it, empty for the operators alone.
+    """
 
     rule: str
     chain: tuple[str, ...]
     floor: Protection
     reason: str
     advice: str
+    role: str = ""
+    overridable: bool = False
+    effects: Effects = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +98,7 @@ class Open:
     floor: Protection
     reason: str
     advice: str
+    effects: Effects = NOTHING
 
 
 Decision: TypeAlias = Routed | Refused | Held | Open

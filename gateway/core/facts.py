@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
@@ -30,13 +31,35 @@ class Field:
     value: bytes
 
 
+class Lock(StrEnum):
+    """Whether a file can be opened without a password, as far as its bytes tell without opening it (R12)."""
+
+    OPEN = "open"
+    ARCHIVE = "encrypted archive"
+    OFFICE = "password-protected Office file"
+    PDF = "password-protected PDF"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """One attached file. ``bytes`` is its decoded size; ``inline`` parts that the HTML shows do not count (M5)."""
+    """One attached file. ``bytes`` is its decoded size; ``inline`` parts that the HTML shows do not count (M5).
+
+    ``members`` are the names in a ZIP's directory, as far as it was read.
+    """
 
     name: str
     type: str
     bytes: int
+    members: tuple[str, ...] = ()
+    lock: Lock = Lock.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The beginning of one text part, decoded; only while a message is judged, never stored."""
+
+    type: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +77,7 @@ class Scan:
 
     ``defects`` name what two readers could read differently, in a header block or between the parts; each makes every
     label garbled. The first of ``parts`` is the message itself. ``eight_bit`` is any byte of 0x80 or above.
+    ``texts`` are there only as far as the scan was asked to keep them.
     """
 
     fields: tuple[Field, ...]
@@ -63,6 +87,7 @@ class Scan:
     defects: tuple[str, ...] = ()
     eight_bit: bool = False
     parts: tuple[Part, ...] = ()
+    texts: tuple[Text, ...] = ()
 
     @property
     def attachment_bytes(self) -> int:
@@ -103,9 +128,15 @@ class Classification:
 
 
 class Lookup(StrEnum):
-    """An outside fact that a condition can read; `flow.accept` looks up what the loaded policy declares."""
+    """An outside fact that a condition can read; `flow.accept` looks up what the loaded policy declares.
+
+    Each is asked with a key: STARTTLS with a recipient domain, KNOWN with a recipient's `Address.key`, RESENT with the
+    message's `Facts.fingerprint`.
+    """
 
     STARTTLS = "starttls"
+    KNOWN = "known recipient"
+    RESENT = "refused before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +146,29 @@ class Missing:
     reason: str
 
 
-OutsideFact: TypeAlias = Starttls | Missing
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An outside fact that is a yes or a no, and what it rests on, as part of a sentence."""
+
+    yes: bool
+    why: str
+
+
+OutsideFact: TypeAlias = Starttls | Answer | Missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that the rules may read. ``outside`` maps (lookup, recipient domain) to its result."""
+    """All that the rules may read; it is stored with the decision, so it holds no text of the message.
 
+    ``at`` is when the message was read. ``looked`` and ``found`` are the ids of the policy's detectors, and of those
+    that found something. ``visible`` are the addresses in To and Cc (at most 500, ``visible_more`` counts the others).
+    ``reference`` is the disclosure's (R7), ``owner`` whom reports about a machine's mail go to (R1; else empty),
+    ``fingerprint`` a keyed hash that is the same when the same sender sends the same files again (R16), ``overridden``
+    the rules that a one-time token lets the message pass. ``outside`` maps (lookup, key) to its result.
+    """
+
+    at: datetime
     classification: Classification
     intent: Intent
     intent_source: str
@@ -129,7 +176,17 @@ class Facts:
     automatic_reason: str
     sender: str
     header_from: tuple[str, ...]
+    header_sender: tuple[str, ...] = ()
+    visible: tuple[str, ...] = ()
+    visible_more: int = 0
+    listener: str = ""
     attachments: tuple[Attachment, ...]
     attachment_bytes: int
     message_bytes: int
+    looked: frozenset[str] = frozenset()
+    found: frozenset[str] = frozenset()
+    reference: str = ""
+    owner: str = ""
+    fingerprint: str = ""
+    overridden: frozenset[str] = frozenset()
     outside: Mapping[tuple[Lookup, str], OutsideFact] = field(default_factory=lambda: MappingProxyType({}))

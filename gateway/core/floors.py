@@ -6,27 +6,20 @@ by every combination that no earlier rule certainly takes on these three alone.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import product
 
 from gateway.core.address import Address
-from gateway.core.conditions import (
-    All,
-    AnyOf,
-    AutomaticIs,
-    ClassificationIs,
-    Condition,
-    IntentIs,
-    Not,
-    Seen,
-    look,
-    opposite,
-)
+from gateway.core.conditions.base import Condition, Seen, look
+from gateway.core.conditions.logic import All, AnyOf, Not, opposite
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
 from gateway.core.decision import Truth
 from gateway.core.facts import Classification, Facts, Intent
 from gateway.core.policy import Hold, Policy, Rule, Send
 from gateway.core.tls import Protection
 
 _BLANK = Facts(
+    at=datetime(1970, 1, 1, tzinfo=UTC),
     classification=Classification(level="", source=""),
     intent=Intent.NONE,
     intent_source="",
@@ -124,7 +117,7 @@ def _judge_alone(condition: Condition | None, seen: Seen) -> Truth:
         case None:
             return Truth.MATCH
         case ClassificationIs() | IntentIs() | AutomaticIs():
-            return condition.judge(seen).truth
+            return condition.truth(seen)
         case Not(part):
             return opposite(_judge_alone(part, seen))
         case All(parts):

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.record import Add, QueueId
+from gateway.core.edits import Add
+from gateway.core.record import QueueId
 
 FIELD: Final = "X-Sealpost-Hop"
 MAX_PASSES: Final = 3

@@ -5,15 +5,21 @@ Reading the file is `gateway.config`'s; deciding is `gateway.core.decide`'s.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
 from typing import TypeAlias
 
 from gateway.core.address import Address
-from gateway.core.classify import Reading
-from gateway.core.conditions import Condition, Seen, Verdict, lookups
-from gateway.core.decision import Truth
+from gateway.core.conditions.base import Condition
+from gateway.core.detect.base import Detector
 from gateway.core.domains import Group
+from gateway.core.edits import HeaderEdit
 from gateway.core.facts import Intent, Lookup
+from gateway.core.modes import Rollout
+from gateway.core.reading import Reading
+from gateway.core.registers.book import Registers
 from gateway.core.route import Route
+from gateway.core.template import Template
 from gateway.core.tls import Protection
 
 _BUTTON_FLOOR = {
@@ -47,36 +53,71 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Waits for a person; once released it goes as the rules behind this one say."""
+    """Waits for a person; once released it goes as the rules behind this one say. ``role`` is who may release it."""
+
+    role: str = ""
 
 
-Action: TypeAlias = Send | Reject | Hold
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Only the rule's wishes take effect; the search for the rule that decides goes on."""
+
+
+Action: TypeAlias = Send | Reject | Hold | GoOn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a rule causes besides its action, before it is filled in for a recipient (see `Effects`).
+
+    ``notify`` and ``copies`` are mailboxes, ``tag`` is put before the subject, ``raises`` is the least level that the
+    message has for all rules behind this one.
+    """
+
+    warn: Template | None = None
+    notify: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    edits: tuple[HeaderEdit, ...] = ()
+    receipt: bool = False
+    remind_after: timedelta | None = None
+    raises: str | None = None
+
+
+NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule. ``below_floor`` is the reason why its chain may be weaker than the floor; None forbids it.
 
-    ``ignores_buttons``: Secure and Encrypted raise nothing here, as for CJSM (M6).
+    ``ignores_buttons``: Secure and Encrypted raise nothing here, as for CJSM (M6). ``overridable``: what it refuses or
+    holds can be sent all the same with the one-time token that the sender gets.
     """
 
     name: str
     when: Condition | None
     action: Action
-    advice: str
+    advice: Template
     below_floor: str | None = None
     ignores_buttons: bool = False
+    overridable: bool = False
+    wishes: Wishes = NO_WISHES
 
-    def judge(self, seen: Seen) -> Verdict:
-        """What its condition says; without one it matches."""
-        return Verdict(Truth.MATCH, "it has no condition") if self.when is None else self.when.judge(seen)
+
+class Choice(StrEnum):
+    """Which of the matching rules decides: the first, or the one that protects most (Virtru's way)."""
+
+    FIRST = "first"
+    MOST_SECURE = "most-secure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """All of it. ``hash`` is the SHA-256 of the policy file; ``lookups`` is what its rules can read from outside.
+    """All of it. ``hash`` is the SHA-256 over the policy file and its registers.
 
-    ``routes`` may lack a name that a chain holds: a route that vanished since is the dispatcher's alert.
+    ``lookups``, ``detectors`` and ``text_bytes`` are what its rules can read: from outside, in the message, and of its
+    text. ``routes`` may lack a name that a chain holds: a route that vanished since is the dispatcher's alert.
+    ``free_mail`` are the domains where everybody can have an address. ``roles`` name mailboxes.
     """
 
     organisation: Organisation
@@ -86,12 +127,23 @@ class Policy:
     rules: tuple[Rule, ...]
     routes: Mapping[str, Route]
     hash: str
+    choose: Choice = Choice.FIRST
+    registers: Registers = field(default_factory=Registers)
+    rollouts: tuple[Rollout, ...] = ()
+    roles: Mapping[str, Address] = field(default_factory=dict[str, Address])
     lookups: frozenset[Lookup] = field(init=False)
+    detectors: tuple[Detector, ...] = field(init=False)
+    text_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.rules or self.rules[-1].when is not None or isinstance(self.rules[-1].action, Hold):
-            raise ValueError("the last rule has no condition and does not hold, so that every message has an end")
-        object.__setattr__(self, "lookups", frozenset[Lookup]().union(*(lookups(rule.when) for rule in self.rules)))
+        last = self.rules[-1] if self.rules else None
+        if last is None or last.when is not None or not isinstance(last.action, Send | Reject):
+            raise ValueError("the last rule has no condition and sends or rejects, so that every message has an end")
+        conditions = [rule.when for rule in self.rules if rule.when is not None]
+        found = {detector.id: detector for condition in conditions for detector in condition.detectors}
+        object.__setattr__(self, "lookups", frozenset[Lookup]().union(*(each.lookups for each in conditions)))
+        object.__setattr__(self, "detectors", tuple(found.values()))
+        object.__setattr__(self, "text_bytes", max((each.text_bytes for each in found.values()), default=0))
 
     def owns(self, domain: str) -> bool:
         """Whether the domain is inside: an exact list, so a subdomain is outside unless it is named (M1)."""

@@ -6,10 +6,11 @@ All records are frozen, versioned by the spool's schema, and hold no body: a bod
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, TypeAlias
+from typing import NewType
 
 from gateway.core.address import Address, NullPath
 from gateway.core.decision import Decision
+from gateway.core.edits import HeaderEdit
 from gateway.core.envelope import Envelope, Recipient
 from gateway.core.facts import Facts
 from gateway.core.outcome import Outcome
@@ -53,24 +54,6 @@ class State(StrEnum):
     def waits(self) -> bool:
         """Whether something is still to be done."""
         return self in (State.QUEUED, State.OPEN, State.HELD)
-
-
-@dataclass(frozen=True, slots=True)
-class Add:
-    """Puts a header field on top of the block; ``value`` may hold folds (CRLF plus space), no other control bytes."""
-
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Removes every field of that name (without case)."""
-
-    name: str
-
-
-HeaderEdit: TypeAlias = Add | Remove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ import re
 from datetime import datetime
 from typing import Final
 
+from gateway.core.edits import Add
 from gateway.core.envelope import Client, Envelope, InboundTls
-from gateway.core.record import Add, QueueId
+from gateway.core.record import QueueId
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -114,7 +114,7 @@ class Submission:
         arrival = read_arrival(scan, self._profile.names(), shared.system.hop_key)
         if not self._profile.proven(scan):
             return self._turn_away(NOT_PROVEN)
-        facts = gather(scan, envelope, policy.reading)
+        facts = gather(scan, envelope, policy, shared.clock.now())
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
         addresses = [recipient.address for recipient in envelope.recipients]

@@ -6,8 +6,9 @@ The body itself is never read here beyond a small message that is returned whole
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.edits import Remove
 from gateway.core.envelope import Ret
-from gateway.core.record import BodyRef, Message, Remove
+from gateway.core.record import BodyRef, Message
 from gateway.flow.ports import Bodies
 from gateway.wire.render import render
 

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Final
 
 from gateway.core.chronicle import route_of
+from gateway.core.edits import Add, HeaderEdit, Remove
 from gateway.core.envelope import BodyType
 from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
-from gateway.core.record import Add, HeaderEdit, Message, RecipientRow, Remove
+from gateway.core.record import Message, RecipientRow
 from gateway.core.reply import Status
 from gateway.core.route import Route
 from gateway.core.tls import Protection

@@ -266,6 +266,46 @@ class Lookups(Protocol):
         ...
 
 
+class StateStore(Protocol):
+    """A small memory that all workers of a machine share: a value may be lost with the power, so no mail rests on it.
+
+    Keys begin with the part of the gateway that owns them (``history/``, ``modes``, ``override/``). Values have at most
+    64 KiB. Every method raises SpoolError if it cannot do it.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None if there is none or it has expired."""
+        ...
+
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Those that are there, in one question."""
+        ...
+
+    async def items(self, prefix: str, limit: int) -> Mapping[str, bytes]:
+        """Those whose keys begin so, by key, at most ``limit``."""
+        ...
+
+    async def put(self, key: str, value: bytes, until: datetime) -> None:
+        """Keeps the value until then. Raises ValueError for one that is too large."""
+        ...
+
+    async def put_if_absent(self, key: str, value: bytes, until: datetime) -> bytes:
+        """Keeps the value unless there is one that has not expired; returns the value that holds, in one step."""
+        ...
+
+    async def put_many(self, values: Mapping[str, bytes], until: datetime) -> None:
+        """Keeps all of them until then, in one transaction."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forgets the value."""
+        ...
+
+    async def try_lease(self, name: str, holder: str, until: datetime) -> bool:
+        """Takes or prolongs the lease; False while another holder's has not run out."""
+        ...
+
+
 class Clock(Protocol):
     """Time. ``now`` is aware UTC."""
 

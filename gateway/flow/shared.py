@@ -8,7 +8,7 @@ from gateway.core.retry import Backoff
 from gateway.flow.carriers import Carriers
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import PolicyBook
-from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups
+from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, StateStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Shared:
     book: PolicyBook
     carriers: Carriers
     lookups: Lookups
+    state: StateStore
     system: SystemOptions
     queue: QueueOptions
     clock: Clock

@@ -63,6 +63,8 @@ class StarttlsLookups:
             match lookup:
                 case Lookup.STARTTLS:
                     return await self._domain(domain)
+                case Lookup.KNOWN | Lookup.RESENT:
+                    return Missing("nobody has looked")
         except Exception as error:  # The port promises an answer; the error must not take the others along.
             self.events.broken("lookup", "", error)
             return Missing("the lookup failed")

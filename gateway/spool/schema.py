@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from gateway.flow.ports import SpoolError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables and of the records in them. A changed default of a stored record is a new version."""
 
 NEVER: Final = 2**62

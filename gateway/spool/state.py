@@ -5,9 +5,10 @@ depends on is kept here.
 """
 
 import asyncio
+import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -65,12 +66,42 @@ class SharedState:
         found = await self._do(lambda db: db.execute(sql, (key, now)).fetchall())
         return found[0][0] if found else None
 
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Those that are there, in one question."""
+        now = micros(self._clock.now())
+        sql = "SELECT key, value FROM items WHERE key IN (SELECT value FROM json_each(?)) AND until > ?"
+        return dict(await self._do(lambda db: db.execute(sql, (json.dumps(list(keys)), now)).fetchall()))
+
+    async def items(self, prefix: str, limit: int) -> Mapping[str, bytes]:
+        """Those whose keys begin so, by key, at most ``limit``."""
+        now = micros(self._clock.now())
+        sql = "SELECT key, value FROM items WHERE key >= ? AND key < ? AND until > ? ORDER BY key LIMIT ?"
+        asked = (prefix, prefix + "\U0010ffff", now, limit)
+        return dict(await self._do(lambda db: db.execute(sql, asked).fetchall()))
+
     async def put(self, key: str, value: bytes, until: datetime) -> None:
         """Keeps the value until then. Raises ValueError for one that is too large."""
-        if len(value) > MAX_VALUE:
-            raise ValueError("a shared value has at most 64 KiB")
+        _check(value)
         row = (key, value, micros(until))
         await self._do(lambda db: db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", row).rowcount)
+
+    async def put_if_absent(self, key: str, value: bytes, until: datetime) -> bytes:
+        """Keeps the value unless there is one that has not expired; returns the value that holds, in one step."""
+        _check(value)
+        sql = (
+            "INSERT INTO items VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " value = iif(until <= ?4, excluded.value, value), until = iif(until <= ?4, excluded.until, until)"
+            " RETURNING value"
+        )
+        row = (key, value, micros(until), micros(self._clock.now()))
+        return (await self._do(lambda db: db.execute(sql, row).fetchall()))[0][0]
+
+    async def put_many(self, values: Mapping[str, bytes], until: datetime) -> None:
+        """Keeps all of them until then, in one transaction."""
+        for value in values.values():
+            _check(value)
+        rows = [(key, value, micros(until)) for key, value in values.items()]
+        await self._do(lambda db: _insert(db, rows))
 
     async def delete(self, key: str) -> None:
         """Forgets the value."""
@@ -95,6 +126,21 @@ class SharedState:
 
     async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         return await _run(self._thread, lambda: work(self._db))
+
+
+def _check(value: bytes) -> None:
+    if len(value) > MAX_VALUE:
+        raise ValueError("a shared value has at most 64 KiB")
+
+
+def _insert(db: sqlite3.Connection, rows: list[tuple[str, bytes, int]]) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.executemany("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", rows)
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        db.execute("ROLLBACK")
+        raise
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.core.outcome import Cause, Proof
-from gateway.core.policy import Hold, Policy, Reject, Rule, Send
+from gateway.core.policy import GoOn, Hold, Policy, Reject, Rule, Send
 from gateway.core.record import Kind, State
 from gateway.core.route import Route
 from gateway.core.tls import Starttls
@@ -20,6 +20,7 @@ from gateway.core.tls import Starttls
 ROUTE: Final = "route"
 REJECT: Final = "reject"
 HOLD: Final = "hold"
+REMARK: Final = "remark"
 OPEN: Final = "open"
 DELIVERED: Final = "delivered"
 DEFERRED: Final = "deferred"
@@ -164,5 +165,7 @@ def labels_of(rule: Rule) -> tuple[str, tuple[str, ...]]:
             return REJECT, ()
         case Hold():
             return HOLD, ()
+        case GoOn():
+            return REMARK, ()
         case _:
             assert_never(rule.action)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from gateway.core.record import Add, HeaderEdit, Remove
+from gateway.core.edits import Add, HeaderEdit, Remove
 from gateway.wire.errors import LocalProtocolError
 
 # field-name = 1*ftext, ftext = %d33-57 / %d59-126 (RFC 5322 section 3.6.8).
@@ -35,7 +35,7 @@ def render(header: bytes, edits: Sequence[HeaderEdit]) -> bytes:
     block = _without_empty_line(header)
     for kind, run in groupby(edits, type):
         if kind is Remove:
-            block = _without(frozenset(edit.name.casefold() for edit in run), block)
+            block = _without(frozenset(edit.name.casefold() for edit in run if isinstance(edit, Remove)), block)
         else:
             block = b"".join([_field(edit) for edit in run if isinstance(edit, Add)][::-1]) + block
     return block + b"\r\n"

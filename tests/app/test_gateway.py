@@ -30,6 +30,7 @@ from gateway.telemetry.log import Level, open_log
 from gateway.telemetry.metrics import Metrics
 from tests.app.house import House, house, letter
 from tests.app.world import Lines
+from tests.fakes.state import MemoryState
 
 TEMPORARY = Behaviour(faults=(Fault(stage=Stage.RCPT, answer="451 4.3.0 not now"),))
 
@@ -64,6 +65,7 @@ async def running(here: House, *, shard: int = 0, slots: int = 1) -> AsyncGenera
         events=Telemetry(open_log(log, Level.INFO), metrics, clock),
         metrics=metrics,
         memory=TlsMemory(clock),
+        state=MemoryState(clock),
         slots=slots,
     )
     shards = await Shards.open(here.household.spool, shard, SpoolParts(clock=clock))

@@ -1,10 +1,10 @@
 from gateway.config.page import Page
 from gateway.config.policy_checks import check_chains, check_policy
-from gateway.core.classify import Reading
-from gateway.core.conditions import AutomaticIs, ClassificationIs, IntentIs
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource, SubjectSource
 from gateway.core.policy import Policy, Rule
+from gateway.core.reading import Reading
 from gateway.core.tls import Protection
 from tests.fixtures.build import FLOORS, LEVELS, ROUTES, policy, rule
 

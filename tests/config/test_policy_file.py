@@ -5,18 +5,11 @@ import pytest
 from gateway.config.page import Page
 from gateway.config.policy_file import read_policy
 from gateway.core.address import parse_address
-from gateway.core.conditions import (
-    All,
-    AnyOf,
-    AutomaticIs,
-    ClassificationIs,
-    Condition,
-    IntentIs,
-    Not,
-    PartyIs,
-    SizeIsOver,
-    StarttlsIs,
-)
+from gateway.core.conditions.base import Condition
+from gateway.core.conditions.logic import All, AnyOf, Not
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.conditions.party import PartyIs
 from gateway.core.domains import DomainSet, Group, parse_party
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource, SubjectSource
@@ -223,7 +216,7 @@ ignores_buttons = true
         + LAST
     ).rules
     assert [rule.action for rule in rules] == [Reject(), Hold(), Send(("secure", "tls")), Send(("tls",))]
-    assert rules[0].advice == "do this"
+    assert rules[0].advice.text == "do this"
     assert rules[1].advice == "Ask the desk how to send this."
     assert (rules[2].below_floor, rules[2].ignores_buttons) == ("agreed", True)
     assert (rules[3].below_floor, rules[3].ignores_buttons) == (None, False)

@@ -11,6 +11,7 @@ from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, P
 from gateway.core.record import BodyRef, Kind, Message, QueueId, RecipientRow, State
 from gateway.core.reply import Status, reply
 from gateway.core.tls import Evidence, Protection
+from tests.fixtures.build import NOON
 
 NOW = datetime(2026, 3, 2, 9, 5, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -74,6 +75,7 @@ ROW = RecipientRow(
 )
 
 FACTS = Facts(
+    at=NOON,
     classification=Classification(level="controlled", source="default"),
     intent=Intent.NONE,
     intent_source="",

@@ -1,9 +1,10 @@
 import pytest
 
 from gateway.core.arrival import MAX_CONTROLS, read_arrival
+from gateway.core.edits import Remove
 from gateway.core.facts import Field, Scan
 from gateway.core.hop import FIELD, Hop, hop_edit
-from gateway.core.record import QueueId, Remove
+from gateway.core.record import QueueId
 from gateway.core.scan import TooComplex
 
 KEY = b"k" * 32

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.address import NullPath, ReversePath, parse_address
-from gateway.core.classify import Reading, gather
+from gateway.core.classify import gather
 from gateway.core.envelope import Admission, Client, Envelope, Recipient
 from gateway.core.facts import Facts, Intent, LabelResult
 from gateway.core.labels import HeaderSource, SubjectSource
+from gateway.core.reading import Reading
 from tests.core.scanning import multipart, named, scan
+from tests.fixtures.build import NOON, policy, rule
 
 LEVELS = ("public", "controlled", "restricted")
 READING = Reading(
@@ -22,6 +24,8 @@ READING = Reading(
     ),
     intent_marks={"[SECURE]": Intent.SECURE, "[ENCRYPT]": Intent.ENCRYPTED},
 )
+LAST = rule("all", None, "tls")
+POLICY = policy(LAST, reading=READING)
 SENDER = parse_address("jane@council.example")
 
 
@@ -33,7 +37,7 @@ def envelope(reverse_path: ReversePath = SENDER) -> Envelope:
 
 def facts(header: str = "", *, reverse_path: ReversePath = SENDER, reading: Reading = READING) -> Facts:
     message = f"From: Jane <jane@council.example>\n{header}\n\nbody\n".replace("\n\n\n", "\n\n")
-    return gather(scan(message), envelope(reverse_path), reading)
+    return gather(scan(message), envelope(reverse_path), policy(LAST, reading=reading), NOON)
 
 
 # Level (R1).
@@ -79,7 +83,7 @@ def test_a_malformed_header_is_the_highest_level(header: str) -> None:
 
 def test_a_malformed_part_is_the_highest_level() -> None:
     message = multipart("Content-Type: a/b\nContent-Type: c/d\n\nx\n", head="X-Classification: public\n")
-    assert gather(scan(message), envelope(), READING).classification.level == "restricted"
+    assert gather(scan(message), envelope(), POLICY, NOON).classification.level == "restricted"
 
 
 def test_all_labels_are_recorded() -> None:
@@ -193,12 +197,12 @@ def test_a_null_reverse_path_is_automatic() -> None:
 @pytest.mark.parametrize(("second", "automatic"), [("REPLY", True), ("REQUEST", False)])
 def test_a_calendar_reply_beside_an_invitation_is_not_automatic(second: str, automatic: bool) -> None:
     parts = [f"Content-Type: text/calendar; method={method}\n\nBEGIN\n" for method in ("REPLY", second)]
-    assert gather(scan(multipart(*parts, kind="alternative")), envelope(), READING).automatic is automatic
+    assert gather(scan(multipart(*parts, kind="alternative")), envelope(), POLICY, NOON).automatic is automatic
 
 
 def test_a_report_inside_a_letter_is_not_automatic() -> None:
     report = "Content-Type: multipart/report; boundary=r\n\n--r\n\nx\n--r--\n"
-    assert not gather(scan(multipart(report)), envelope(), READING).automatic
+    assert not gather(scan(multipart(report)), envelope(), POLICY, NOON).automatic
 
 
 # The rest.
@@ -206,7 +210,7 @@ def test_a_report_inside_a_letter_is_not_automatic() -> None:
 
 def test_sender_author_and_sizes_are_taken_over() -> None:
     scanned = scan(multipart(named("a.pdf", bytes(77))))
-    found = gather(scanned, envelope(), READING)
+    found = gather(scanned, envelope(), POLICY, NOON)
     assert found.sender == "jane@council.example"
     assert found.header_from == ("a@council.example",)
     assert [file.name for file in found.attachments] == ["a.pdf"]
@@ -215,5 +219,5 @@ def test_sender_author_and_sizes_are_taken_over() -> None:
 
 
 def test_an_author_that_cannot_be_read_is_nobody() -> None:
-    assert gather(scan("From: a@b.example <c@d.example>\n\nx\n"), envelope(), READING).header_from == ()
-    assert gather(scan("To: a@b.example\n\nx\n"), envelope(), READING).header_from == ()
+    assert gather(scan("From: a@b.example <c@d.example>\n\nx\n"), envelope(), POLICY, NOON).header_from == ()
+    assert gather(scan("To: a@b.example\n\nx\n"), envelope(), POLICY, NOON).header_from == ()

@@ -3,21 +3,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.conditions import (
-    All,
-    AnyOf,
-    AutomaticIs,
-    ClassificationIs,
-    Condition,
-    IntentIs,
-    Not,
-    PartyIs,
-    SizeIsOver,
-    StarttlsIs,
-    Verdict,
-    look,
-    lookups,
-)
+from gateway.core.conditions.base import Condition, Verdict, look
+from gateway.core.conditions.logic import All, AnyOf, Not
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.conditions.party import PartyIs
 from gateway.core.decision import Truth
 from gateway.core.domains import parse_party
 from gateway.core.facts import Intent, Lookup, Missing
@@ -109,6 +99,5 @@ def test_a_combination_says_what_decided_it() -> None:
 
 def test_lookups_are_found_however_deep() -> None:
     deep = All((OF[YES], AnyOf((OF[NO], Not(StarttlsIs(Starttls.NO))))))
-    assert lookups(deep) == {Lookup.STARTTLS}
-    assert lookups(All((OF[YES], OF[NO]))) == frozenset()
-    assert lookups(None) == frozenset()
+    assert deep.lookups == {Lookup.STARTTLS}
+    assert All((OF[YES], OF[NO])).lookups == frozenset()

@@ -5,18 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.conditions import (
-    All,
-    AnyOf,
-    AutomaticIs,
-    ClassificationIs,
-    Condition,
-    IntentIs,
-    Not,
-    PartyIs,
-    SizeIsOver,
-    StarttlsIs,
-)
+from gateway.core.conditions.base import Condition
+from gateway.core.conditions.logic import All, AnyOf, Not
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.conditions.party import PartyIs
 from gateway.core.decide import decide, wanted
 from gateway.core.decision import Decision, Held, Open, Refused, Routed, Truth
 from gateway.core.domains import parse_party

@@ -1,6 +1,9 @@
 import pytest
 
-from gateway.core.conditions import All, AnyOf, AutomaticIs, ClassificationIs, Condition, IntentIs, Not, PartyIs
+from gateway.core.conditions.base import Condition
+from gateway.core.conditions.logic import All, AnyOf, Not
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
+from gateway.core.conditions.party import PartyIs
 from gateway.core.facts import Intent
 from gateway.core.floors import shortfalls, unreachable
 from gateway.core.policy import Hold, Reject, Rule

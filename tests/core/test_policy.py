@@ -1,6 +1,8 @@
 import pytest
 
-from gateway.core.conditions import AutomaticIs, Not, StarttlsIs
+from gateway.core.conditions.logic import Not
+from gateway.core.conditions.message import AutomaticIs
+from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.facts import Intent, Lookup
 from gateway.core.policy import Hold
 from gateway.core.tls import Protection, Starttls

@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from gateway.core.address import NullPath, ReversePath, parse_address
-from gateway.core.classify import Reading
-from gateway.core.conditions import All, ClassificationIs, PartyIs, StarttlsIs
+from gateway.core.conditions.logic import All
+from gateway.core.conditions.message import ClassificationIs
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.conditions.party import PartyIs
 from gateway.core.domains import parse_party
 from gateway.core.envelope import Admission, Client, Envelope, Notify, Recipient, Ret
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource
 from gateway.core.policy import Hold, Organisation, Policy, Reject, Rule, Send
+from gateway.core.reading import Reading
 from gateway.core.record import Event, EventKind, Kind, State
 from gateway.core.reply import Reply
 from gateway.core.route import Declared, Route
+from gateway.core.template import Template
 from gateway.core.tls import Channel, Protection, Starttls
 from gateway.flow.accept import Accept, Profile, Submission
 from gateway.flow.carriers import Carrier, Carriers
@@ -30,6 +34,7 @@ from gateway.spool.memory import MemorySpool
 from tests.fakes.carrying import FixedJitter, Ids, ScriptedTransport, TableLookups
 from tests.fakes.clock import SteppedClock, settle
 from tests.fakes.events import Heard
+from tests.fakes.state import MemoryState
 
 SENDER = parse_address("officer@council.example")
 KEY = b"k" * 32
@@ -61,12 +66,22 @@ def to(text: str) -> PartyIs:
 
 
 RULES = (
-    Rule(name="Inside", when=to("council.example"), action=Send(("internal",)), advice=""),
-    Rule(name="Forbidden", when=to("forbidden.example"), action=Reject(), advice=ADVICE),
-    Rule(name="Checked", when=to("held.example"), action=Hold(), advice="Wait for the officer."),
-    Rule(name="Only with TLS", when=All((to("asks.example"), StarttlsIs(Starttls.NO))), action=Reject(), advice=ADVICE),
-    Rule(name="Public", when=ClassificationIs(frozenset({"public"})), action=Send(("opportunistic",)), advice=""),
-    Rule(name="Controlled", when=None, action=Send(("tls", "encrypted")), advice=ADVICE),
+    Rule(name="Inside", when=to("council.example"), action=Send(("internal",)), advice=Template("")),
+    Rule(name="Forbidden", when=to("forbidden.example"), action=Reject(), advice=Template(ADVICE)),
+    Rule(name="Checked", when=to("held.example"), action=Hold(), advice=Template("Wait for the officer.")),
+    Rule(
+        name="Only with TLS",
+        when=All((to("asks.example"), StarttlsIs(Starttls.NO))),
+        action=Reject(),
+        advice=Template(ADVICE),
+    ),
+    Rule(
+        name="Public",
+        when=ClassificationIs(frozenset({"public"})),
+        action=Send(("opportunistic",)),
+        advice=Template(""),
+    ),
+    Rule(name="Controlled", when=None, action=Send(("tls", "encrypted")), advice=Template(ADVICE)),
 )
 
 POLICY = Policy(
@@ -123,10 +138,12 @@ class Gate:
                 self.transports[name].host = f"{name}.host"
         self.policies = {self.policy.hash.encode(): self.policy}
         self.book = PolicyBook(Edition(self.policy, self.policy.hash.encode()), self.policies.__getitem__)
+        self.state = MemoryState(self.clock)
         self.shared = Shared(
             book=self.book,
             carriers=Carriers(self.table()),
             lookups=self.lookups,
+            state=self.state,
             system=SystemOptions(
                 hostname="gw.council.example",
                 routes={Kind.REPORT: "internal", Kind.NOTICE: "internal"},

@@ -6,10 +6,11 @@ import pytest
 
 from gateway.core.address import NullPath, parse_address
 from gateway.core.decision import Open, Refused, Routed
+from gateway.core.edits import Add, Remove
 from gateway.core.envelope import Notify, Ret
 from gateway.core.facts import Lookup
 from gateway.core.hop import FIELD, Hop, hop_edit, read_hop
-from gateway.core.record import Add, EventKind, Kind, QueueId, Remove, State
+from gateway.core.record import EventKind, Kind, QueueId, State
 from gateway.core.scan import TooComplex
 from gateway.core.tls import Starttls
 from gateway.flow.accept import LOOP, NO_ROOM, NOT_OURS, NOT_PROVEN, HeaderProof, Profile

@@ -15,6 +15,7 @@ from gateway.core.facts import Lookup
 from gateway.core.outcome import Cause, Delivered, Outcome
 from gateway.core.policy import Rule, Send
 from gateway.core.record import EventKind, State
+from gateway.core.template import Template
 from gateway.core.tls import Channel, Protection, Starttls
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.options import QueueOptions
@@ -277,7 +278,7 @@ async def test_report_without_room_keeps_its_recipient_waiting_and_records_its_n
 
 
 async def test_report_about_a_message_below_its_floor_repeats_nothing_of_it() -> None:
-    lowered = Rule(name="Agreed", when=None, action=Send(("opportunistic",)), advice="", below_floor="agreed")
+    lowered = Rule(name="Agreed", when=None, action=Send(("opportunistic",)), advice=Template(""), below_floor="agreed")
     gate = Gate(policy=with_rules(lowered))
     gate.transports["opportunistic"].script = lambda delivery, target, now: UNKNOWN_USER
     async with gate.running():

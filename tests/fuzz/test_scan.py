@@ -4,11 +4,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.address import NullPath
-from gateway.core.classify import Reading, gather
+from gateway.core.classify import gather
 from gateway.core.envelope import Admission, Client, Envelope
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource, SubjectSource
+from gateway.core.reading import Reading
 from gateway.core.scan import ScanLimits, Scanner, TooComplex
+from tests.fixtures.build import NOON, policy, rule
 
 READING = Reading(
     levels=("low", "high"),
@@ -50,7 +52,7 @@ def scan_and_gather(message: bytes, block: int) -> None:
     assert scan.message_bytes == len(message)
     assert 0 <= scan.header_bytes <= len(message)
     assert all(0 <= file.bytes <= len(message) for file in scan.attachments)
-    facts = gather(scan, ENVELOPE, READING)
+    facts = gather(scan, ENVELOPE, policy(rule("all", None, "tls"), reading=READING), NOON)
     assert facts.classification.level in READING.levels
     assert not scan.defects or facts.classification.level == "high"
 

@@ -148,4 +148,4 @@ def test_no_mark_in_a_subject_lowers_the_default(loaded: Loaded) -> None:
 def test_every_advice_says_what_to_do_in_its_first_120_characters(loaded: Loaded) -> None:
     """R13: the first sentence is an instruction and ends within the limit."""
     for rule in loaded.policy.rules:
-        assert 0 < rule.advice.find(".") < 120, rule.advice
+        assert 0 < rule.advice.text.find(".") < 120, rule.advice

@@ -12,6 +12,7 @@ from gateway.core.decision import Routed
 from gateway.core.facts import Classification, Facts, Intent
 from gateway.sandbox.credentials import Credentials
 from gateway.sandbox.household import Household, Ports
+from tests.fixtures.build import NOON
 
 PORTS = Ports(smtp=2525, admin=9125, inbox=8025, dns=8053, mx=2526)
 
@@ -39,6 +40,7 @@ def test_the_gateway_takes_the_configuration_without_a_warning(house: Household)
 
 def facts(level: str, intent: Intent = Intent.NONE) -> Facts:
     return Facts(
+        at=NOON,
         classification=Classification(level=level, source="test"),
         intent=intent,
         intent_source="test",

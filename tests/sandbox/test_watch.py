@@ -12,6 +12,7 @@ from gateway.core.reply import Status
 from gateway.core.tls import Protection
 from gateway.sandbox.telling import Line, Tone, tell
 from gateway.sandbox.watch import LOOK, PATIENCE, Pace, Unfinished, follow
+from tests.fixtures.build import NOON
 from tests.sandbox.samples import NOW, QUEUE_ID, ROUTED, FakeRecords, delivered, event, row
 
 DECIDED = event(EventKind.DECIDED, decision=ROUTED)
@@ -107,6 +108,7 @@ def test_ends_are_good_only_where_the_message_arrived() -> None:
 
 def test_acceptance_tells_the_level_and_where_it_came_from() -> None:
     facts = Facts(
+        at=NOON,
         classification=Classification(level="restricted", source="X-Classification"),
         intent=Intent.NONE,
         intent_source="",

@@ -4,19 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.core.address import Address
 from gateway.core.decision import Decision, Routed
+from gateway.core.edits import Add
 from gateway.core.envelope import Admission, Client, Envelope, Recipient
 from gateway.core.facts import Attachment, Classification, Facts, Intent, Label, LabelResult
 from gateway.core.outcome import Deferred, Delivered, Outcome, Remote
-from gateway.core.record import Add, BodyRef, Kind, Message, QueueId, RecipientRow, State
+from gateway.core.record import BodyRef, Kind, Message, QueueId, RecipientRow, State
 from gateway.core.reply import Reply, Status
 from gateway.core.route import Route
 from gateway.core.tls import Channel, Evidence, Protection
+from tests.fixtures.build import NOON
 
 MARK = "XYZZY"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ALICE = Address("alice", "tls.example")
 
 FACTS = Facts(
+    at=NOON,
     classification=Classification(
         level="restricted",
         source="Sensitivity",

@@ -6,11 +6,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.core.address import Address
-from gateway.core.classify import Reading
 from gateway.core.outcome import Cause, Proof
 from gateway.core.policy import Hold, Organisation, Policy, Reject, Rule, Send
+from gateway.core.reading import Reading
 from gateway.core.record import State
 from gateway.core.route import Route
+from gateway.core.template import Template
 from gateway.core.tls import Channel, Protection
 from gateway.telemetry.metrics import Metrics, labels_of
 
@@ -22,7 +23,7 @@ ROUTES = {
 
 def policy() -> Policy:
     def rule(name: str, action: Send | Reject | Hold) -> Rule:
-        return Rule(name=name, when=None, action=action, advice="")
+        return Rule(name=name, when=None, action=action, advice=Template(""))
 
     return Policy(
         organisation=Organisation(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.edits import Add, Remove
 from gateway.core.header import read_header
-from gateway.core.record import Add, Remove
 from gateway.wire.errors import LocalProtocolError
 from gateway.wire.render import render
 
