@@ -13,13 +13,16 @@ from gateway.config.load import Loaded, policy_from
 from gateway.config.settings import Settings
 from gateway.flow.carriers import Carrier, Carriers
 from gateway.flow.dispatch import Dispatch
+from gateway.flow.history import History
+from gateway.flow.lookups import AllLookups
+from gateway.flow.modes import Modes
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
 from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool, StateStore, Transport
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Traffic
 from gateway.net.memory import TlsMemory
-from gateway.net.probe import StarttlsLookups
+from gateway.net.probe import StarttlsProbe
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.metrics import Metrics
 from gateway.transports import TRANSPORTS
@@ -49,6 +52,8 @@ class Parts:
     book: PolicyBook
     network: Network
     lookups: Lookups
+    history: History
+    modes: Modes
     traffic: Traffic
     queue: QueueOptions
     system: SystemOptions
@@ -71,23 +76,35 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
     network = replace(network, dialler=replace(network.dialler, memory=tools.memory))
     queue = share(settings.queue, tools.slots)
     tools.metrics.initialise(loaded.policy, settings.routes, [smtp.name for smtp in settings.smtp])
+    book = PolicyBook(Edition(loaded.policy, bundle.policy_text), lambda text: policy_from(text, settings))
+    history = History(tools.state, tools.clock, settings.hop_key, tools.events)
     return Parts(
         settings=settings,
         tools=tools,
-        book=PolicyBook(Edition(loaded.policy, bundle.policy_bytes), lambda text: policy_from(text, settings)),
+        book=book,
         network=network,
-        lookups=_lookups(network, settings, tools),
+        lookups=_lookups(network, settings, tools, history),
+        history=history,
+        modes=Modes(tools.state, tools.clock, book, tools.events, tools.metrics.modes_in_force),
         traffic=Traffic(queue),
         queue=queue,
-        system=SystemOptions(hostname=settings.hostname, routes=settings.system, hop_key=settings.hop_key),
+        system=_system_options(settings),
     )
 
 
-def _lookups(network: Network, settings: Settings, tools: Tools) -> Lookups:
+def _system_options(settings: Settings) -> SystemOptions:
+    return SystemOptions(
+        hostname=settings.hostname,
+        routes=settings.system,
+        hop_key=settings.hop_key,
+        desk_url=settings.desk.url if settings.desk is not None else "",
+    )
+
+
+def _lookups(network: Network, settings: Settings, tools: Tools, history: History) -> Lookups:
     prober = counting(network.dialler, tools.metrics.probes)
-    return StarttlsLookups(
-        destinations=network.destinations, dialler=prober, port=settings.mx.port, events=tools.events
-    )
+    probe = StarttlsProbe(destinations=network.destinations, dialler=prober, port=settings.mx.port)
+    return AllLookups(starttls=probe.look_up, known=history.known, resent=history.refused, events=tools.events)
 
 
 def _network_options(settings: Settings) -> NetworkOptions:
@@ -115,6 +132,8 @@ def make_line(parts: Parts, spool: Spool) -> Line:
         book=parts.book,
         carriers=Carriers(carriers),
         lookups=parts.lookups,
+        history=parts.history,
+        rollouts=parts.modes.current,
         state=tools.state,
         system=parts.system,
         queue=parts.queue,

@@ -10,8 +10,8 @@ from typing import Final, Self
 from gateway.app.compose import Tools, make_parts
 from gateway.app.entrance import Door, Entrance, Opening
 from gateway.app.generation import Generation, Ties
-from gateway.app.messages import Operation
-from gateway.app.operations import Operator
+from gateway.app.messages import Operation, SetMode
+from gateway.app.operations import NotPossible, Operator, order_of
 from gateway.config.bundle import Bundle
 from gateway.config.load import load
 from gateway.config.settings import Settings
@@ -53,6 +53,7 @@ class Gateway:
         """
         async with self._changing:
             new = await asyncio.to_thread(self._build, bundle)
+            await new.prepare()
             door = self._door or Door(new.accept)
             openings = await asyncio.to_thread(self._prepare, new.settings, door)
             old, self._current, self._door = self._current, new, door
@@ -124,11 +125,24 @@ class Gateway:
                 await current.remove(spool)
                 await self._shards.give_back(spool)
 
-    async def operate(self, operation: Operation) -> int:
-        """An operator's change; returns how many recipients it changed. Raises NotPossible, SpoolError."""
-        changed = await self._operator.apply(operation, self._shards.owned)
+    async def operate(self, operation: Operation | SetMode) -> int:
+        """An operator's change; returns how many recipients, or modes, it changed. Raises NotPossible, SpoolError."""
+        if isinstance(operation, SetMode):
+            return await self._set_mode(operation)
+        if self._current is None:
+            raise NotPossible("the worker has no configuration yet")
+        changed = await self._operator.apply(operation, self._shards.owned, self._current.planner)
         self._wake()
         return changed
+
+    async def _set_mode(self, wanted: SetMode) -> int:
+        if self._current is None:
+            raise NotPossible("the worker has no configuration yet")
+        try:
+            await self._current.order(order_of(wanted, self._tools.clock.now()))
+        except ValueError as error:
+            raise NotPossible(str(error)) from error
+        return 1
 
     @property
     def shards(self) -> tuple[int, ...]:

@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.app.compose import Line, Parts, make_line
+from gateway.core.plan import Planner
 from gateway.core.record import Entry
 from gateway.flow.accept import Accept
+from gateway.flow.digests import Digests
 from gateway.flow.janitor import Chores, Janitor
+from gateway.flow.modes import Order, give
 from gateway.flow.ports import QueueSize, Spool
 
 
@@ -40,23 +43,41 @@ class Generation:
                 adopt=ties.tend,
                 gauge=self._gauge,
                 audit_keep=parts.queue.audit_keep,
+                digest=Digests(spools[0], self._own.shared, ties.committed).send,
             ),
             parts.tools.clock,
             parts.tools.events,
         )
+        self._chores = (self._janitor.run, parts.history.run, parts.modes.run)
         self._retired = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
+
+    @property
+    def planner(self) -> Planner:
+        """Makes rows for the routes in force."""
+        return self._own.shared.planner
+
+    async def prepare(self) -> None:
+        """Before its first message: what an operator ordered holds from the beginning."""
+        await self._parts.modes.look()
+
+    async def order(self, order: Order) -> None:
+        """An operator's roll-out mode, for all workers. Raises ValueError for one that cannot be, and SpoolError."""
+        await give(order, self._parts.tools.state, self._parts.book.current)
+        await self._parts.modes.look()
 
     async def run(self) -> None:
         """Works until `retire`, and then until nothing is in hand."""
         async with self._tasks as tasks:
             for spool, line in self._lines.items():
                 self._working[spool] = tasks.create_task(line.dispatch.run())
-            janitor = tasks.create_task(self._janitor.run())
+            chores = [tasks.create_task(run()) for run in self._chores]
             await self._retired.wait()
-            janitor.cancel()
+            for chore in chores:
+                chore.cancel()
             for line in self._lines.values():
                 line.dispatch.stop()
+        await self._parts.history.write()
         for line in self._lines.values():
             await _close(line)
         await self._parts.network.pool.aclose()
@@ -98,6 +119,7 @@ class Generation:
         age = (tools.clock.now() - size.oldest).total_seconds() if size.oldest else 0
         tools.metrics.oldest.set(age)
         tools.metrics.shards.set(len(self._lines))
+        tools.metrics.agreements.show(self._parts.book.current.registers.partners, tools.clock.now().date())
 
 
 async def _close(line: Line) -> None:

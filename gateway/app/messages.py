@@ -5,9 +5,12 @@ because the supervisor executes its workers from its own installation.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter
+
+from gateway.core.modes import Mode
 
 _BYTES: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -62,7 +65,60 @@ class Delete:
     operator: str
 
 
-Operation: TypeAlias = Retry | Delete
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Let held recipients go: those numbers, or all for None; only those that are held for ``role`` if it is given."""
+
+    kind: Literal["release"] = "release"
+    queue_id: str
+    numbers: tuple[int, ...] | None
+    role: str | None
+    reason: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """Give held recipients back to their sender at once, with a note; ``numbers`` and ``role`` as for a release."""
+
+    kind: Literal["give back"] = "give back"
+    queue_id: str
+    numbers: tuple[int, ...] | None
+    role: str | None
+    note: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowContent:
+    """Record that the content of a message is about to be shown to somebody; ``number`` is a recipient held for them."""
+
+    kind: Literal["show content"] = "show content"
+    queue_id: str
+    number: int
+    role: str
+    operator: str
+
+
+Decide: TypeAlias = Release | GiveBack | ShowContent
+"""What a person does about held mail."""
+
+Operation: TypeAlias = Retry | Delete | Decide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMode:
+    """Put a roll-out mode in force in all workers (see `gateway.flow.modes.Order`)."""
+
+    kind: Literal["set mode"] = "set mode"
+    mode: Mode
+    until: datetime
+    rule: str
+    sender: str
+    baseline: str
+    reason: str
+    reference: str
+    operator: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +127,7 @@ class Operate:
 
     kind: Literal["operate"] = "operate"
     number: int
-    operation: Annotated[Operation, Field(discriminator="kind")]
+    operation: Annotated[Operation | SetMode, Field(discriminator="kind")]
 
 
 ToWorker: TypeAlias = Start | Reload | Stop | Operate
@@ -118,9 +174,11 @@ FromWorker: TypeAlias = Running | NotReloaded | Health | Operated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskReload:
-    """`sealpost reload`."""
+    """`sealpost reload`: by whom, and the change or ticket that it belongs to."""
 
     kind: Literal["ask reload"] = "ask reload"
+    operator: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +188,7 @@ class AskStatus:
     kind: Literal["ask status"] = "ask status"
 
 
-Request: TypeAlias = AskReload | AskStatus | Retry | Delete
+Request: TypeAlias = AskReload | AskStatus | Retry | Delete | Release | GiveBack | ShowContent | SetMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from gateway.app.messages import (
     Operation,
     Reload,
     Running,
+    SetMode,
     Start,
     Stop,
     ToWorker,
@@ -38,6 +39,9 @@ from gateway.app.source import Configuration
 
 WORKER: Final = (sys.executable, "-P", "-m", "gateway.app.worker")
 """The installed package and not a folder of that name where we happen to stand (-P)."""
+
+DESK: Final = (sys.executable, "-P", "-m", "gateway.app.desk")
+"""The page where held mail is released: it speaks with the supervisor like a worker, and has one socket."""
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
@@ -255,8 +259,8 @@ class Slot:
         finally:
             self._reloading = None
 
-    async def operate(self, operation: Operation) -> Operated:
-        """Has the worker change its queue. Raises NoAnswer."""
+    async def operate(self, operation: Operation | SetMode) -> Operated:
+        """Has the worker change its queue, or a mode. Raises NoAnswer."""
         if not self.running:
             raise NoAnswer(f"worker {self.number} {self.problem}; try again in a moment")
         self._count += 1

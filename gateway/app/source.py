@@ -1,6 +1,7 @@
 """Where the supervisor gets a configuration from: read, checked as a whole, and reduced to what it needs itself."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -8,18 +9,25 @@ from gateway.app.wiring import Address, Wiring
 from gateway.config.bundle import read_bundle
 from gateway.config.files import check_files
 from gateway.config.load import examine
+from gateway.config.page import Page
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
+from gateway.config.warnings import policy_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A valid configuration. ``bundle`` is what the workers load, ``hash`` names it, ``policy_hash`` its policy."""
+    """A valid configuration. ``bundle`` is what the workers load, ``hash`` names it, ``policy_hash`` its policy.
+
+    ``policy`` is the policy's file, ``policy_text`` what it says, its registers included.
+    """
 
     bundle: bytes
     hash: str
     policy_hash: str
     wiring: Wiring
+    policy: str = ""
+    policy_text: bytes = b""
     warnings: tuple[str, ...] = ()
 
 
@@ -46,18 +54,22 @@ class Files:
         if files.problems:
             raise ConfigError((*examined.problems, *files.problems))
         loaded = examined.loaded()
+        page = Page(str(bundle.policy))
+        policy_warnings(page, loaded.policy, datetime.now(UTC).date())
         return Configuration(
             bundle=bundle.to_bytes(),
             hash=bundle.hash,
             policy_hash=loaded.policy.hash,
+            policy=str(bundle.policy),
+            policy_text=bundle.policy_text,
             wiring=wiring_of(loaded.settings),
-            warnings=tuple(str(warning) for warning in (*loaded.warnings, *files.warnings)),
+            warnings=tuple(str(warning) for warning in (*loaded.warnings, *files.warnings, *page.warnings)),
         )
 
 
 def wiring_of(settings: Settings) -> Wiring:
     """What of the settings stays until a restart."""
-    admin = settings.admin
+    admin, desk = settings.admin, settings.desk
     return Wiring(
         hostname=settings.hostname,
         workers=settings.workers,
@@ -65,4 +77,5 @@ def wiring_of(settings: Settings) -> Wiring:
         smtp=tuple(Address(name=smtp.name, host=smtp.host, port=smtp.port) for smtp in settings.smtp),
         admin=Address(name="admin", host=admin.host, port=admin.port) if admin else None,
         log_level=settings.log_level,
+        desk=Address(name="desk", host=desk.host, port=desk.port) if desk else None,
     )

@@ -96,13 +96,14 @@ def _held(wiring: Wiring) -> Generator[Held]:
             for address in wiring.smtp
         ),
         admin=(passed.get("admin") or open_sockets(wiring.admin, 1)[0]) if wiring.admin else None,
+        desk=(passed.get("desk") or open_sockets(wiring.desk, 1)[0]) if wiring.desk else None,
         control=open_control(wiring.spool),
         metrics=metrics,
     )
     try:
         yield held
     finally:
-        for sockets in (*held.smtp, (held.control,)):
+        for sockets in (*held.smtp, (held.control,), (held.desk,) if held.desk else ()):
             for sock in sockets:
                 sock.close()
         shutil.rmtree(metrics, ignore_errors=True)

@@ -9,17 +9,34 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
 from structlog.typing import FilteringBoundLogger
 
 from gateway.app.control import Control
-from gateway.app.messages import Answer, AskReload, AskStatus, Delete, Done, NotDone, Operation, Request, Retry
-from gateway.app.reload import Reloaded, Reloader, ReloadResult
-from gateway.app.slot import WORKER, NoAnswer, Slot, SlotPlan
+from gateway.app.editions import Editions
+from gateway.app.keeper import Keeper
+from gateway.app.messages import (
+    Answer,
+    AskReload,
+    AskStatus,
+    Delete,
+    Done,
+    GiveBack,
+    NotDone,
+    Operation,
+    Release,
+    Request,
+    Retry,
+    SetMode,
+    ShowContent,
+)
+from gateway.app.reload import Asked, Reloaded, Reloader, ReloadResult
+from gateway.app.slot import DESK, WORKER, NoAnswer, Slot, SlotPlan
 from gateway.app.source import Configuration, Source
+from gateway.flow.modes import in_words
 from gateway.listeners.admin import AdminPages, serve_admin
 from gateway.telemetry.processes import CONTENT_TYPE, FOLDER_VARIABLE, ProcessMetrics
 
@@ -29,12 +46,16 @@ GRACE: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What the supervisor holds for life. ``smtp[i][slot]`` is the socket of the i-th listener for that slot."""
+    """What the supervisor holds for life. ``smtp[i][slot]`` is the socket of the i-th listener for that slot.
+
+    ``desk`` is that of the page where held mail is released, which has a process of its own.
+    """
 
     smtp: tuple[tuple[socket.socket, ...], ...]
     admin: socket.socket | None
     control: socket.socket
     metrics: Path
+    desk: socket.socket | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +65,7 @@ class Setting:
     workers: int
     environment: Mapping[str, str]
     command: tuple[str, ...] = WORKER
+    desk_command: tuple[str, ...] = DESK
     grace: float = GRACE
     announce: Callable[[], None]
 
@@ -60,8 +82,12 @@ class Supervisor:
         self._metrics = ProcessMetrics(held.metrics)
         self._metrics.initialise(setting.workers, tuple(Reloaded))
         self._slots = [Slot(self._plan(number), configuration, log) for number in range(setting.workers)]
-        self._reloader = Reloader(source, configuration, self._slots, self._told)
+        self._keeper = Keeper(Editions(configuration.wiring.spool), log)
+        self._others = [Slot(self._desk_plan(held.desk), configuration, log)] if held.desk is not None else []
+        everyone = [*self._slots, *self._others]
+        self._reloader = Reloader(source, configuration, everyone, self._told, self._keeper.keep)
         self._stopping = asyncio.Event()
+        self._ordering = asyncio.Lock()
         self._in_force(configuration)
 
     def _plan(self, number: int) -> SlotPlan:
@@ -75,8 +101,21 @@ class Supervisor:
             died=self._died,
         )
 
+    def _desk_plan(self, sock: socket.socket) -> SlotPlan:
+        """Kept like a worker, but it takes no mail: whether it is there says nothing of the others."""
+        return SlotPlan(
+            number=self._setting.workers,
+            slots=self._setting.workers,
+            sockets=(sock,),
+            environment=self._setting.environment,
+            command=self._setting.desk_command,
+            up=lambda number: self._log.info("desk ready", slot=number),
+            died=lambda _number: None,
+        )
+
     async def run(self) -> None:
         """Runs until `stop` or SIGTERM or SIGINT; returns when every worker has ended."""
+        await asyncio.to_thread(self._keeper.keep, self._reloader.configuration, Asked(reference="start"))
         with self._signals():
             async with asyncio.TaskGroup() as tasks:
                 services = [
@@ -92,11 +131,11 @@ class Supervisor:
 
     async def _keep_workers(self) -> None:
         async with asyncio.TaskGroup() as workers:
-            for slot in self._slots:
+            for slot in (*self._slots, *self._others):
                 workers.create_task(slot.keep())
             await self._stopping.wait()
             self._log.info("stopping", grace=self._setting.grace)
-            for slot in self._slots:
+            for slot in (*self._slots, *self._others):
                 slot.stop(self._setting.grace)
 
     def stop(self) -> None:
@@ -137,7 +176,15 @@ class Supervisor:
         if result.good:
             self._in_force(configuration)
         write = self._log.info if result.good else self._log.error
-        write("reload", result=result.ended.value, detail=result.text, configuration=configuration.hash)
+        write(
+            "reload",
+            result=result.ended.value,
+            detail=result.text,
+            configuration=configuration.hash,
+            policy=configuration.policy_hash,
+            operator=result.asked.operator or None,
+            reference=result.asked.reference or None,
+        )
 
     def _in_force(self, configuration: Configuration) -> None:
         self._metrics.reload_good.set(1)
@@ -160,17 +207,34 @@ class Supervisor:
         """Answers the command line."""
         match request:
             case AskReload():
-                result = await self._reloader.ask()
+                result = await self._reloader.ask(Asked(request.operator, request.reference))
                 return Done(text=result.text) if result.good else NotDone(text=result.text)
             case AskStatus():
                 reason = self.not_ready()
                 state = "ready" if reason is None else f"not ready: {reason}"
                 return Done(text=f"{state}; configuration {self._reloader.configuration.hash[:12]}")
-            case Retry() | Delete():
+            case Retry() | Delete() | Release() | GiveBack() | ShowContent():
                 self._log.info("operator", command=request.kind, queue_id=request.queue_id, operator=request.operator)
                 return await self._operate(request)
+            case SetMode():
+                self._log.warning("mode ordered", **asdict(request))
+                return await self._set_mode(request)
             case _:
                 assert_never(request)
+
+    async def _set_mode(self, wanted: SetMode) -> Answer:
+        """By the first worker that answers; what it keeps takes effect in all of them."""
+        problem = "no worker is running"
+        # Each order is put beside those that were read before it.
+        async with self._ordering:
+            for slot in self._slots:
+                try:
+                    answer = await slot.operate(wanted)
+                except NoAnswer as error:
+                    problem = str(error)
+                    continue
+                return NotDone(text=answer.problem) if answer.problem else Done(text=_ordered(wanted))
+        return NotDone(text=problem)
 
     async def _operate(self, operation: Operation) -> Answer:
         owners = self._owners(operation.queue_id)
@@ -192,9 +256,32 @@ class Supervisor:
         return [slot for slot in self._slots if shard.isdecimal() and int(shard) in slot.shards]
 
 
+def _ordered(wanted: SetMode) -> str:
+    return f"{in_words(wanted.mode, wanted.rule, wanted.sender, wanted.until)}; every worker heeds it within 5 seconds"
+
+
 def _changed(count: int, operation: Operation) -> Answer:
     if count == 0:
         what = f"message {operation.queue_id}" if operation.queue_id else "message"
-        return NotDone(text=f"no recipient of {what} waits in the queue")
-    verb = "will be tried now" if isinstance(operation, Retry) else "deleted"
-    return Done(text=f"{count} recipient{'s' if count > 1 else ''} {verb}")
+        return NotDone(text=f"no recipient of {what} {_wanted(operation)}")
+    return Done(text=f"{count} recipient{'s' if count > 1 else ''} {_became(operation)}")
+
+
+def _wanted(operation: Operation) -> str:
+    return "waits in the queue" if isinstance(operation, Retry | Delete) else "is held and can be decided by you"
+
+
+def _became(operation: Operation) -> str:
+    match operation:
+        case Retry():
+            return "will be tried now"
+        case Delete():
+            return "deleted"
+        case Release():
+            return "released"
+        case GiveBack():
+            return "given back"
+        case ShowContent():
+            return "recorded"
+        case _:
+            assert_never(operation)

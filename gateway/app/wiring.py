@@ -31,9 +31,16 @@ class Wiring:
     smtp: tuple[Address, ...]
     admin: Address | None
     log_level: str
+    desk: Address | None = None
 
 
-_KEYS: Final = {"smtp": "listen.smtp", "admin": "listen.admin", "spool": "spool.url", "log_level": "log.level"}
+_KEYS: Final = {
+    "smtp": "listen.smtp",
+    "admin": "listen.admin",
+    "desk": "listen.desk",
+    "spool": "spool.url",
+    "log_level": "log.level",
+}
 
 
 def changed(before: Wiring, after: Wiring) -> tuple[str, ...]:

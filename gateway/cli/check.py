@@ -1,9 +1,11 @@
 """`sealpost check`: everything that is wrong with a configuration, before it is used."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -12,14 +14,24 @@ from rich.table import Table
 
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.files import check_files
-from gateway.config.load import Loaded, examine
+from gateway.config.lines import Places
+from gateway.config.load import Examined, Loaded, examine
+from gateway.config.page import Page
 from gateway.config.policy_tests import TestRun, run_policy_tests
 from gateway.config.problems import ConfigError, Problem
+from gateway.config.warnings import label_warnings, policy_warnings, route_warnings
+from gateway.core.policy import GoOn, Hold, Reject
+from gateway.flow.labels_seen import SeenLabel
+from gateway.flow.ports import SpoolError
+from gateway.spool.state_reader import labels_seen
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="The configuration; default ./sealpost.toml, then /etc/sealpost/sealpost.toml."),
 ]
+
+
+_DOES: Final[Mapping[type, str]] = {Reject: "reject", Hold: "hold", GoOn: "remark"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +52,14 @@ def register(app: typer.Typer) -> None:
 def check(config: ConfigOption = None) -> None:
     """Check sealpost.toml, the policy, and the files they name.
 
-    Runs the policy's own tests too. Prints every problem and warning with its file and key. Exits with 1 if there is a
-    problem.
+    Runs the policy's own tests too, and looks at what the spool remembers of labels, if there is one. Prints every
+    problem and warning with its file, line and key. Exits with 1 if there is a problem.
     """
     report = _examine(config)
+    places = Places()
     for kind, findings in (("problem", report.problems), ("warning", report.warnings)):
         for finding in findings:
-            typer.echo(f"{kind}: {finding}")
+            typer.echo(f"{kind}: {places.told(finding)}")
     if report.loaded is not None and sys.stdout.isatty():
         Console().print(_summary(report.loaded))
     if report.tests is not None and not report.tests.cases:
@@ -63,7 +76,7 @@ def _examine(config: Path | None) -> _Report:
         return _Report(problems=error.problems)
     examined = examine(bundle)
     files = check_files(examined)
-    warnings = (*examined.warnings, *files.warnings)
+    warnings = (*examined.warnings, *files.warnings, *_warnings(examined))
     try:
         loaded = examined.loaded()
     except ConfigError as error:
@@ -75,6 +88,26 @@ def _examine(config: Path | None) -> _Report:
         loaded=loaded,
         tests=tests,
     )
+
+
+def _warnings(examined: Examined) -> tuple[Problem, ...]:
+    """What can be used, and somebody should look at."""
+    config, policy = Page(str(examined.bundle.config)), Page(str(examined.bundle.policy))
+    now = datetime.now(UTC)
+    if examined.policy is not None:
+        policy_warnings(policy, examined.policy, now.date())
+    route_warnings(config, examined)
+    if examined.settings is not None:
+        label_warnings(policy, _labels_seen(config, examined.settings.spool_dir, now))
+    return (*policy.warnings, *config.warnings)
+
+
+def _labels_seen(page: Page, spool: Path, now: datetime) -> tuple[SeenLabel, ...]:
+    try:
+        return labels_seen(spool, now)
+    except SpoolError as error:
+        page.warning("spool.url", str(error))
+        return ()
 
 
 def _last_line(report: _Report) -> str:
@@ -96,7 +129,7 @@ def _summary(loaded: Loaded) -> Table:
     table = Table("Rule", "Does", "Never below", title=escape(loaded.policy.organisation.name))
     for rule in loaded.policy.rules:
         chain = getattr(rule.action, "chain", None)
-        does = ", then ".join(chain) if chain else type(rule.action).__name__.lower()
+        does = ", then ".join(chain) if chain else _DOES[type(rule.action)]
         below = f"lowered: {rule.below_floor}" if rule.below_floor else "its floor"
         table.add_row(escape(rule.name), escape(does), escape(below))
     return table

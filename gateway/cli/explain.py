@@ -1,40 +1,39 @@
-"""`sealpost explain`: what would happen to this message, and why. It needs no spool and no network."""
+"""`sealpost explain`: what would happen to this message, and why; or to one that is known by its queue id."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from gateway.cli.check import ConfigOption
-from gateway.cli.errors import Finding, Usage
+from gateway.cli.errors import Usage
 from gateway.cli.explain_json import as_json
+from gateway.cli.explain_message import NO_FILE, read_message
+from gateway.cli.explain_recorded import explain_recorded
 from gateway.cli.explain_text import as_text
 from gateway.config.builtin import built_in_bundle
 from gateway.config.bundle import PLACES, Bundle, find_config, read_bundle
+from gateway.config.explained import Explained, judge
 from gateway.config.load import load
-from gateway.config.what_if import Explained, answered, door, envelope, with_tls
+from gateway.config.what_if import Assumed, Door, answered, door, envelope, with_outside
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
-from gateway.core.decide import decide
-from gateway.core.facts import Scan
-from gateway.core.scan import Scanner, TooComplex
 from gateway.core.tls import Starttls
 
-_BLOCK: Final = 256 * 1024
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """What was asked, with the addresses read."""
+    """What was asked of a message that nobody sent yet, with the addresses read."""
 
     message: Path
     sender: ReversePath
     recipients: tuple[Address, ...]
     tls: Starttls
+    by: Door
+    at: datetime
 
 
 def register(app: typer.Typer) -> None:
@@ -43,11 +42,26 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    message: Annotated[Path, typer.Argument(metavar="MESSAGE", help="The message, as a file.")],
+    message: Annotated[
+        Path | None, typer.Argument(metavar="[MESSAGE]", help="The message, as a file; - is the standard input.")
+    ] = None,
     sender: Annotated[
-        str, typer.Option("--from", metavar="ADDRESS", help='The envelope\'s sender; "" is the null reverse-path.')
-    ],
-    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="A recipient; may be given again.")],
+        str | None,
+        typer.Option("--from", metavar="ADDRESS", help='The envelope\'s sender; "" is the null reverse-path.'),
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", metavar="ADDRESS", help="A recipient; may be given again.")
+    ] = None,
+    queue_id: Annotated[
+        str | None, typer.Option("--queue-id", metavar="ID", help="A message that the gateway took, instead of a file.")
+    ] = None,
+    listener: Annotated[
+        str, typer.Option("--listener", metavar="NAME", help="By which listener it comes.")
+    ] = Door().listener,
+    client: Annotated[str, typer.Option("--client", metavar="IP", help="From which address it comes.")] = Door().client,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="When it comes, such as 2026-11-22T10:00; default now.")
+    ] = None,
     config: ConfigOption = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Another policy than the configured one.")] = None,
     tls: Annotated[Starttls, typer.Option("--tls", help="Whether the recipients offer STARTTLS.")] = Starttls.UNKNOWN,
@@ -56,29 +70,43 @@ def explain(
     """Explain what would happen to MESSAGE, and why.
 
     Shows its level, the rules in order, the decision, and what comes next. Nothing is sent and nobody is asked.
-    Without any sealpost.toml, --policy alone is enough: built-in routes stand in for yours.
+    Without any sealpost.toml, --policy alone is enough: built-in routes stand in for yours. With --queue-id it is a
+    message that waits, or that the audit remembers; what was not recorded is said.
     """
-    question = _Question(message, _sender(sender), tuple(_address("--to", text) for text in to), tls)
-    explained = _explain(question, _bundle(config, policy))
+    if queue_id is not None:
+        if message is not None or sender is not None or to:
+            raise Usage("--queue-id names the message, its sender and its recipients; give none of them besides")
+        explained = explain_recorded(queue_id, config, policy)
+    else:
+        if message is None or sender is None or not to:
+            raise Usage("name a MESSAGE with --from and --to, or a --queue-id")
+        asked = _Question(
+            message=message,
+            sender=_sender(sender),
+            recipients=tuple(_address("--to", text) for text in to),
+            tls=tls,
+            by=Door(listener=listener, client=client),
+            at=_moment(at),
+        )
+        explained = _explain(asked, _bundle(config, policy))
     typer.echo(json.dumps(as_json(explained), indent=2) if as_data else as_text(explained))
 
 
-def _explain(question: _Question, bundle: Bundle) -> Explained:
+def _explain(asked: _Question, bundle: Bundle) -> Explained:
     policy = load(bundle).policy
-    scan = _scan(question.message)
-    facts = gather(scan, envelope(question.sender, question.recipients), policy, datetime.now(UTC))
-    facts = with_tls(facts, question.recipients, question.tls)
-    rulings = tuple((address, decide(facts, address, policy)) for address in dict.fromkeys(question.recipients))
+    scan = read_message(asked.message, policy.text_bytes)
+    facts = gather(scan, envelope(asked.sender, asked.recipients, asked.by), policy, asked.at)
+    facts = with_outside(facts, Assumed(tls=asked.tls))
     return Explained(
-        message=str(question.message),
-        door=door(question.sender, facts, policy),
-        answered=answered(question.sender, facts),
-        scan=scan,
+        message="the standard input" if asked.message == NO_FILE else str(asked.message),
+        door=door(asked.sender, facts, policy),
+        answered=answered(asked.sender, facts),
+        defects=scan.defects,
         facts=facts,
         policy=policy,
         policy_file=str(bundle.policy),
-        rulings=rulings,
-        tls=question.tls,
+        judged=judge(facts, asked.recipients, policy),
+        tls=asked.tls,
     )
 
 
@@ -99,25 +127,11 @@ def _address(option: str, text: str) -> Address:
         raise Usage(f"{option} `{text}` is not an address: {exc}") from exc
 
 
-def _scan(message: Path) -> Scan:
-    scanner = Scanner()
+def _moment(text: str | None) -> datetime:
+    """Without a zone it is the time of this machine."""
+    if text is None:
+        return datetime.now(UTC)
     try:
-        for block in _blocks(message):
-            scanner.feed(block)
-        return scanner.close()
-    except TooComplex as exc:
-        raise Finding(f"{message} would be refused at the door with 554 5.6.0: {exc}") from exc
-
-
-def _blocks(message: Path) -> Iterator[bytes]:
-    """The file with CRLF line ends, as it would arrive; a CR at a block's end waits for what follows it."""
-    try:
-        with message.open("rb") as file:
-            held = b""
-            while block := file.read(_BLOCK):
-                block = held + block
-                held = b"\r" if block.endswith(b"\r") else b""
-                yield block.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-            yield held
-    except OSError as exc:
-        raise Usage(f"{message} cannot be read: {exc.strerror or exc}") from exc
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError as exc:
+        raise Usage(f"--at `{text}` is not a time such as 2026-11-22T10:00") from exc

@@ -2,9 +2,9 @@
 
 from typing import TypedDict
 
-from gateway.config.what_if import Explained, describe, likely_route
-from gateway.core.address import Address
-from gateway.core.decide import Ruling
+from gateway.cli.explain_effects import edit_line
+from gateway.config.explained import Explained, Judged, Recorded
+from gateway.config.what_if import Described, describe, likely_route
 
 
 class LabelJson(TypedDict):
@@ -32,8 +32,47 @@ class TriedJson(TypedDict):
     why: str
 
 
+class PointJson(TypedDict):
+    """A warning for the sender."""
+
+    rule: str
+    reason: str
+    advice: str
+
+
+class NotificationJson(TypedDict):
+    """A mailbox that hears of it."""
+
+    rule: str
+    mailbox: str
+    reason: str
+
+
+class DecidedJson(TypedDict):
+    """What was decided when the gateway took the message."""
+
+    rule: str
+    action: str
+    route: list[str]
+    floor: str
+    reason: str
+    advice: str
+
+
+class RecordedJson(TypedDict):
+    """A message that the gateway took: where it was found, by which policy, and the facts that are not kept there."""
+
+    queue_id: str
+    where: str
+    policy_hash: str
+    not_recorded: list[str]
+
+
 class RecipientJson(TypedDict):
-    """One recipient's decision."""
+    """One recipient's decision. ``level`` is the one that held in the end, ``registers`` what they say of the address.
+
+    ``patience`` and ``remind_after`` are seconds; ``decided`` is null for a message that nobody sent yet.
+    """
 
     recipient: str
     rule: str
@@ -44,6 +83,19 @@ class RecipientJson(TypedDict):
     advice: str
     likely_route: str | None
     tried: list[TriedJson]
+    level: str
+    level_source: str
+    warnings: list[PointJson]
+    notifications: list[NotificationJson]
+    copies: list[str]
+    edits: list[str]
+    receipt: bool
+    remind_after: float | None
+    release_by: str
+    override: bool
+    patience: float | None
+    registers: list[str]
+    decided: DecidedJson | None
 
 
 class ExplainJson(TypedDict):
@@ -63,6 +115,14 @@ class ExplainJson(TypedDict):
     recipients: list[RecipientJson]
     policy: str
     policy_hash: str
+    conflict: bool
+    found: list[str]
+    visible: list[str]
+    visible_more: int
+    listener: str
+    reference: str
+    owner: str
+    recorded: RecordedJson | None
 
 
 def as_json(explained: Explained) -> ExplainJson:
@@ -75,7 +135,7 @@ def as_json(explained: Explained) -> ExplainJson:
             {"source": label.source, "raw": label.raw, "level": label.level, "result": label.result.value}
             for label in found.labels
         ],
-        "defects": list(explained.scan.defects),
+        "defects": list(explained.defects),
         "intent": facts.intent.label,
         "intent_source": facts.intent_source,
         "automatic": facts.automatic,
@@ -83,22 +143,65 @@ def as_json(explained: Explained) -> ExplainJson:
         "attachments": [{"name": file.name, "type": file.type, "bytes": file.bytes} for file in facts.attachments],
         "attachment_bytes": facts.attachment_bytes,
         "message_bytes": facts.message_bytes,
-        "recipients": [_recipient(explained, address, ruling) for address, ruling in explained.rulings],
+        "recipients": [_recipient(explained, judged) for judged in explained.judged],
         "policy": explained.policy_file,
         "policy_hash": explained.policy.hash,
+        "conflict": found.conflict,
+        "found": list(explained.found),
+        "visible": list(facts.visible),
+        "visible_more": facts.visible_more,
+        "listener": facts.listener,
+        "reference": facts.reference,
+        "owner": facts.owner,
+        "recorded": _recorded(explained.recorded) if explained.recorded else None,
     }
 
 
-def _recipient(explained: Explained, address: Address, ruling: Ruling) -> RecipientJson:
-    told = describe(ruling.decision)
+def _recorded(recorded: Recorded) -> RecordedJson:
     return {
-        "recipient": str(address),
+        "queue_id": recorded.queue_id,
+        "where": recorded.where,
+        "policy_hash": recorded.policy_hash,
+        "not_recorded": list(recorded.lost),
+    }
+
+
+def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
+    decision, level = judged.ruling.decision, judged.ruling.classification
+    told = describe(decision)
+    effects, reminder = told.effects, told.effects.remind_after
+    before = explained.recorded.decisions.get(str(judged.address)) if explained.recorded else None
+    return {
+        "recipient": str(judged.address),
+        **_decided(told),
+        "likely_route": likely_route(decision, explained.policy.routes, explained.tls),
+        "tried": [{"rule": tried.rule, "result": tried.result.value, "why": tried.why} for tried in judged.tried],
+        "level": level.level,
+        "level_source": level.source,
+        "warnings": [
+            {"rule": point.rule, "reason": point.reason, "advice": point.advice} for point in effects.warnings
+        ],
+        "notifications": [
+            {"rule": each.rule, "mailbox": each.mailbox, "reason": each.reason} for each in effects.notifications
+        ],
+        "copies": list(effects.copies),
+        "edits": [edit_line(edit) for edit in effects.edits],
+        "receipt": effects.receipt,
+        "remind_after": reminder.total_seconds() if reminder is not None else None,
+        "release_by": told.role,
+        "override": told.overridable,
+        "patience": told.patience.total_seconds() if told.patience is not None else None,
+        "registers": list(judged.entries),
+        "decided": _decided(describe(before)) if before is not None else None,
+    }
+
+
+def _decided(told: Described) -> DecidedJson:
+    return {
         "rule": told.rule,
         "action": told.action,
         "route": list(told.route),
         "floor": told.floor,
         "reason": told.reason,
         "advice": told.advice,
-        "likely_route": likely_route(ruling.decision, explained.policy.routes, explained.tls),
-        "tried": [{"rule": tried.rule, "result": tried.result.value, "why": tried.why} for tried in ruling.tried],
     }

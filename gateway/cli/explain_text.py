@@ -1,11 +1,11 @@
 """`sealpost explain` for people: the facts, the rules in order, the decision, and what happens next."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
-from gateway.config.what_if import Described, Explained, describe, likely_route
-from gateway.core.address import Address
-from gateway.core.decide import Ruling
+from gateway.cli.explain_effects import duration, effect_lines
+from gateway.config.compare import end
+from gateway.config.explained import Explained, Judged, Recorded
+from gateway.config.what_if import Described, describe, likely_route
 from gateway.core.decision import Decision, Routed
 from gateway.core.facts import Label, LabelResult
 from gateway.core.route import Declared, Route
@@ -18,14 +18,14 @@ _CONNECTION = {
     Channel.PKIX: "enforced TLS with a checked certificate",
 }
 _UNANSWERED = "ends without a report, because automatic mail is never answered"
+_SHOWN = 5
 _DECLARED = {Declared.SEALED: "encrypted by the next host", Declared.INTERNAL: "inside the organisation"}
 
 
 def as_text(explained: Explained) -> str:
     """The answer as lines."""
-    return "\n".join(
-        [*_facts(explained), *(line for each in explained.rulings for line in _recipient(explained, *each))]
-    )
+    recipients = (line for judged in explained.judged for line in _recipient(explained, judged))
+    return "\n".join([*_facts(explained), *_more_facts(explained), *_recorded(explained.recorded), *recipients])
 
 
 def _facts(explained: Explained) -> Iterator[str]:
@@ -34,15 +34,40 @@ def _facts(explained: Explained) -> Iterator[str]:
     yield f"  Level      {found.level} ({found.source})"
     for label in found.labels:
         yield f"  Label      {_label(label)}"
-    for defect in explained.scan.defects:
+    if found.conflict:
+        yield "  Conflict   the labels say different things; the highest holds"
+    for defect in explained.defects:
         yield f"  Malformed  {defect}"
     yield f"  Button     {facts.intent.label}" + (f" ({facts.intent_source})" if facts.intent else "")
     yield f"  Automatic  {f'yes ({facts.automatic_reason})' if facts.automatic else 'no'}"
     yield f"  Files      {len(facts.attachments)}, {roughly(facts.attachment_bytes)} decoded"
     for file in facts.attachments:
         yield f"             {_printable(file.name) or '(no name)'}, {_printable(file.type)}, {roughly(file.bytes)}"
+
+
+def _more_facts(explained: Explained) -> Iterator[str]:
+    """What few messages have."""
+    facts = explained.facts
+    if facts.visible:
+        more = f" and {facts.visible_more} more" if facts.visible_more else ""
+        some = _printable(", ".join(facts.visible[:_SHOWN]))
+        yield f"  Visible    {len(facts.visible)} addresses in To and Cc{more}: {some}"
+    for found in explained.found:
+        yield f"  Found      {found}"
+    if facts.reference:
+        yield f"  Reference  {_printable(facts.reference)}"
+    if facts.owner:
+        yield f"  Owner      {facts.owner} hears instead of the sender"
     if explained.door is not None:
         yield f"  Door       {explained.door}"
+
+
+def _recorded(recorded: Recorded | None) -> Iterator[str]:
+    if recorded is None:
+        return
+    yield f"  Recorded   in {recorded.where}, decided by the policy {recorded.policy_hash[:12]}"
+    for lost in recorded.lost:
+        yield f"  Not kept   {lost}"
 
 
 def _printable(text: str) -> str:
@@ -55,18 +80,34 @@ def _label(label: Label) -> str:
     return f"{label.source}: `{label.raw}` is {meaning}"
 
 
-def _recipient(explained: Explained, address: Address, ruling: Ruling) -> Iterator[str]:
-    told = describe(ruling.decision)
+def _recipient(explained: Explained, judged: Judged) -> Iterator[str]:
+    decision, level = judged.ruling.decision, judged.ruling.classification
+    told = describe(decision)
     yield ""
-    yield f"{address}: {_headline(told, explained.answered)}"
-    for tried in ruling.tried:
+    yield f"{judged.address}: {_headline(told, explained.answered)}"
+    for entry in judged.entries:
+        yield f"  Register   {entry}"
+    for tried in judged.tried:
         yield f"  {tried.result.value:<9}  {tried.rule}: {tried.why}"
+    yield from _before(explained, judged)
     yield f"  Decision   `{told.rule}`, because {told.reason[:1].lower()}{told.reason[1:]}"
-    yield f"  Protection never below {told.floor}{_lowered(ruling.decision)}"
+    if level.level != explained.facts.classification.level:
+        yield f"  Level      {level.level} ({level.source})"
+    yield f"  Protection never below {told.floor}{_lowered(decision)}"
     for name in told.route:
         yield f"  Route      {_route(explained.policy.routes[name])}"
-    yield f"  Next       {_next(explained, ruling.decision)}"
+    for line in effect_lines(told, explained.policy):
+        yield f"  {line}"
+    yield f"  Next       {_next(explained, decision)}"
     yield f"  Advice     {told.advice}"
+
+
+def _before(explained: Explained, judged: Judged) -> Iterator[str]:
+    """What was decided when the gateway took it; what follows is what the policy of today says."""
+    decision = explained.recorded.decisions.get(str(judged.address)) if explained.recorded else None
+    if decision is not None:
+        was = end(decision, explained.policy.routes)
+        yield f"  Decided    `{was.rule}`: {was.route_text}, never below {was.floor.label}, because {decision.reason}"
 
 
 def _headline(told: Described, answered: bool) -> str:
@@ -93,13 +134,8 @@ def _route(route: Route) -> str:
     if route.max_message is not None:
         parts.append(f"messages up to {exactly(route.max_message)}")
     if route.give_up_after is not None:
-        parts.append(f"tried for {_duration(route.give_up_after)}")
+        parts.append(f"tried for {duration(route.give_up_after)}")
     return f"{route.name}: {', '.join(parts)}"
-
-
-def _duration(time: timedelta) -> str:
-    hours = time / timedelta(hours=1)
-    return f"{hours:g} h" if hours >= 1 else f"{time / timedelta(minutes=1):g} min"
 
 
 def _next(explained: Explained, decision: Decision) -> str:

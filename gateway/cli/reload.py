@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
@@ -9,10 +10,16 @@ from gateway.app.control import NotRunning, ask
 from gateway.app.messages import Answer, AskReload, Done, Request
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
+from gateway.cli.who import operator
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.page import as_table
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.units import parse_spool
+
+ReferenceOption = Annotated[
+    str, typer.Option("--reference", metavar="TEXT", help="The change or ticket; it is kept with your name.")
+]
+MOST_REFERENCE: Final = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -20,13 +27,14 @@ def register(app: typer.Typer) -> None:
     app.command()(reload)
 
 
-def reload(config: ConfigOption = None) -> None:
+def reload(reference: ReferenceOption = "", config: ConfigOption = None) -> None:
     """Have the running gateway read its configuration anew.
 
     All of it is checked first; if anything is wrong, nothing changes, every problem is printed, and the exit code is 1.
-    A message that is being received or delivered keeps the policy it began with.
+    A message that is being received or delivered keeps the policy it began with. `sealpost policy history` shows every
+    policy that came into force, with your name and the reference.
     """
-    tell(ask_gateway(spool_of(config), AskReload()))
+    tell(ask_gateway(spool_of(config), AskReload(operator=operator(), reference=reference.strip()[:MOST_REFERENCE])))
 
 
 def spool_of(config: Path | None) -> Path:

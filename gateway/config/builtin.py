@@ -4,6 +4,7 @@ wired. Nothing is ever sent by them."""
 from pathlib import Path
 from typing import Final
 
+from gateway.config.beside import read_beside
 from gateway.config.bundle import Bundle
 from gateway.config.problems import ConfigError, Problem
 
@@ -60,6 +61,18 @@ host = "encrypted.invalid:25"
 tls = "verify"
 protection = "sealed"
 max_attachments = "13MiB"
+
+[routes.egress]
+transport = "smarthost"
+host = "egress.invalid:25"
+tls = "verify"
+protection = "sealed"
+
+[routes.archive]
+transport = "smarthost"
+host = "archive.invalid:25"
+tls = "verify"
+protection = "sealed"
 """
 
 
@@ -79,5 +92,6 @@ def built_in_bundle(policy: Path) -> Bundle:
         policy=policy,
         config_bytes=BUILT_IN,
         policy_bytes=policy_bytes,
+        beside=read_beside(policy, policy_bytes),
         secrets={"hop": bytes(32)},
     )

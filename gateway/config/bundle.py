@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from gateway.config.beside import NOTHING_BESIDE, Beside, pack_policy, read_beside
 from gateway.config.page import as_list, as_table
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.units import FILE
@@ -23,7 +24,8 @@ PLACES: Final = (Path("sealpost.toml"), Path("/etc/sealpost/sealpost.toml"))
 class Bundle:
     """``secrets`` maps each name behind ``file:`` to its bytes; ``unreadable`` says why a named file is not there.
 
-    ``policy_error`` says so of the policy; it is empty if ``policy_bytes`` were read.
+    ``policy_error`` says so of the policy; it is empty if ``policy_bytes`` were read. ``beside`` are the files that the
+    policy names.
     """
 
     config: Path
@@ -31,6 +33,7 @@ class Bundle:
     config_bytes: bytes = field(repr=False)
     policy_bytes: bytes = field(repr=False)
     policy_error: str = ""
+    beside: Beside = NOTHING_BESIDE
     secrets: Mapping[str, bytes] = field(repr=False, default_factory=dict[str, bytes])
     unreadable: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -43,10 +46,15 @@ class Bundle:
     def hash(self) -> str:
         """SHA-256 over all bytes, as hex."""
         digest = hashlib.sha256()
-        parts = [("config", self.config_bytes), ("policy", self.policy_bytes), *sorted(self.secrets.items())]
+        parts = [("config", self.config_bytes), ("policy", self.policy_text), *sorted(self.secrets.items())]
         for name, data in parts:
             digest.update(f"{len(name.encode())}:{name}{len(data)}:".encode() + data)
         return digest.hexdigest()
+
+    @property
+    def policy_text(self) -> bytes:
+        """The policy with its registers: what is kept with the mail that it decides, and what its hash is of."""
+        return pack_policy(self.policy_bytes, self.beside.files)
 
     def to_bytes(self) -> bytes:
         """For the pipe to a worker."""
@@ -57,6 +65,8 @@ class Bundle:
                 "config_bytes": _b64(self.config_bytes),
                 "policy_bytes": _b64(self.policy_bytes),
                 "policy_error": self.policy_error,
+                "beside": {name: _b64(data) for name, data in self.beside.files.items()},
+                "beside_unreadable": dict(self.beside.unreadable),
                 "secrets": {name: _b64(data) for name, data in self.secrets.items()},
                 "unreadable": dict(self.unreadable),
             }
@@ -72,7 +82,8 @@ class Bundle:
             config_bytes=base64.b64decode(raw["config_bytes"]),
             policy_bytes=base64.b64decode(raw["policy_bytes"]),
             policy_error=raw["policy_error"],
-            secrets={name: base64.b64decode(text) for name, text in raw["secrets"].items()},
+            beside=Beside(Path(raw["policy"]).parent, _bytes(raw["beside"]), raw["beside_unreadable"]),
+            secrets=_bytes(raw["secrets"]),
             unreadable=raw["unreadable"],
         )
 
@@ -114,6 +125,7 @@ def read_bundle(config: Path, policy: Path | None = None) -> Bundle:
         config_bytes=config_bytes,
         policy_bytes=policy_bytes,
         policy_error=policy_error,
+        beside=read_beside(policy_path, policy_bytes),
         secrets={name: data for name, (data, error) in files.items() if not error},
         unreadable={name: error for name, (_, error) in files.items() if error},
     )
@@ -146,3 +158,7 @@ def _texts(value: object) -> Iterator[str]:
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _bytes(texts: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: base64.b64decode(text) for name, text in texts.items()}

@@ -1,34 +1,23 @@
 """``when`` tables: each condition is one reader and one line of `READERS`; all, any and not combine them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal
 
+from gateway.config.content_conditions import CONTENT_READERS
+from gateway.config.history_conditions import HISTORY_READERS
+from gateway.config.names import Names, Reader, read_flag, read_party, read_scale, read_words
 from gateway.config.page import Page, as_list, as_table, did_you_mean, dotted
+from gateway.config.register_conditions import REGISTER_READERS
 from gateway.config.units import read_size
 from gateway.core.conditions.base import Condition
 from gateway.core.conditions.logic import All, AnyOf, Not
 from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.conditions.party import PartyIs
-from gateway.core.domains import Group, parse_party
 from gateway.core.facts import Intent
 from gateway.core.tls import Starttls
 
 INTENTS: Final = {intent.label: intent for intent in Intent}
-_GROUP: Final = "group:"
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The words of this policy that a condition may use. ``levels`` are lowest first."""
-
-    levels: tuple[str, ...]
-    groups: Mapping[str, Group]
-    organisation: Group
-
-
-Reader: TypeAlias = Callable[[object, Names], Condition]
 
 
 def read_when(page: Page, key: str, value: object, names: Names) -> Condition | None:
@@ -73,56 +62,21 @@ def _read_several(page: Page, key: str, name: str, value: object, names: Names) 
     return All(known) if name == "all" else AnyOf(known)
 
 
-def _words(value: object) -> tuple[str, ...]:
-    """One text, or a list of texts that is not empty."""
-    items = as_list(value) or [value]
-    words = tuple(item for item in items if isinstance(item, str) and item)
-    if len(words) < len(items):
-        raise ValueError("this is a text in quotes, or a list of them")
-    return words
-
-
-def _from_scale(value: object, scale: tuple[str, ...], what: str) -> frozenset[str]:
-    """One word of an ordered scale, a list of them, or ``{ at_least = word }``."""
-    table = as_table(value)
-    if table and set(table) != {"at_least"}:
-        raise ValueError(f'this is a {what}, a list of them, or {{ at_least = "{scale[-1]}" }}')
-    words = _words(table["at_least"] if table else value)
-    for word in words:
-        if word not in scale:
-            raise ValueError(f"unknown {what} `{word}`{did_you_mean(word, scale)}")
-    return frozenset(scale[scale.index(words[0]) :] if table else words)
-
-
 def _classification(value: object, names: Names) -> Condition:
-    return ClassificationIs(_from_scale(value, names.levels, "level"))
+    return ClassificationIs(read_scale(value, names.levels, "level"))
 
 
 def _intent(value: object, _names: Names) -> Condition:
-    words = _from_scale(value, tuple(INTENTS), "intent")
+    words = read_scale(value, tuple(INTENTS), "intent")
     return IntentIs(frozenset(INTENTS[word] for word in words))
 
 
 def _automatic(value: object, _names: Names) -> Condition:
-    if not isinstance(value, bool):
-        raise ValueError("this is true or false")
-    return AutomaticIs(value)
+    return AutomaticIs(read_flag(value))
 
 
 def _party(side: Literal["recipient", "sender"]) -> Reader:
-    return lambda value, names: PartyIs(side, tuple(_group(word, names) for word in _words(value)))
-
-
-def _group(word: str, names: Names) -> Group:
-    """``organisation``, ``group:<name>``, an address, a domain, or ``*.domain``."""
-    if word == "organisation":
-        return names.organisation
-    if not word.startswith(_GROUP):
-        return parse_party(word)
-    name = word.removeprefix(_GROUP)
-    if name not in names.groups:
-        raise ValueError(f"unknown group `{name}`{did_you_mean(name, names.groups)}")
-    return names.groups[name]
+    return lambda value, names: PartyIs(side, tuple(read_party(word, names) for word in read_words(value)))
 
 
 def _size(what: Literal["attachment_bytes", "message_bytes"]) -> Reader:
@@ -153,4 +107,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "attachment_bytes": _size("attachment_bytes"),
     "message_bytes": _size("message_bytes"),
     "tls": _tls,
+    **CONTENT_READERS,
+    **HISTORY_READERS,
+    **REGISTER_READERS,
 }

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.config.admission import authorities, read_listeners
+from gateway.config.beside import Beside, unpack_policy
 from gateway.config.bundle import Bundle
+from gateway.config.desk import check_desk, read_desk
 from gateway.config.page import Page, as_table
 from gateway.config.policy_checks import check_chains, check_policy
 from gateway.config.policy_file import read_policy
@@ -76,6 +78,8 @@ def examine(bundle: Bundle) -> Examined:
     routes = read_routes(page, as_table(data.get("routes")), secrets)
     settings = None if table is None else _settings(page, table, routes, secrets)
     policy = _policy(page, policy_page, bundle, routes)
+    if settings is not None and policy is not None:
+        check_desk(page, settings.desk, policy)
     return Examined(
         bundle=bundle,
         settings=settings,
@@ -86,14 +90,18 @@ def examine(bundle: Bundle) -> Examined:
     )
 
 
-def policy_from(policy_bytes: bytes, settings: Settings) -> Policy:
-    """A policy that was kept with the mail it accepted, for that mail; routes may have changed or gone since.
+def policy_from(text: bytes, settings: Settings) -> Policy:
+    """A policy that was kept with the mail it accepted (`Bundle.policy_text`); routes may have changed or gone since.
 
     Raises:
-        ConfigError: these are not the bytes of a policy.
+        ConfigError: this is not the text of a policy and its registers.
     """
     page = Page("the kept policy")
-    policy = read_policy(page, policy_bytes, settings.routes)
+    try:
+        policy_bytes, files = unpack_policy(text)
+    except ValueError as exc:
+        raise ConfigError((Problem(file=page.file, key="", text=str(exc)),)) from exc
+    policy = read_policy(page, policy_bytes, settings.routes, Beside(files=files))
     if policy is None:
         raise ConfigError(tuple(page.problems))
     return policy
@@ -106,7 +114,7 @@ def _policy(page: Page, policy_page: Page, bundle: Bundle, routes: Routes) -> Po
             return None
         page.problem("policy", f"the file `{bundle.policy}` cannot be read: {bundle.policy_error}")
         return None
-    policy = read_policy(policy_page, bundle.policy_bytes, routes.routes)
+    policy = read_policy(policy_page, bundle.policy_bytes, routes.routes, bundle.beside, routes.names)
     if policy is not None:
         check_policy(policy_page, policy)
     # From the table itself, so that no other problem of the policy hides it.
@@ -134,6 +142,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         internal_networks=tuple(table.network.internal),
         system=_system(page, table.system, routes),
         log_level=table.log.level,
+        desk=read_desk(page, table.listen.desk),
     )
 
 

@@ -122,7 +122,7 @@ def _keys_at(model: type[BaseModel] | None, steps: tuple[str | int, ...]) -> tup
     for step in steps:
         if model is not None and step in model.model_fields:
             model = _model_in(model.model_fields[str(step)].annotation)
-    return tuple(model.model_fields) if model else ()
+    return tuple(field.alias or name for name, field in model.model_fields.items()) if model else ()
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

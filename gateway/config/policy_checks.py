@@ -1,9 +1,14 @@
 """What the rules amount to, together with the routes: nothing may be able to fall below its floor."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 from gateway.config.page import Page, Table, as_list, as_table, dotted
 from gateway.core.floors import Shortfall, shortfalls, unreachable
-from gateway.core.labels import HeaderSource, LabelSource
 from gateway.core.policy import Policy
+
+LONGEST_MODE: Final = timedelta(days=366)
+"""How far ahead the end of a roll-out mode may be."""
 
 
 def check_chains(page: Page, table: Table, routes: frozenset[str]) -> None:
@@ -12,16 +17,28 @@ def check_chains(page: Page, table: Table, routes: frozenset[str]) -> None:
         for name in as_list(as_table(rule).get("route")):
             if isinstance(name, str) and name not in routes:
                 page.unknown(dotted("rules", number, "route"), "route", name, routes)
+    for number, mode in enumerate(as_list(table.get("modes"))):
+        name = as_table(mode).get("baseline")
+        if isinstance(name, str) and name not in routes:
+            page.unknown(dotted("modes", number, "baseline"), "route", name, routes)
 
 
-def check_policy(page: Page, policy: Policy) -> None:
-    """Problems: chains below the floor. Warnings: rules and levels that nothing reaches."""
-    keys = {rule.name: dotted("rules", number) for number, rule in enumerate(policy.rules)}
+def check_policy(page: Page, policy: Policy, now: datetime | None = None) -> None:
+    """Problems: chains below the floor, endless modes. Warnings: rules and levels that nothing reaches."""
+    keys = {rule.name: rule.key or dotted("rules", number) for number, rule in enumerate(policy.rules)}
+    _check_modes(page, policy, now or datetime.now(UTC))
     for short in shortfalls(policy):
         page.problem(f"{keys[short.rule]}.route", _shortfall_text(short))
     for rule in unreachable(policy):
         page.warning(keys[rule.name], f"`{rule.name}` can never be reached: earlier rules take all its mail")
     _check_levels(page, policy)
+
+
+def _check_modes(page: Page, policy: Policy, now: datetime) -> None:
+    """A mode is a passage: whoever needs it for longer says so again."""
+    for number, rollout in enumerate(policy.rollouts):
+        if rollout.until > now + LONGEST_MODE:
+            page.problem(dotted("modes", number, "until"), "a mode ends within a year from now")
 
 
 def _shortfall_text(short: Shortfall) -> str:
@@ -35,15 +52,12 @@ def _shortfall_text(short: Shortfall) -> str:
 def _check_levels(page: Page, policy: Policy) -> None:
     """R1: every level has a working source, and a higher level never has a lower floor."""
     reading = policy.reading
-    found = {level for source in reading.sources for level in _levels_of(source)} | {reading.default}
+    found = {reading.default, *(default.level for default in reading.defaults)}
+    found.update(*(source.levels for source in reading.sources))
+    found.update(rule.wishes.raises for rule in policy.rules if rule.wishes.raises is not None)
     for level in reading.levels:
         if level not in found:
             page.warning("labels", f"no label gives the level `{level}`")
     for lower, higher in zip(reading.levels, reading.levels[1:], strict=False):
         if policy.floors[higher] < policy.floors[lower]:
             page.problem(f"classification.floor.{higher}", f"the floor is below that of the lower level `{lower}`")
-
-
-def _levels_of(source: LabelSource) -> frozenset[str]:
-    values = source.values if isinstance(source, HeaderSource) else source.marks
-    return frozenset(level for level in values.values() if level is not None)

@@ -1,31 +1,35 @@
 """A policy's own tests: ``tests/<policy's name>/*.toml`` beside it, each case a message and the decision expected.
 
-A case names the envelope, header fields and sizes; what is not named is not there. No body is needed, so cases are
-quick to write and cost nothing to run.
+A case names the envelope, header fields, files and text; what is not named is not there. No message is needed, so
+cases are quick to write and cost nothing to run.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pydantic import AwareDatetime
 from pydantic import Field as Key
 
 from gateway.config.page import Page, Strict, dotted
 from gateway.config.problems import Problem
-from gateway.config.units import Size
-from gateway.config.what_if import Described, describe, envelope, with_tls
+from gateway.config.units import Duration, OneOrMore, Size
+from gateway.config.what_if import Assumed, Described, Door, describe, envelope, with_outside
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
 from gateway.core.decide import decide
-from gateway.core.facts import Attachment, Facts, Field, Scan
+from gateway.core.facts import Attachment, Facts, Field, Lock, Scan, Text
 from gateway.core.policy import Policy
 from gateway.core.tls import Starttls
 
 
 class Expected(Strict):
-    """What is named must come out; ``reason`` and ``advice`` are parts of the text."""
+    """What is named must come out; ``reason``, ``advice`` and each of ``warns`` are parts of the text.
+
+    ``warned_by``, ``notifies`` (roles or mailboxes) and ``copies`` are all of them; an empty list is none.
+    """
 
     rule: str | None = None
     action: Literal["route", "reject", "hold", "open"] | None = None
@@ -33,18 +37,49 @@ class Expected(Strict):
     floor: str | None = None
     reason: str | None = None
     advice: str | None = None
+    level: str | None = None
+    warns: list[str] | None = None
+    warned_by: list[str] | None = None
+    notifies: list[str] | None = None
+    copies: list[str] | None = None
+    patience: Duration | None = None
+
+
+class FileTable(Strict):
+    """One attached file; ``members`` are the names in an archive's directory."""
+
+    name: str = "file"
+    type: str = "application/octet-stream"
+    bytes: Size = 0
+    members: list[str] = Key(default_factory=list[str])
+    locked: bool = False
 
 
 class Case(Strict):
-    """One message for one recipient; an empty ``from`` is the null reverse-path."""
+    """One message for one recipient or several, for each of whom the same is expected.
+
+    An empty ``from`` is the null reverse-path, and the header's From is the same address. ``at`` is when it comes
+    (now), ``visible`` what stands in To. ``known`` and ``resent`` are what the history says of every recipient,
+    ``overridden`` the rules that a one-time token lets it pass.
+    """
 
     name: str
     sender: str = Key(alias="from")
-    to: str
+    to: OneOrMore = Key(min_length=1)
     headers: dict[str, str] = Key(default_factory=dict[str, str])
+    at: AwareDatetime | None = None
+    listener: str = Door().listener
+    client: str = Door().client
+    files: list[FileTable] = Key(default_factory=list[FileTable])
     attachment_bytes: Size = 0
     message_bytes: Size | None = None
+    text: str = ""
+    html: str = ""
+    visible: list[str] = Key(default_factory=list[str])
     tls: Literal["yes", "no", "unknown"] = "unknown"
+    known: bool | Literal["unknown"] = True
+    resent: bool | Literal["unknown"] = False
+    overridden: list[str] = Key(default_factory=list[str])
     expect: Expected
 
 
@@ -93,31 +128,65 @@ def _cases(page: Page, file: Path) -> Iterator[tuple[str, Case]]:
 def _run(page: Page, key: str, case: Case, policy: Policy) -> None:
     try:
         sender: ReversePath = parse_address(case.sender) if case.sender else NullPath.NULL
-        recipient = parse_address(case.to)
+        recipients = [parse_address(text) for text in case.to]
     except BadAddress as exc:
         page.problem(key, f"`{case.name}`: not an address: {exc}")
         return
-    facts = with_tls(_facts(case, sender, recipient, policy), [recipient], Starttls(case.tls))
-    got = describe(decide(facts, recipient, policy).decision)
-    for text in _differences(case.expect, got):
-        page.problem(key, f"`{case.name}`: {text}")
+    facts = with_outside(
+        _facts(case, sender, recipients, policy),
+        Assumed(tls=Starttls(case.tls), known=_said(case.known), resent=_said(case.resent)),
+    )
+    for recipient in recipients:
+        ruling = decide(facts, recipient, policy)
+        got, level = describe(ruling.decision), ruling.classification.level
+        whom = f" for {recipient}" if len(recipients) > 1 else ""
+        for text in (*_differences(case.expect, got, level), *_differing_effects(case.expect, got, policy)):
+            page.problem(key, f"`{case.name}`{whom}: {text}")
 
 
-def _facts(case: Case, sender: ReversePath, recipient: Address, policy: Policy) -> Facts:
-    files = (Attachment(name="file", type="application/octet-stream", bytes=case.attachment_bytes),)
-    size = case.attachment_bytes if case.message_bytes is None else case.message_bytes
-    fields = tuple(Field(name, value.encode()) for name, value in case.headers.items())
-    attachments = files if case.attachment_bytes else ()
-    scan = Scan(fields=fields, attachments=attachments, message_bytes=size, header_bytes=0)
-    return gather(scan, envelope(sender, [recipient]), policy, datetime.now(UTC))
+def _said(answer: bool | Literal["unknown"]) -> bool | None:
+    return None if answer == "unknown" else answer
 
 
-def _differences(expected: Expected, got: Described) -> Iterator[str]:
+def _facts(case: Case, sender: ReversePath, recipients: list[Address], policy: Policy) -> Facts:
+    by = envelope(sender, recipients, Door(listener=case.listener, client=case.client))
+    facts = gather(_scan(case), by, policy, case.at or datetime.now(UTC))
+    return replace(facts, overridden=frozenset(case.overridden))
+
+
+def _scan(case: Case) -> Scan:
+    fields = [Field(name, value.encode()) for name, value in case.headers.items()]
+    if case.sender and not any(name.casefold() == "from" for name in case.headers):
+        fields.append(Field("From", case.sender.encode()))
+    if case.visible:
+        fields.append(Field("To", ", ".join(case.visible).encode()))
+    files = tuple(_attachment(file) for file in case.files)
+    if case.attachment_bytes:
+        files += (Attachment(name="file", type="application/octet-stream", bytes=case.attachment_bytes),)
+    texts = (("text/plain", case.text), ("text/html", case.html))
+    size = sum(file.bytes for file in files) if case.message_bytes is None else case.message_bytes
+    return Scan(
+        fields=tuple(fields),
+        attachments=files,
+        message_bytes=size,
+        header_bytes=0,
+        texts=tuple(Text(type, text) for type, text in texts if text),
+    )
+
+
+def _attachment(file: FileTable) -> Attachment:
+    lock = Lock.ARCHIVE if file.locked else Lock.OPEN
+    return Attachment(name=file.name, type=file.type, bytes=file.bytes, members=tuple(file.members), lock=lock)
+
+
+def _differences(expected: Expected, got: Described, level: str) -> Iterator[str]:
     same: dict[str, tuple[object, object]] = {
         "rule": (expected.rule, got.rule),
         "action": (expected.action, got.action),
         "route": (expected.route, list(got.route)),
         "floor": (expected.floor, got.floor),
+        "level": (expected.level, level),
+        "patience": (expected.patience, got.patience),
     }
     for what, (wanted, found) in same.items():
         if wanted is not None and wanted != found:
@@ -125,3 +194,26 @@ def _differences(expected: Expected, got: Described) -> Iterator[str]:
     for what, part, text in (("reason", expected.reason, got.reason), ("advice", expected.advice, got.advice)):
         if part is not None and part not in text:
             yield f"the {what} is {text!r}, expected {part!r} in it"
+
+
+def _differing_effects(expected: Expected, got: Described, policy: Policy) -> Iterator[str]:
+    effects = got.effects
+    texts = [f"{point.advice} {point.reason}" for point in effects.warnings]
+    for part in expected.warns or ():
+        if not any(part in text for text in texts):
+            yield f"no warning says {part!r}: {texts}"
+    if expected.warns == [] and texts:
+        yield f"there are warnings, expected none: {texts}"
+    same = {
+        "warning rules": (expected.warned_by, [point.rule for point in effects.warnings]),
+        "notified": (_mailboxes(expected.notifies, policy), [each.mailbox for each in effects.notifications]),
+        "copies": (_mailboxes(expected.copies, policy), list(effects.copies)),
+    }
+    for what, (wanted, found) in same.items():
+        if wanted is not None and sorted(set(wanted)) != sorted(set(found)):
+            yield f"the {what} are {sorted(set(found))}, expected {sorted(set(wanted))}"
+
+
+def _mailboxes(names: list[str] | None, policy: Policy) -> list[str] | None:
+    """A role stands for its mailbox."""
+    return None if names is None else [str(policy.roles.get(name, name)) for name in names]

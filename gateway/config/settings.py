@@ -7,6 +7,7 @@ from typing import Literal
 
 from gateway.core.record import Kind
 from gateway.core.route import Route
+from gateway.desk.options import DeskOptions
 from gateway.flow.options import QueueOptions
 from gateway.listeners.options import AdminOptions, Network, SmtpOptions
 from gateway.net.dns import DnsOptions
@@ -36,3 +37,4 @@ class Settings:
     internal_networks: tuple[Network, ...]
     system: Mapping[Kind, str]
     log_level: str
+    desk: DeskOptions | None = None

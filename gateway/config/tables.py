@@ -43,11 +43,26 @@ class AdminTable(Strict):
     address: Endpoint
 
 
+class DeskTable(Strict):
+    """``[listen.desk]``: the page where held mail is released. ``user_header`` is believed from ``proxies`` alone.
+
+    ``releasers`` are the people of each role, by address; ``readers`` those of them who may also see the content.
+    """
+
+    address: Endpoint
+    url: str
+    proxies: list[NetworkField] = Field(min_length=1)
+    user_header: str = Field(pattern=r"^[A-Za-z0-9-]{1,60}$")
+    releasers: dict[str, list[str]] = Field(min_length=1)
+    readers: list[str] = Field(default_factory=list[str])
+
+
 class ListenTable(Strict):
     """``[listen]``."""
 
     smtp: list[SmtpTable] = Field(min_length=1)
     admin: AdminTable | None = None
+    desk: DeskTable | None = None
 
 
 class SecretsTable(Strict):

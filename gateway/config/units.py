@@ -4,7 +4,7 @@ Each is a function that raises ValueError with one sentence, and a pydantic type
 """
 
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -63,6 +63,22 @@ def parse_spool(url: str) -> Path:
     return Path(path)
 
 
+def parse_until(value: object) -> datetime:
+    """A date, up to and including that day (UTC), or a time with its offset."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a time needs its offset, such as 2026-12-31T18:00:00Z")
+        return value
+    if not isinstance(value, date):
+        raise ValueError("this is a date such as 2026-12-31, or a time such as 2026-12-31T18:00:00Z, without quotes")
+    return datetime.combine(value, time.max, UTC)
+
+
+def _one_or_more(value: object) -> object:
+    """One text is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 def _secret(text: str) -> str:
     if not text.startswith(FILE) or text == FILE:
         raise ValueError('a secret stands in a file of its own: "file:certs/name"')
@@ -91,3 +107,5 @@ SpoolUrl: TypeAlias = Annotated[str, AfterValidator(lambda url: (parse_spool(url
 Hostname: TypeAlias = Annotated[str, AfterValidator(_hostname)]
 Secret: TypeAlias = Annotated[str, AfterValidator(_secret)]
 Line: TypeAlias = Annotated[str, AfterValidator(_line)]
+Until: TypeAlias = Annotated[datetime, BeforeValidator(parse_until, json_schema_input_type=date | datetime)]
+OneOrMore: TypeAlias = Annotated[list[str], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]

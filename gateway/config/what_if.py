@@ -1,28 +1,86 @@
 """Messages that nobody sent: an envelope and outside facts for `explain` and the policy's own tests, and a decision in
 the words of both."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from datetime import timedelta
 from typing import assert_never
 
 from gateway.core.address import Address, ReversePath
-from gateway.core.decide import Ruling
+from gateway.core.conditions.base import Need
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.effects import Effects
 from gateway.core.envelope import Admission, Client, Envelope, Recipient
-from gateway.core.facts import Facts, Lookup, Scan
+from gateway.core.facts import Answer, Facts, Lookup, Missing, OutsideFact
 from gateway.core.policy import Policy
 from gateway.core.route import Route, demand
 from gateway.core.tls import Channel, Protection, Starttls
 from gateway.flow.accept import NOT_OURS as NOT_OUR_FROM
 from gateway.listeners.smtp_replies import NOT_OURS as NOT_OUR_SENDER
 
-_CLIENT = Client(identity="what if", how=Admission.LOCAL, address="127.0.0.1", helo="localhost", tls=None)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How the message is thought to come in: by which listener, from which address."""
+
+    listener: str = "what if"
+    client: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumed:
+    """What is assumed of the world outside; None is not known.
+
+    ``tls`` is whether the recipients offer STARTTLS, ``known`` whether somebody here wrote to them before, ``resent``
+    whether the message was refused before at a higher level.
+    """
+
+    tls: Starttls = Starttls.UNKNOWN
+    known: bool | None = None
+    resent: bool | None = None
+
+    def of(self, need: Need) -> OutsideFact:
+        """The answer to one question."""
+        match need[0]:
+            case Lookup.STARTTLS:
+                return self.tls
+            case Lookup.KNOWN:
+                return _answer(self.known, "known already")
+            case Lookup.RESENT:
+                return _answer(self.resent, "refused before")
+            case _:
+                assert_never(need[0])
+
+
+class _World(Mapping[Need, OutsideFact]):
+    """Answers every question and lists none, because nobody knows beforehand what rules will ask."""
+
+    def __init__(self, assumed: Assumed) -> None:
+        self._assumed = assumed
+
+    def __getitem__(self, need: Need) -> OutsideFact:
+        return self._assumed.of(need)
+
+    def __iter__(self) -> Iterator[Need]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _answer(yes: bool | None, what: str) -> OutsideFact:
+    if yes is None:
+        return Missing("nobody was asked")
+    return Answer(yes, f"it is assumed to be {what}" if yes else f"it is assumed not to be {what}")
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A decision as people and scripts read it: ``action`` is route, reject, hold or open; ``floor`` its word."""
+    """A decision as people and scripts read it: ``action`` is route, reject, hold or open; ``floor`` its word.
+
+    ``role`` is who may release what is held, ``overridable`` whether the sender gets a one-time token, ``patience`` the
+    longest that a route but the last keeps it.
+    """
 
     rule: str
     action: str
@@ -30,25 +88,10 @@ class Described:
     floor: str
     reason: str
     advice: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """One message, what is known of it, and a ruling for each recipient; ``tls`` is what was assumed of them.
-
-    ``door`` is the sentence of a refusal that no rule is asked for; None for mail that comes in. ``answered`` is
-    whether anybody is told of a failure.
-    """
-
-    message: str
-    door: str | None
-    answered: bool
-    scan: Scan
-    facts: Facts
-    policy: Policy
-    policy_file: str
-    rulings: tuple[tuple[Address, Ruling], ...]
-    tls: Starttls
+    effects: Effects
+    role: str = ""
+    overridable: bool = False
+    patience: timedelta | None = None
 
 
 def door(sender: ReversePath, facts: Facts, policy: Policy) -> str | None:
@@ -68,30 +111,40 @@ def answered(sender: ReversePath, facts: Facts) -> bool:
 
 def describe(decision: Decision) -> Described:
     """The decision in words."""
+    told = Described(
+        rule=decision.rule,
+        action="open",
+        route=(),
+        floor=decision.floor.label,
+        reason=decision.reason,
+        advice=decision.advice,
+        effects=decision.effects,
+    )
     match decision:
-        case Routed(chain=chain):
-            action, route = "route", chain
-        case Held(chain=chain):
-            action, route = "hold", chain
+        case Routed():
+            return replace(told, action="route", route=decision.chain, patience=decision.patience)
+        case Held():
+            overridable = decision.overridable
+            return replace(told, action="hold", route=decision.chain, role=decision.role, overridable=overridable)
         case Refused():
-            action, route = "reject", ()
+            return replace(told, action="reject", overridable=decision.overridable)
         case Open():
-            action, route = "open", ()
+            return told
         case _:
             assert_never(decision)
-    return Described(decision.rule, action, route, decision.floor.label, decision.reason, decision.advice)
 
 
-def envelope(sender: ReversePath, recipients: Iterable[Address]) -> Envelope:
+def envelope(sender: ReversePath, recipients: Iterable[Address], by: Door | None = None) -> Envelope:
     """As if an admitted client had sent it."""
+    by = by or Door()
+    client = Client(identity="what if", how=Admission.LOCAL, address=by.client, helo="localhost", tls=None)
     named = tuple(Recipient(address=address) for address in dict.fromkeys(recipients))
-    return Envelope(client=_CLIENT, listener="what if", reverse_path=sender, recipients=named)
+    return Envelope(client=client, listener=by.listener, reverse_path=sender, recipients=named)
 
 
-def with_tls(facts: Facts, recipients: Iterable[Address], tls: Starttls) -> Facts:
-    """The facts with what is assumed of the recipients' STARTTLS."""
-    outside = {(Lookup.STARTTLS, address.domain): tls for address in recipients}
-    return replace(facts, outside=MappingProxyType(outside))
+def with_outside(facts: Facts, assumed: Assumed) -> Facts:
+    """The facts with what is assumed of the world outside, whatever a rule asks."""
+    return replace(facts, outside=_World(assumed))
 
 
 def likely_route(decision: Decision, routes: Mapping[str, Route], tls: Starttls) -> str | None:

@@ -48,13 +48,13 @@ def row_event(message: Message, row: RecipientRow, kind: EventKind, at: datetime
 
 
 def _without_words(facts: Facts) -> Facts:
-    """Names of files are the sender's words, and so is what stands where a label of ours should."""
+    """Names of files, and of those in them, are the sender's words, and so is what a garbled label holds."""
     found = facts.classification
     labels = [replace(label, raw="") if label.result is LabelResult.GARBLED else label for label in found.labels]
     return replace(
         facts,
         classification=replace(found, labels=tuple(labels)),
-        attachments=tuple(replace(attachment, name="") for attachment in facts.attachments),
+        attachments=tuple(replace(attachment, name="", members=()) for attachment in facts.attachments),
     )
 
 

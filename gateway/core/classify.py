@@ -9,12 +9,17 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.core.address import NullPath
+from gateway.core.defaults import default_level, origin_of, system_of
 from gateway.core.envelope import Envelope
 from gateway.core.facts import Classification, Facts, Intent, Label, LabelResult, Scan
-from gateway.core.labels import fold_value, read_labels, subjects
+from gateway.core.fingerprint import fingerprint
+from gateway.core.labels.base import fold_value, read_labels
 from gateway.core.mailboxes import read_mailboxes
+from gateway.core.marks import read_reference
 from gateway.core.policy import Policy
 from gateway.core.reading import Reading
+from gateway.core.subject import subjects
+from gateway.core.visible import read_visible
 from gateway.core.words import to_text
 
 # What an invited person's calendar answers by itself (RFC 5546 section 1.4); a REQUEST is a person's message.
@@ -23,30 +28,41 @@ _REPORTS: Final = frozenset({"multipart/report", "message/disposition-notificati
 _INTENTS: Final = MappingProxyType({intent.label: intent for intent in Intent})
 
 
-def gather(scan: Scan, envelope: Envelope, policy: Policy, at: datetime) -> Facts:
-    """All facts that the message and its envelope give; ``outside`` stays empty."""
-    reading = policy.reading
+def gather(scan: Scan, envelope: Envelope, policy: Policy, at: datetime, key: bytes = b"") -> Facts:
+    """All facts that the message and its envelope give; ``outside`` stays empty.
+
+    Without a ``key`` there is no fingerprint.
+    """
+    reading, origin = policy.reading, origin_of(envelope)
     intent, intent_source = _intent(scan, reading)
     reason = _automatic_reason(scan, envelope)
+    system = system_of(policy.registers.systems, origin)
+    visible, visible_more = read_visible((*scan.values("To"), *scan.values("Cc")))
     return Facts(
         at=at,
         listener=envelope.listener,
         looked=frozenset(detector.id for detector in policy.detectors),
         found=frozenset(detector.id for detector in policy.detectors if detector.detect(scan)),
-        classification=_classify(scan, reading),
+        classification=_classify(scan, reading, default_level(reading.defaults, system, reading.default, origin)),
         intent=intent,
         intent_source=intent_source,
         automatic=bool(reason),
         automatic_reason=reason,
         sender=str(envelope.reverse_path),
         header_from=read_mailboxes(scan.values("From")),
+        header_sender=read_mailboxes(scan.values("Sender")),
+        visible=visible,
+        visible_more=visible_more,
         attachments=scan.attachments,
         attachment_bytes=scan.attachment_bytes,
         message_bytes=scan.message_bytes,
+        reference=read_reference(scan, reading),
+        owner=system.owner if system is not None else "",
+        fingerprint=fingerprint(scan, envelope.reverse_path, reading, key),
     )
 
 
-def _classify(scan: Scan, reading: Reading) -> Classification:
+def _classify(scan: Scan, reading: Reading, default: tuple[str, str]) -> Classification:
     """The highest level wins; what cannot be read for certain is the highest level there is."""
     labels = read_labels(scan, reading.sources, reading.levels)
     garbled = next((label.source for label in labels if label.result is LabelResult.GARBLED), None)
@@ -54,17 +70,15 @@ def _classify(scan: Scan, reading: Reading) -> Classification:
         garbled = "malformed header"
     if garbled is not None:
         return Classification(level=reading.levels[-1], source=f"garbled: {garbled}", labels=labels)
-    level, source = _highest(labels, reading)
-    return Classification(level=level, source=source, labels=labels)
+    level, source = _highest(labels, reading.levels) or default
+    # A register can name a level that this policy does not have.
+    return Classification(level=level if level in reading.levels else reading.levels[-1], source=source, labels=labels)
 
 
-def _highest(labels: tuple[Label, ...], reading: Reading) -> tuple[str, str]:
-    """The highest level and the first source that names it; the default takes no part."""
-    for level in reversed(reading.levels):
-        for label in labels:
-            if label.level == level:
-                return level, label.source
-    return reading.default, "default"
+def _highest(labels: tuple[Label, ...], levels: tuple[str, ...]) -> tuple[str, str] | None:
+    """The highest level and the first source that names it; None without a label."""
+    found = ((level, label.source) for level in reversed(levels) for label in labels if label.level == level)
+    return next(found, None)
 
 
 def _intent(scan: Scan, reading: Reading) -> tuple[Intent, str]:

@@ -76,7 +76,7 @@ class Refused:
 class Held:
     """Waits for a person; enters ``chain`` at its release, ends as a report after ``queue.hold_max``.
 
-    ``role`` is the mailbox of those who may release it, empty for the operators alone.
+    ``role`` is who may release it, one of `Policy.roles`; empty for the operators alone.
     """
 
     rule: str

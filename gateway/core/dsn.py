@@ -11,8 +11,9 @@ from typing import Final, assert_never
 
 from gateway.core.address import Address
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Remote
-from gateway.core.report import Identity, Item, Purpose, Report, Stamp
-from gateway.core.report_text import Paragraph, markup, paragraphs, plain, subject
+from gateway.core.paragraph import Paragraph, markup, plain
+from gateway.core.report import Identity, Item, Purpose, Report, Stamp, reader_of
+from gateway.core.report_text import happened, paragraphs, subject
 from gateway.core.trace import date_text, helo_text
 
 _ACTIONS: Final = {Purpose.FAILED: "failed", Purpose.DELAYED: "delayed", Purpose.RELAYED: "relayed"}
@@ -37,17 +38,18 @@ _LONGEST_LINE: Final = 998
 
 
 def build(report: Report, identity: Identity, stamp: Stamp) -> bytes:
-    """The message, CRLF line ends, ASCII but for a sender's own address that is not."""
-    parts = paragraphs(report, identity)
-    if report.purpose is Purpose.MOVED:
-        kind, body = "alternative", _texts(parts, stamp.boundary)
+    """The message, CRLF line ends, ASCII but for the reader's own address that is not."""
+    written = paragraphs(report, identity), subject(report), happened(report.purpose)
+    if report.purpose not in _ACTIONS:
+        kind, body = "alternative", alternatives(*written, stamp.boundary)
     else:
         kind = "report; report-type=delivery-status"
         # No boundary begins with another: a reader that compares beginnings only would end the outer one early.
         inner = f"text-{stamp.boundary}"
         body = _multipart(
             stamp.boundary,
-            f'Content-Type: multipart/alternative;\r\n\tboundary="{inner}"\r\n\r\n'.encode() + _texts(parts, inner),
+            f'Content-Type: multipart/alternative;\r\n\tboundary="{inner}"\r\n\r\n'.encode()
+            + alternatives(*written, inner),
             _status_part(report, identity),
             _original_part(report),
         )
@@ -60,7 +62,7 @@ def _header(report: Report, identity: Identity, stamp: Stamp, kind: str) -> byte
     sender = identity.postmaster if identity.postmaster.is_ascii else f"MAILER-DAEMON@{identity.hostname}"
     return (
         f"From: Mail Delivery System <{sender}>\r\n"
-        f"To: <{report.message.envelope.reverse_path}>\r\n"
+        f"To: <{reader_of(report.message)}>\r\n"
         f"Subject: {_subject(report)}\r\n"
         f"Date: {date_text(stamp.now)}\r\n"
         f"Message-ID: <{stamp.message_id}@{identity.hostname}>\r\n"
@@ -84,8 +86,9 @@ def _subject(report: Report) -> str:
     return f"{text}\r\n ({original})" if not original.startswith("=?") else f"{text}\r\n {original}"
 
 
-def _texts(parts: tuple[Paragraph, ...], boundary: str) -> bytes:
-    return _multipart(boundary, _text("plain", plain(parts)), _text("html", markup(parts)))
+def alternatives(parts: tuple[Paragraph, ...], title: str, heading: str, boundary: str) -> bytes:
+    """The content of a multipart/alternative: what a person reads, as plain text and as HTML."""
+    return _multipart(boundary, _text("plain", plain(parts)), _text("html", markup(parts, title, heading)))
 
 
 def _text(kind: str, text: str) -> bytes:

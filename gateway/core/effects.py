@@ -3,7 +3,7 @@
 Effects never choose a route and never lower a floor. Carrying them out is the flow's.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -44,9 +44,10 @@ class Effects:
 
     def with_more(self, more: "Effects") -> "Effects":
         """Both, this one's first, each thing once."""
+        if more is NOTHING or self is NOTHING:
+            return self if more is NOTHING else more
         reminders = [after for after in (self.remind_after, more.remind_after) if after is not None]
-        return replace(
-            self,
+        return Effects(
             warnings=tuple(dict.fromkeys((*self.warnings, *more.warnings))),
             notifications=tuple(dict.fromkeys((*self.notifications, *more.notifications))),
             copies=tuple(dict.fromkeys((*self.copies, *more.copies))),

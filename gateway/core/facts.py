@@ -126,12 +126,19 @@ class Classification:
     source: str
     labels: tuple[Label, ...] = ()
 
+    @property
+    def conflict(self) -> bool:
+        """Whether labels name different levels, or one cannot be read beside another that names a level."""
+        levels = {label.level for label in self.labels if label.result is LabelResult.LEVEL}
+        garbled = any(label.result is LabelResult.GARBLED for label in self.labels)
+        return len(levels) + garbled > 1
+
 
 class Lookup(StrEnum):
     """An outside fact that a condition can read; `flow.accept` looks up what the loaded policy declares.
 
-    Each is asked with a key: STARTTLS with a recipient domain, KNOWN with a recipient's `Address.key`, RESENT with the
-    message's `Facts.fingerprint`.
+    Each is asked with a key: STARTTLS with a recipient domain, KNOWN with a recipient's `Address.key`, RESENT with a
+    `gateway.core.conditions.history.refusal_id`, which is made of the message's `Facts.fingerprint`.
     """
 
     STARTTLS = "starttls"

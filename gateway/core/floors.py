@@ -1,37 +1,21 @@
 """What can be proven of a policy before any message: which mail can reach a rule, and whether its routes suffice.
 
-Only level, button and automatic are enumerated; a condition on anything else may or may not hold. So a rule is judged
-by every combination that no earlier rule certainly takes on these three alone.
+Only level, button and automatic are enumerated; a condition on anything else may or may not hold. So each kind of mail
+takes every way through the rules that it could take, levels raised on the way included. What a partner's entry demands
+is met when a recipient is decided.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import product
 
-from gateway.core.address import Address
-from gateway.core.conditions.base import Condition, Seen, look
-from gateway.core.conditions.logic import All, AnyOf, Not, opposite
-from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
+from gateway.core.conditions.alone import alone
+from gateway.core.conditions.base import Condition
 from gateway.core.decision import Truth
-from gateway.core.facts import Classification, Facts, Intent
-from gateway.core.policy import Hold, Policy, Rule, Send
+from gateway.core.facts import Intent
+from gateway.core.policy import Choice, GoOn, Hold, Policy, Rule, Send
+from gateway.core.search import rank
 from gateway.core.tls import Protection
-
-_BLANK = Facts(
-    at=datetime(1970, 1, 1, tzinfo=UTC),
-    classification=Classification(level="", source=""),
-    intent=Intent.NONE,
-    intent_source="",
-    automatic=False,
-    automatic_reason="",
-    sender="",
-    header_from=(),
-    attachments=(),
-    attachment_bytes=0,
-    message_bytes=0,
-)
-_NOBODY = Address("nobody", "invalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +42,15 @@ class Shortfall:
     gives: Protection
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A rule that mail of this kind matches, or may match. ``truth`` is what the kind alone tells."""
+
+    rule: Rule
+    mail: Combination
+    truth: Truth
+
+
 def shortfalls(policy: Policy) -> tuple[Shortfall, ...]:
     """Every rule and route that can fall below the floor, each with the mail that needs most; empty for a sound policy.
 
@@ -71,14 +64,17 @@ def shortfalls(policy: Policy) -> tuple[Shortfall, ...]:
 
 
 def unreachable(policy: Policy) -> tuple[Rule, ...]:
-    """The rules that no mail can reach, because earlier ones certainly take it first."""
-    seen: list[Condition | None] = []
+    """The rules that no mail can reach, because others certainly take it first."""
+    taken: list[Condition | None] = []
     found: list[Rule] = []
     for rule, reaching in _reached(policy):
-        if not reaching or rule.when in seen:
+        if not reaching or rule.when in taken:
             found.append(rule)
-        if not isinstance(rule.action, Hold):
-            seen.append(rule.when)
+        if rule.wishes.raises is not None:
+            # The same condition may hold from here on where it did not before.
+            taken.clear()
+        elif _takes(rule) and policy.choose is Choice.FIRST:
+            taken.append(rule.when)
     return tuple(found)
 
 
@@ -96,39 +92,53 @@ def _short_routes(
 
 
 def _reached(policy: Policy) -> Iterator[tuple[Rule, tuple[Combination, ...]]]:
-    """Each rule with the combinations that can reach and match it."""
-    kinds = product(policy.reading.levels, Intent, (False, True))
-    left = [Combination(level, intent, automatic) for level, intent, automatic in kinds]
-    for rule in policy.rules:
-        verdicts = [(mail, _judge_alone(rule.when, _seen(mail))) for mail in left]
-        yield rule, tuple(mail for mail, truth in verdicts if truth is not Truth.NO_MATCH)
-        if not isinstance(rule.action, Hold):
-            left = [mail for mail, truth in verdicts if truth is not Truth.MATCH]
+    """Each rule with the combinations that can reach and match it, in the order of the levels."""
+    reaching: list[dict[Combination, None]] = [{} for _ in policy.rules]
+    places = {rule.name: at for at, rule in enumerate(policy.rules)}
+    for kind in product(policy.reading.levels, Intent, (False, True)):
+        for way in _ways(policy, Combination(*kind), 0):
+            for step in way if policy.choose is Choice.FIRST else _most_secure(way, policy):
+                reaching[places[step.rule.name]][step.mail] = None
+    for rule, mail in zip(policy.rules, reaching, strict=True):
+        yield rule, tuple(mail)
 
 
-def _seen(mail: Combination) -> Seen:
-    level = Classification(level=mail.level, source="")
-    return look(replace(_BLANK, classification=level, intent=mail.intent, automatic=mail.automatic), _NOBODY)
+def _ways(policy: Policy, mail: Combination, start: int) -> Iterator[list[_Step]]:
+    """Every way through the rules from ``start`` on; it forks where the level may or may not be raised."""
+    way: list[_Step] = []
+    for at in range(start, len(policy.rules)):
+        rule = policy.rules[at]
+        truth = alone(rule.when, (mail.level, mail.intent, mail.automatic))
+        if truth is Truth.NO_MATCH:
+            continue
+        way.append(_Step(rule, mail, truth))
+        if truth is Truth.MATCH and _takes(rule) and policy.choose is Choice.FIRST:
+            break
+        raised = _raised(mail, rule, policy.reading.levels)
+        if raised != mail and truth is not Truth.MATCH:
+            for rest in _ways(policy, raised, at + 1):
+                yield [*way, *rest]
+        elif truth is Truth.MATCH:
+            mail = raised
+    yield way
 
 
-def _judge_alone(condition: Condition | None, seen: Seen) -> Truth:
-    """The condition's value when only level, button and automatic are known; anything else may or may not hold."""
-    match condition:
-        case None:
-            return Truth.MATCH
-        case ClassificationIs() | IntentIs() | AutomaticIs():
-            return condition.truth(seen)
-        case Not(part):
-            return opposite(_judge_alone(part, seen))
-        case All(parts):
-            return _first((Truth.NO_MATCH, Truth.UNKNOWN, Truth.MATCH), parts, seen)
-        case AnyOf(parts):
-            return _first((Truth.MATCH, Truth.UNKNOWN, Truth.NO_MATCH), parts, seen)
-        case _:
-            return Truth.UNKNOWN
+def _raised(mail: Combination, rule: Rule, levels: tuple[str, ...]) -> Combination:
+    level = rule.wishes.raises
+    higher = level is not None and levels.index(level) > levels.index(mail.level)
+    return replace(mail, level=level) if level is not None and higher else mail
 
 
-def _first(order: tuple[Truth, Truth, Truth], parts: tuple[Condition, ...], seen: Seen) -> Truth:
-    """The value among the parts' that comes first in ``order``: all and any differ in nothing else."""
-    values = {_judge_alone(part, seen) for part in parts}
-    return next(value for value in order if value in values)
+def _takes(rule: Rule) -> bool:
+    """Whether nothing that it certainly matches reaches the rules behind it; a one-time token could let it pass."""
+    return not isinstance(rule.action, Hold | GoOn) and not rule.overridable
+
+
+def _most_secure(way: list[_Step], policy: Policy) -> Iterator[_Step]:
+    """Up to the one that certainly decides, in the order of what protects most; all owe the level at the end."""
+    level = way[-1].mail.level
+    ordered = sorted(way, key=lambda step: rank(step.rule.action, Truth.MATCH, policy))
+    for step in ordered:  # pragma: no branch - the last rule takes whatever comes, so the loop always returns
+        yield replace(step, mail=replace(step.mail, level=level))
+        if step.truth is Truth.MATCH and _takes(step.rule):
+            return

@@ -18,6 +18,7 @@ _MAX_BOUNDARY: Final = 70
 _MAX_FOLLOWED: Final = 200
 _MAX_NAME: Final = 255
 _MAX_ID: Final = 256
+_MAX_CHARSET: Final = 75
 
 # type "/" subtype, both tokens (RFC 2045 section 5.1).
 _TYPE = re.compile(r"[!#-'*+.0-9A-Z^-~-]+/[!#-'*+.0-9A-Z^-~-]+", re.IGNORECASE)
@@ -28,12 +29,16 @@ _PICTURE_NAME = re.compile(r".*\.(?:png|gif|jpe?g|bmp|svg|webp|tiff?|emz|wmz)", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartHeader:
-    """``encoding`` is casefolded; ``boundary`` empty when there is none to follow; ``content_id`` without brackets."""
+    """``encoding`` is casefolded; ``boundary`` empty when there is none to follow; ``content_id`` without brackets.
+
+    ``charset`` is a text part's, as it was named; empty if it was not.
+    """
 
     type: str
     method: str
     name: str
     encoding: str
+    charset: str
     attached: bool
     content_id: bytes
     boundary: bytes
@@ -73,6 +78,9 @@ def read_part(fields: Sequence[Field], *, default_type: str, inside_attached: bo
         method=content.text("method").upper()[:40] if content_type == "text/calendar" else "",
         name=_clean(disposition.text("filename") or content.text("name")),
         encoding=encoding,
+        charset=content.text("charset")[:_MAX_CHARSET]
+        if content_type.startswith("text/") and content.parameters
+        else "",
         # An unknown disposition is handled as an attachment (RFC 2183 section 2.8).
         attached=inside_attached or disposition.main not in ("", "inline"),
         content_id=mime.get("content-id", b"").strip(b" \t<>")[:_MAX_ID],

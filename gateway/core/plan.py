@@ -10,8 +10,9 @@ from typing import Final, Protocol, assert_never
 
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.envelope import Recipient
+from gateway.core.policy import Policy, Send
 from gateway.core.record import RecipientRow, State
-from gateway.core.route import Route
+from gateway.core.route import Route, demand
 
 OPEN_FOR: Final = timedelta(hours=48)
 """How long a recipient may wait for the facts that its rule reads, from acceptance (design: decision)."""
@@ -98,7 +99,7 @@ class Planner:
         return self._enter(free, row.decision, 0, now, now)
 
     def following(self, row: RecipientRow, taken: tuple[str, ...]) -> int | None:
-        """The next route that gives at least the floor and was not taken on an earlier pass.
+        """The next route that can give the floor and was not taken on an earlier pass.
 
         A route that no longer exists counts: entering it defers with an alert, while passing it over would turn our
         own mistake into a report.
@@ -106,7 +107,7 @@ class Planner:
         chain = chain_of(row.decision)
         for index in range(row.route_index + 1, len(chain)):
             route = self.ways.route(chain[index])
-            if chain[index] not in taken and (route is None or route.gives >= row.decision.floor):
+            if chain[index] not in taken and (route is None or demand(route, row.decision.floor) is not None):
                 return index
         return None
 
@@ -115,7 +116,7 @@ class Planner:
     ) -> RecipientRow:
         name = chain_of(decision)[index]
         route = self.ways.route(name)
-        limit = route.give_up_after if route is not None else None
+        limit = _shorter(route.give_up_after if route is not None else None, _patience(decision, index))
         deadline = row.expires_at if limit is None else min(entered_at + limit, row.expires_at)
         return replace(
             row,
@@ -128,3 +129,23 @@ class Planner:
             due_at=now,
             first_handshake_failure=None,
         )
+
+
+def left_out(decision: Decision, policy: Policy) -> str:
+    """The route that the rule names first, if the decision had to leave it out (a limit of size); else empty (R17)."""
+    if not isinstance(decision, Routed) or decision.instead is not None:
+        return ""
+    rule = next((rule for rule in policy.rules if rule.name == decision.rule), None)
+    if rule is None or not isinstance(rule.action, Send) or rule.action.chain[0] in decision.chain:
+        return ""
+    return rule.action.chain[0]
+
+
+def _patience(decision: Decision, index: int) -> timedelta | None:
+    """How long the recipient may be kept on that route, whatever the route says; the last one has no other behind."""
+    last = index == len(chain_of(decision)) - 1
+    return decision.patience if isinstance(decision, Routed) and not last else None
+
+
+def _shorter(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)

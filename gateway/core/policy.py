@@ -15,6 +15,7 @@ from gateway.core.detect.base import Detector
 from gateway.core.domains import Group
 from gateway.core.edits import HeaderEdit
 from gateway.core.facts import Intent, Lookup
+from gateway.core.index import Index, index_of
 from gateway.core.modes import Rollout
 from gateway.core.reading import Reading
 from gateway.core.registers.book import Registers
@@ -53,7 +54,10 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Waits for a person; once released it goes as the rules behind this one say. ``role`` is who may release it."""
+    """Waits for a person; once released it goes as the rules behind this one say.
+
+    ``role`` is who may release it, one of `Policy.roles`; empty for the operators alone.
+    """
 
     role: str = ""
 
@@ -91,7 +95,7 @@ class Rule:
     """One rule. ``below_floor`` is the reason why its chain may be weaker than the floor; None forbids it.
 
     ``ignores_buttons``: Secure and Encrypted raise nothing here, as for CJSM (M6). ``overridable``: what it refuses or
-    holds can be sent all the same with the one-time token that the sender gets.
+    holds can be sent all the same with the one-time token that the sender gets. ``key`` is where it stands in its file.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Rule:
     ignores_buttons: bool = False
     overridable: bool = False
     wishes: Wishes = NO_WISHES
+    key: str = field(default="", compare=False)
 
 
 class Choice(StrEnum):
@@ -117,7 +122,7 @@ class Policy:
 
     ``lookups``, ``detectors`` and ``text_bytes`` are what its rules can read: from outside, in the message, and of its
     text. ``routes`` may lack a name that a chain holds: a route that vanished since is the dispatcher's alert.
-    ``free_mail`` are the domains where everybody can have an address. ``roles`` name mailboxes.
+    ``roles`` name mailboxes. ``index`` tells which rules can match at all.
     """
 
     organisation: Organisation
@@ -134,15 +139,21 @@ class Policy:
     lookups: frozenset[Lookup] = field(init=False)
     detectors: tuple[Detector, ...] = field(init=False)
     text_bytes: int = field(init=False)
+    index: Index = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         last = self.rules[-1] if self.rules else None
-        if last is None or last.when is not None or not isinstance(last.action, Send | Reject):
+        if last is None or last.when is not None or last.overridable or not isinstance(last.action, Send | Reject):
             raise ValueError("the last rule has no condition and sends or rejects, so that every message has an end")
+        for rule in self.rules:
+            raises = rule.wishes.raises
+            if raises is not None and (raises not in self.reading.levels or not isinstance(rule.action, GoOn)):
+                raise ValueError(f"`{rule.name}` raises to a level of the policy, and leaves deciding to others")
         conditions = [rule.when for rule in self.rules if rule.when is not None]
         found = {detector.id: detector for condition in conditions for detector in condition.detectors}
         object.__setattr__(self, "lookups", frozenset[Lookup]().union(*(each.lookups for each in conditions)))
         object.__setattr__(self, "detectors", tuple(found.values()))
+        object.__setattr__(self, "index", index_of([rule.when for rule in self.rules], self.reading.levels))
         object.__setattr__(self, "text_bytes", max((each.text_bytes for each in found.values()), default=0))
 
     def owns(self, domain: str) -> bool:

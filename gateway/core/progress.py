@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
+from gateway.core.decision import Routed
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome
 from gateway.core.record import RecipientRow
 from gateway.core.reply import Status
@@ -27,6 +28,7 @@ class Ending(Enum):
     UNPROTECTED = "protection was never obtained"
     EXPIRED = "time is over"
     NOT_RELEASED = "nobody released it"
+    RETURNED = "a person gave it back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,13 @@ def _deferred(
 ) -> Transition:
     if now < row.deadline:
         return Retry(min(next_try, row.deadline))
-    if outcome.cause is not Cause.PROTECTION:
+    if outcome.cause is not Cause.PROTECTION and not (_hurried(row) and following is not None and now < row.expires_at):
         return GiveBack(Ending.EXPIRED, EXPIRED)
     if following is None or now >= row.expires_at:
         return GiveBack(Ending.UNPROTECTED, outcome.status.permanent())
     return MoveOn(following)
+
+
+def _hurried(row: RecipientRow) -> bool:
+    """Whether a delay endangers people at the recipient's: the next route is better than a report, whatever the cause."""
+    return isinstance(row.decision, Routed) and row.decision.patience is not None

@@ -79,7 +79,9 @@ class RecipientRow:
 
     ``route_index`` points into the decision's chain; ``next_hop`` is "<route>:<domain or host>", the key of
     concurrency and back-off. ``deadline`` ends the route, ``expires_at`` everything.
-    ``first_handshake_failure`` feeds `core.tls.next_step`. ``cause`` of the last deferral is in ``last``.
+    ``first_handshake_failure`` feeds `core.tls.next_step`. ``cause`` of the last deferral is in ``last``. ``left_out``
+    is the route that its rule names first, where that could not carry the message from the beginning. ``note`` is what
+    the person who gave a held message back has to say; empty as long as nobody has.
     """
 
     number: int
@@ -96,6 +98,8 @@ class RecipientRow:
     last: Outcome | None = None
     first_handshake_failure: datetime | None = None
     delay_noticed: bool = False
+    left_out: str = ""
+    note: str = ""
 
     @property
     def address(self) -> Address:

@@ -4,79 +4,47 @@ Plain words only; the wire's words stand in `core.dsn`. Left out on purpose: oth
 message itself.
 """
 
-import html
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, assert_never
 
+from gateway.core.notice import also, note_lines, noted
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.override import token_lines
+from gateway.core.paragraph import Paragraph, when
 from gateway.core.progress import Ending
 from gateway.core.reply import Status
-from gateway.core.report import Identity, Item, Purpose, Report
+from gateway.core.report import Identity, Item, Purpose, Report, owner_of
 
 # What a tired reader takes in, and what a mail system that went mad may say in our name.
 _LONGEST_REMOTE: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A heading (may be empty) and lines of text, as both the plain and the HTML part show them."""
-
-    heading: str
-    lines: tuple[str, ...]
-
-
 def paragraphs(report: Report, identity: Identity) -> tuple[Paragraph, ...]:
     """The whole text. What to do stands in its first 120 characters."""
-    first = Paragraph("", (_what_to_do(report, identity), _headline(report)))
-    each = tuple(_about(report.purpose, item, identity) for item in report.items)
-    whole = (first, *each, _closing(report, identity))
-    return tuple(Paragraph(_one_line(part.heading), tuple(map(_one_line, part.lines))) for part in whole)
-
-
-def _one_line(text: str) -> str:
-    """An advice may be written over several lines, and a remote server may say anything."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
-def plain(parts: Sequence[Paragraph]) -> str:
-    """Text with CRLF line ends."""
-    blocks = ("\r\n".join(([part.heading] if part.heading else []) + list(part.lines)) for part in parts)
-    return "\r\n\r\n".join(blocks) + "\r\n"
-
-
-def markup(parts: Sequence[Paragraph]) -> str:
-    """A small HTML page without style, script or outside resource; the first line is the bold one."""
-    (first, *rest), *others = [part.lines for part in parts]
-    body = [f"<p><b>{html.escape(first)}</b></p>", *(f"<p>{html.escape(line)}</p>" for line in rest)]
-    for part, lines in zip(parts[1:], others, strict=True):
-        if part.heading:
-            body.append(f"<h3>{html.escape(part.heading)}</h3>")
-        body.append("<p>" + "<br>\r\n".join(html.escape(line) for line in lines) + "</p>")
-    return '<!DOCTYPE html>\r\n<html lang="en"><body>\r\n' + "\r\n".join(body) + "\r\n</body></html>\r\n"
+    first = Paragraph("", (_what_to_do(report, identity), _headline(report), *_owner(report)))
+    if report.purpose is Purpose.WARNED:
+        each = _points(report)
+    else:
+        each = tuple(_about(report.purpose, item, identity) for item in report.items)
+    whole = (first, *each, *_overrides(report), _closing(report, identity))
+    return tuple(part.in_lines() for part in whole)
 
 
 def subject(report: Report) -> str:
     """A subject that says what happened and when; the original's stays out of it."""
+    return f"{happened(report.purpose)}: your message of {when(report.message.accepted_at)}"
+
+
+def happened(purpose: Purpose) -> str:
+    """What happened, in two or three words."""
     words = {
         Purpose.FAILED: "Not delivered",
         Purpose.DELAYED: "Not yet delivered",
         Purpose.RELAYED: "Passed on",
         Purpose.MOVED: "Sent another way",
+        Purpose.WARNED: "Please note",
+        Purpose.HELD: "Held for a check",
     }
-    return f"{words[report.purpose]}: your message of {when(report.message.accepted_at)}"
-
-
-def when(moment: datetime) -> str:
-    """``22 November 2026, 15:41 UTC``."""
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment.hour:02}:{moment.minute:02} UTC"
-
-
-_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June", "July",
-    "August", "September", "October", "November", "December",
-)  # fmt: skip
+    return words[purpose]
 
 
 def next_step(item: Item, identity: Identity) -> str:
@@ -91,6 +59,8 @@ def next_step(item: Item, identity: Identity) -> str:
             return f"Send it again later, or reach the recipient another way. {call}"
         case Ending.NOT_RELEASED:
             return item.advice or f"Ask for its release, then send it again. {call}"
+        case Ending.RETURNED:
+            return f"{item.note} (This is the note of the person who looked at it.)"
         case None:
             return "Nothing."
         case _:  # pragma: no cover - the type checker proves that there is no other.
@@ -114,6 +84,8 @@ def explanation(item: Item) -> str:
             return f"It could not be delivered before the time was over. {cause(item.outcome)}"
         case Ending.NOT_RELEASED:
             return f"It was held for a check, and nobody released it in time. {item.reason}"
+        case Ending.RETURNED:
+            return f"It was held for a check, and a person gave it back. {item.reason}"
         case None:
             return cause(item.outcome)
         case _:  # pragma: no cover - the type checker proves that there is no other.
@@ -149,12 +121,24 @@ def _after_failure(status: Status) -> str:
 
 
 def _what_to_do(report: Report, identity: Identity) -> str:
-    if report.purpose is not Purpose.FAILED:
-        return "You need not do anything."
-    step = next_step(report.items[0], identity)
-    if all(next_step(item, identity) == step for item in report.items):
-        return f"What to do: {step}"
-    return f"What to do: see the next step of each of the {len(report.items)} recipients below."
+    match report.purpose:
+        case Purpose.FAILED | Purpose.HELD:
+            step = _step(report.purpose, report.items[0], identity)
+            if all(_step(report.purpose, item, identity) == step for item in report.items):
+                return f"What to do: {step}"
+            return f"What to do: see the next step of each of the {len(report.items)} recipients below."
+        case Purpose.WARNED:
+            return f"What to do: {noted(report.items)[0].to_do}"
+        case Purpose.DELAYED | Purpose.RELAYED | Purpose.MOVED:
+            return "You need not do anything."
+        case _:  # pragma: no cover - the type checker proves that there is no other.
+            assert_never(report.purpose)
+
+
+def _step(purpose: Purpose, item: Item, identity: Identity) -> str:
+    if purpose is Purpose.FAILED:
+        return next_step(item, identity)
+    return item.advice or f"Wait for its release; nothing is lost. If it is urgent, call {identity.contact}."
 
 
 def _headline(report: Report) -> str:
@@ -165,7 +149,9 @@ def _headline(report: Report) -> str:
         Purpose.FAILED: "was not delivered.",
         Purpose.DELAYED: "is not delivered yet. We keep trying, and tell you if it does not succeed.",
         Purpose.RELAYED: "was handed to the next mail system, which does not tell us of its delivery.",
-        Purpose.MOVED: "was delivered, but by another way than the first: that one could not protect it.",
+        Purpose.MOVED: "was delivered, but by another way than the first: that one could not carry it protected.",
+        Purpose.WARNED: "was accepted. There is something about it that you should know.",
+        Purpose.HELD: "waits for a check, and goes on when it is released.",
     }
     return f"{sent} {words[report.purpose]}"
 
@@ -173,15 +159,51 @@ def _headline(report: Report) -> str:
 def _about(purpose: Purpose, item: Item, identity: Identity) -> Paragraph:
     match purpose:
         case Purpose.FAILED:
-            lines = (f"Why: {explanation(item)}", f"Rule: {item.rule}", f"Next step: {next_step(item, identity)}")
+            step = f"Next step: {next_step(item, identity)}"
+            lines = (f"Why: {explanation(item)}", f"Rule: {item.rule}", step, *map(also, item.warnings))
+        case Purpose.HELD:
+            lines = (*_hold_lines(item, identity), *map(also, item.warnings))
         case Purpose.DELAYED:
             until = (f"We try until: {when(item.until)}",) if item.until is not None else ()
             lines = (f"Why: {explanation(item)}", *until)
-        case Purpose.RELAYED | Purpose.MOVED:
+        case Purpose.RELAYED | Purpose.MOVED | Purpose.WARNED:
             lines = (f"Sent by: {item.route}", f"Rule: {item.rule}")
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(purpose)
     return Paragraph(str(item.recipient.address), lines)
+
+
+def _hold_lines(item: Item, identity: Identity) -> tuple[str, ...]:
+    until = (f"If nobody releases it, it comes back to you on {when(item.until)}.",) if item.until is not None else ()
+    return (
+        f"Why: {item.reason}",
+        f"Rule: {item.rule}",
+        f"Next step: {_step(Purpose.HELD, item, identity)}",
+        f"Who releases it: {item.role or identity.contact}",
+        *until,
+    )
+
+
+def _points(report: Report) -> tuple[Paragraph, ...]:
+    notes = noted(report.items)
+    headings = [f"Point {number} of {len(notes)}" if len(notes) > 1 else "" for number in range(1, len(notes) + 1)]
+    return tuple(Paragraph(heading, note_lines(note)) for heading, note in zip(headings, notes, strict=True))
+
+
+def _overrides(report: Report) -> tuple[Paragraph, ...]:
+    """How the sender can send it all the same, past each rule that allows that."""
+    return tuple(
+        Paragraph(f"If it has to go all the same (rule: {rule})", token_lines(token))
+        for rule, token in report.tokens.items()
+    )
+
+
+def _owner(report: Report) -> tuple[str, ...]:
+    """Who reads of a message that somebody else sent has to be told why (R1)."""
+    if owner_of(report.message) is None:
+        return ()
+    sender = report.message.envelope.reverse_path
+    return (f"It is mail of the system that sends as {sender}; you are registered as its owner.",)
 
 
 def _closing(report: Report, identity: Identity) -> Paragraph:

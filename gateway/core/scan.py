@@ -1,8 +1,9 @@
 """One streaming pass over a message as it arrives: fields, attached files with decoded sizes, defects (RFC 5322, 2045).
 
 It is fed the received bytes, unstuffed, with CRLF lines, in blocks of any size; it builds no tree and holds no body:
-a header block, one window of the body and short facts of each part are all that is kept. An attached message counts
-whole and is not looked into. Bare CR or LF in the body are the listener's to refuse.
+a header block, one window of the body, short facts of each part and the beginning of the text, where that is asked for,
+are all that is kept. An attached message counts whole and is not looked into. Bare CR or LF in the body are the
+listener's to refuse.
 """
 
 from dataclasses import dataclass
@@ -45,9 +46,12 @@ _DEFAULT_LIMITS: Final = ScanLimits()
 
 
 class Scanner:
-    """Feed it the message, close it, take the Scan. Offsets are absolute, from the message's first byte."""
+    """Feed it the message, close it, take the Scan. Offsets are absolute, from the message's first byte.
 
-    def __init__(self, limits: ScanLimits = _DEFAULT_LIMITS) -> None:
+    ``text_bytes`` of decoded text are kept for the detectors (`Policy.text_bytes`).
+    """
+
+    def __init__(self, limits: ScanLimits = _DEFAULT_LIMITS, text_bytes: int = 0) -> None:
         self._limits = limits
         self._refused: str | None = None
         self._pending = bytearray()
@@ -62,7 +66,7 @@ class Scanner:
         self._eight_bit = False
         self._delimiters = 0
         self._boundaries = Boundaries()
-        self._parts = Parts()
+        self._parts = Parts(text_bytes)
 
     def feed(self, block: bytes) -> None:
         """Takes the next bytes of the message.
@@ -95,6 +99,7 @@ class Scanner:
             defects=tuple(self._parts.defects | self._boundaries.defects),
             eight_bit=self._eight_bit,
             parts=tuple(self._parts.parts),
+            texts=self._parts.texts.found(),
         )
 
     def _advance(self, block: bytes, *, final: bool) -> None:

@@ -24,6 +24,11 @@ WORDS: Final = {
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
+def unknown_words(text: str) -> tuple[str, ...]:
+    """The places of a text that nothing could be filled into."""
+    return tuple(name for name in _PLACE.findall(text) if name not in WORDS)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A text with places in braces.
@@ -35,9 +40,8 @@ class Template:
     text: str
 
     def __post_init__(self) -> None:
-        for name in _PLACE.findall(self.text):
-            if name not in WORDS:
-                raise ValueError(f"`{{{name}}}` is no word that can be filled in; known are {', '.join(sorted(WORDS))}")
+        for name in unknown_words(self.text):
+            raise ValueError(f"`{{{name}}}` is no word that can be filled in; known are {', '.join(sorted(WORDS))}")
 
     def fill(self, words: Mapping[str, str]) -> str:
         """The sentence; a word that is not given, or empty, is said in general."""

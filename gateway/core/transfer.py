@@ -28,9 +28,13 @@ class Sizer(Protocol):
 
 
 class Decoder(Protocol):
-    """Decodes, for looking into the text."""
+    """Decodes, for looking into text and files."""
 
     def feed(self, data: bytes) -> bytes: ...
+
+    def finish(self) -> bytes:
+        """What the last bytes come to; called once, at the end."""
+        ...
 
 
 class RawSizer:
@@ -81,9 +85,12 @@ class RawDecoder:
     def feed(self, data: bytes) -> bytes:
         return data
 
+    def finish(self) -> bytes:
+        return b""
+
 
 class Base64Decoder:
-    """Groups of four characters; an incomplete last group is of no use to what reads here."""
+    """Groups of four characters; padding is skipped, and the last group needs none."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -93,6 +100,10 @@ class Base64Decoder:
         whole = len(data) // 4 * 4
         self._held = data[whole:]
         return binascii.a2b_base64(data[:whole])
+
+    def finish(self) -> bytes:
+        # One character alone is not even a byte.
+        return binascii.a2b_base64(self._held.ljust(4, b"=")) if len(self._held) > 1 else b""
 
 
 class QuotedPrintableDecoder:
@@ -104,6 +115,9 @@ class QuotedPrintableDecoder:
     def feed(self, data: bytes) -> bytes:
         data, self._held = _whole_escapes(self._held + data.replace(b"\r", b""))
         return binascii.a2b_qp(data)
+
+    def finish(self) -> bytes:
+        return binascii.a2b_qp(self._held)
 
 
 def sizer(encoding: str) -> Sizer:

@@ -5,7 +5,7 @@ may relay at all, and the syntax of what a client says, are the listener's.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,22 +14,29 @@ from gateway.core.arrival import Arrival, read_arrival
 from gateway.core.chronicle import entry_events
 from gateway.core.classify import gather
 from gateway.core.decision import Decision, Open, Refused, Routed
+from gateway.core.edits import Retitle
 from gateway.core.envelope import Envelope, Recipient
 from gateway.core.facts import Facts, Scan
 from gateway.core.hop import is_loop
+from gateway.core.marks import marks_to_remove
+from gateway.core.override import Mark, read_marks, stops
 from gateway.core.policy import Policy
-from gateway.core.progress import Ending
 from gateway.core.record import BodyRef, Entry, Kind, Message, RecipientRow, State
-from gateway.core.refusal import refusal
+from gateway.core.refusal import postponement, refusal, softly_refused
 from gateway.core.reply import Reply, Status, reply
-from gateway.core.report import Purpose, answers, item_of, wished
 from gateway.core.scan import Scanner
 from gateway.core.trace import received
+from gateway.flow.copies import copies
+from gateway.flow.holding import hold_letters
+from gateway.flow.notices import at_acceptance
+from gateway.flow.notifications import Notifications, all_notifications
 from gateway.flow.options import Refusals
+from gateway.flow.overrides import Attempt, Overrides
 from gateway.flow.policies import Edition
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
 from gateway.flow.post import Post
 from gateway.flow.profile import HeaderProof, Profile
+from gateway.flow.rows import given_back, started
 from gateway.flow.rulings import Rulings, rule
 from gateway.flow.shared import Shared
 
@@ -42,8 +49,6 @@ LOOP: Final = reply(554, "5.4.6", "the message goes round in a loop")
 
 _NOTHING: Final = BodyRef(size=0, sha256=hashlib.sha256(b"").hexdigest(), inline=b"")
 """The body of a message that is refused in the session: it is audited, but not one byte of it is kept."""
-
-_REFUSED: Final = Status(5, 7, 1)
 
 
 class Accept:
@@ -80,7 +85,7 @@ class Submission:
         self._shared = shared
         self._on_commit = on_commit
         self._edition: Edition = shared.book.edition
-        self._scanner = Scanner()
+        self._scanner = Scanner(text_bytes=self._edition.policy.text_bytes)
         self._body: BodyWriter = spool.bodies.writer()
 
     def write(self, block: bytes) -> None:
@@ -114,21 +119,35 @@ class Submission:
         arrival = read_arrival(scan, self._profile.names(), shared.system.hop_key)
         if not self._profile.proven(scan):
             return self._turn_away(NOT_PROVEN)
-        facts = gather(scan, envelope, policy, shared.clock.now())
+        facts = gather(scan, envelope, policy, shared.clock.now(), shared.system.hop_key)
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
-        addresses = [recipient.address for recipient in envelope.recipients]
-        rulings = await rule(facts, addresses, policy, shared.lookups, shared.queue.door_wait)
+        rulings, told = await self._judged(facts, read_marks(scan), arrival.message_id)
         if is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
             return self._turn_away(LOOP)
-        refused = [
-            (recipient, decision)
-            for recipient, decision in zip(envelope.recipients, rulings.decisions, strict=True)
-            if isinstance(decision, Refused)
-        ]
+        decided = self._decided(rulings)
+        refused = [(recipient, decision) for recipient, decision in decided if isinstance(decision, Refused)]
         if refused and self._in_session(len(refused)):
             return await self._refuse(scan, arrival, rulings, refused)
-        return await self._keep(scan, arrival, rulings)
+        softened = [
+            (recipient, decision)
+            for recipient, decision in decided
+            if isinstance(decision, Open) and softly_refused(decision)
+        ]
+        if softened and self._in_session(len(softened)):
+            return self._turn_away(postponement(softened, policy.organisation.contact))
+        return await self._keep(scan, arrival, rulings, told)
+
+    async def _judged(self, facts: Facts, marks: Sequence[Mark], message_id: str) -> tuple[Rulings, str]:
+        """The decisions, and the audit's sentence if one-time tokens got the message past some rule."""
+        policy, shared = self._edition.policy, self._shared
+        addresses = [recipient.address for recipient in self._envelope.recipients]
+
+        def judge(facts: Facts) -> Awaitable[Rulings]:
+            return rule(facts, addresses, policy, shared.lookups, shared.queue.door_wait, rollouts=shared.rollouts())
+
+        attempt = Attempt(addresses=addresses, message_id=message_id, policy=policy, judge=judge)
+        return await Overrides(shared).overrule(await judge(facts), marks, attempt)
 
     def _in_session(self, refused: int) -> bool:
         """A null path has nobody to report to; else it is the listener's way, and only if nobody gets the message."""
@@ -151,44 +170,61 @@ class Submission:
         """The whole message, in the session. What was decided is audited all the same."""
         self.discard()
         message = self._message(scan, arrival, rulings.facts, _NOTHING)
-        rows = tuple(replace(row, state=State.REFUSED) for row in self._rows(message, rulings.decisions))
-        await self._spool.commit((Entry(message=message, rows=rows, events=entry_events(message, rows)),))
-        answer = refusal(refused, self._edition.policy.organisation.contact)
+        rows = tuple(replace(row, state=State.REFUSED) for row in self._rows(message, self._decided(rulings)))
+        entry = Entry(message=message, rows=rows, events=entry_events(message, rows))
+        notified = await Notifications(self._spool, self._shared, message).entries(all_notifications(rows))
+        await self._spool.commit((entry, *notified))
+        self._on_commit(notified)
+        self._tell(notified)
+        answer = refusal(refused, self._edition.policy.organisation.contact, await self._tokens(message, refused))
         self._told_refused(answer)
+        self._shared.history.accepted(message, rows)
         for row in rows:
             self._shared.events.ended(message, row)
         return answer
 
-    async def _keep(self, scan: Scan, arrival: Arrival, rulings: Rulings) -> Reply:
+    async def _tokens(self, message: Message, refused: list[tuple[Recipient, Refused]]) -> Mapping[str, str]:
+        stopped = [(decision.rule, recipient.address) for recipient, decision in refused if stops(decision)]
+        return await Overrides(self._shared).issue(message, stopped) if stopped else {}
+
+    async def _keep(self, scan: Scan, arrival: Arrival, rulings: Rulings, told: str) -> Reply:
         message = self._message(scan, arrival, rulings.facts, await self._body.finish())
-        rows = tuple(_given_back(message, row) for row in self._rows(message, rulings.decisions))
-        entries = [Entry(message=message, rows=rows, events=entry_events(message, rows))]
-        reported = [row for row in rows if row.state is State.REPORTED]
-        if reported:
-            items = tuple(replace(item_of(row, _REFUSED), ending=Ending.REFUSED) for row in reported)
-            entries.append(await Post(self._spool, self._shared).entry(Purpose.FAILED, message, items))
-        if any(isinstance(row.decision, Open) for row in rows):
-            await self._spool.keep_policy(message.policy_hash, self._edition.text)
-        await self._spool.commit(entries)
+        rows = tuple(given_back(message, row) for row in self._rows(message, self._with_copies(rulings)))
+        post, notifications = Post(self._spool, self._shared), Notifications(self._spool, self._shared, message)
+        try:
+            entries = [Entry(message=message, rows=rows, events=entry_events(message, rows, told))]
+            entries += await notifications.entries(all_notifications(rows))
+            entries += await post.entries(message, at_acceptance(message, rows))
+            entries += await hold_letters(post, self._shared, message, rows)
+            if any(isinstance(row.decision, Open) for row in rows):
+                await self._spool.keep_policy(message.policy_hash, self._edition.text)
+            await self._spool.commit(entries)
+        except Exception:
+            post.discard()
+            raise
         # From here on the message is ours, whatever happens.
         self._on_commit(entries)
         self._tell(entries)
+        self._shared.history.accepted(message, rows)
+        await notifications.unreportable(rows)
         return Reply(250, Status(2, 0, 0), (f"queued as {message.queue_id}",))
 
-    def _tell(self, entries: list[Entry]) -> None:
+    def _tell(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._shared.events.accepted(entry.message, entry.rows)
             for row in entry.rows:
                 if not row.state.waits:
                     self._shared.events.ended(entry.message, row)
 
-    def _rows(self, message: Message, decisions: tuple[Decision, ...]) -> list[RecipientRow]:
-        planner = self._shared.planner
-        pairs = zip(self._envelope.recipients, decisions, strict=True)
-        return [
-            planner.start(number, recipient, decision, message.accepted_at)
-            for number, (recipient, decision) in enumerate(pairs)
-        ]
+    def _rows(self, message: Message, decided: Sequence[tuple[Recipient, Decision]]) -> tuple[RecipientRow, ...]:
+        return started(message, decided, self._shared.planner, self._edition.policy)
+
+    def _decided(self, rulings: Rulings) -> tuple[tuple[Recipient, Decision], ...]:
+        return tuple(zip(self._envelope.recipients, rulings.decisions, strict=True))
+
+    def _with_copies(self, rulings: Rulings) -> tuple[tuple[Recipient, Decision], ...]:
+        decided, otherwise = self._decided(rulings), self._shared.system.routes[Kind.NOTICE]
+        return (*decided, *copies(decided, rulings.facts, self._edition.policy, otherwise))
 
     def _message(self, scan: Scan, arrival: Arrival, facts: Facts, body: BodyRef) -> Message:
         now, queue_id = self._shared.clock.now(), self._spool.new_queue_id()
@@ -203,11 +239,17 @@ class Submission:
             accepted_at=now,
             header_bytes=scan.header_bytes,
             eight_bit=scan.eight_bit,
-            edits=(*arrival.removals, trace),
+            edits=(*arrival.removals, *_without_marks(scan, self._edition.policy), trace),
             body=body,
             message_id=arrival.message_id,
             taken=arrival.taken,
         )
+
+
+def _without_marks(scan: Scan, policy: Policy) -> tuple[Retitle, ...]:
+    """Takes the marks that are for us out of the subject."""
+    marks = marks_to_remove(policy, scan)
+    return (Retitle(without=marks),) if marks else ()
 
 
 def _from_us(facts: Facts, policy: Policy) -> bool:
@@ -218,11 +260,3 @@ def _from_us(facts: Facts, policy: Policy) -> bool:
 
 def _chosen(decisions: tuple[Decision, ...]) -> frozenset[str]:
     return frozenset(decision.chain[0] for decision in decisions if isinstance(decision, Routed))
-
-
-def _given_back(message: Message, row: RecipientRow) -> RecipientRow:
-    """A refused recipient's end, when the message as a whole is not refused in the session."""
-    if not isinstance(row.decision, Refused):
-        return row
-    reportable = answers(message) and wished(row.recipient, Purpose.FAILED)
-    return replace(row, state=State.REPORTED if reportable else State.UNREPORTABLE)

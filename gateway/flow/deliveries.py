@@ -1,24 +1,28 @@
 """From leased rows to deliveries: who shares one, with which header, and what came of each recipient.
 
-Recipients share a delivery only with the same route, floor and destination: two domains never share one, but at a host
-that carries all of them anyway (a smarthost). An exception of ours or of a transport, a recipient that its answer
-lacks, and a route that is gone or too weak are our fault: Deferred(LOCAL), so that every deadline holds, and somebody
-hears of it.
+Recipients share a delivery only with the same route, floor, destination and header edits: two domains never share one,
+but at a host that carries all of them anyway (a smarthost). An exception of ours or of a transport, a recipient that
+its answer lacks, and a route that is gone or too weak are our fault: Deferred(LOCAL), so that every deadline holds,
+and somebody hears of it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 from gateway.core.chronicle import route_of
+from gateway.core.decision import Routed
 from gateway.core.edits import Add, HeaderEdit, Remove
 from gateway.core.envelope import BodyType
 from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
 from gateway.core.record import Message, RecipientRow
 from gateway.core.reply import Status
-from gateway.core.route import Route
+from gateway.core.report import answers, reader_of
+from gateway.core.route import Route, demand
 from gateway.core.tls import Protection
 from gateway.core.witness import fell_short
 from gateway.flow.carriers import Carrier
@@ -28,6 +32,7 @@ from gateway.flow.settling import Attempt
 from gateway.flow.shared import Shared
 from gateway.wire.render import render
 
+_ASKS_RECEIPT: Final = re.compile(rb"^Disposition-Notification-To[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _MOST_TARGETS: Final = 100
 """Recipients of one delivery: what every server must take (RFC 5321 section 4.5.3.1.8)."""
 
@@ -37,6 +42,13 @@ class _Group:
     route: str
     floor: Protection
     destination: str
+    edits: tuple[HeaderEdit, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same whenever this group of a message is attempted."""
+        key = f"{self.route}/{self.floor.label}/{self.destination}"
+        return f"{key}/{sha256(repr(self.edits).encode()).hexdigest()[:16]}" if self.edits else key
 
 
 class Deliveries:
@@ -55,7 +67,7 @@ class Deliveries:
             self._shared.events.broken("body", self._message.queue_id, error)
             return [Attempt(row, None, _our_fault("the stored message cannot be read")) for row in rows]
         attempts: list[Attempt] = []
-        for group, members in self._groups(rows):
+        for group, members in self._groups(rows, header):
             carrier = self._shared.carriers.get(group.route)
             if (why := self._unusable(group, carrier)) or carrier is None:
                 outcome = _our_fault(why)
@@ -67,19 +79,28 @@ class Deliveries:
                 attempts += [self._witnessed(row, carrier.route, outcomes) for row in some]
         return attempts
 
-    def _groups(self, rows: Sequence[RecipientRow]) -> Iterator[tuple[_Group, list[RecipientRow]]]:
+    def _groups(self, rows: Sequence[RecipientRow], header: bytes) -> Iterator[tuple[_Group, list[RecipientRow]]]:
         groups: dict[_Group, list[RecipientRow]] = {}
+        receipt = self._receipt_edit(header)
         for row in rows:
             name = route_of(row)
             hop = self._shared.carriers.next_hop(name, row.address.domain)
-            groups.setdefault(_Group(name, row.decision.floor, hop), []).append(row)
+            effects = row.decision.effects
+            edits = (*effects.edits, *receipt) if effects.receipt else effects.edits
+            groups.setdefault(_Group(name, row.decision.floor, hop, edits), []).append(row)
         yield from groups.items()
+
+    def _receipt_edit(self, header: bytes) -> tuple[Add, ...]:
+        """Asks for a receipt (RFC 8098 section 2.1), for a sender that is answered and has not asked for one itself."""
+        if not answers(self._message) or _ASKS_RECEIPT.search(header):
+            return ()
+        return (Add("Disposition-Notification-To", f"<{reader_of(self._message)}>"),)
 
     def _unusable(self, group: _Group, carrier: Carrier | None) -> str:
         """Why the route cannot be tried at all, which somebody has to mend; empty if it can."""
         if carrier is None:
             alert, why = "route-missing", f"the route {group.route!r} does not exist any more"
-        elif carrier.route.gives < group.floor:
+        elif demand(carrier.route, group.floor) is None:
             alert, why = "route-too-weak", f"the route {group.route!r} no longer gives {group.floor.label}"
         else:
             return ""
@@ -104,18 +125,28 @@ class Deliveries:
         outcome = outcomes.get(row.number)
         if outcome is None:
             return Attempt(row, route, _our_fault("the attempt gave no result for this recipient"))
-        if isinstance(outcome, Delivered) and fell_short(outcome.evidence, route, row.decision.floor):
-            self._shared.events.unprotected(self._message, row)
+        if isinstance(outcome, Delivered):
+            self._look_at(outcome, row, route)
         return Attempt(row, route, outcome)
+
+    def _look_at(self, outcome: Delivered, row: RecipientRow, route: Route) -> None:
+        """What is only observed may fall short of what its rules ask for; that is counted apart."""
+        decision = row.decision
+        if fell_short(outcome.evidence, route, decision.floor):
+            self._shared.events.unprotected(self._message, row)
+        elif isinstance(decision, Routed) and decision.instead is not None:
+            if fell_short(outcome.evidence, route, decision.original_floor):
+                self._shared.events.observed_unprotected(self._message, row)
 
     def _delivery(
         self, group: _Group, carrier: Carrier, rows: Sequence[RecipientRow], header: bytes, now: datetime
     ) -> Delivery:
         message, envelope = self._message, self._message.envelope
-        rendered = render(header, [*message.edits, *_route_edits(carrier.route), self._hop(carrier.route)])
+        edits = [*message.edits, *group.edits, *_route_edits(carrier.route), self._hop(carrier.route)]
+        rendered = render(header, edits)
         ascii_only = rendered.isascii() and all(row.address.is_ascii for row in rows)
         return Delivery(
-            delivery_id=f"{message.queue_id}/{group.route}/{group.floor.label}/{group.destination}",
+            delivery_id=f"{message.queue_id}/{group.key}",
             queue_id=message.queue_id,
             route=carrier.route,
             floor=group.floor,

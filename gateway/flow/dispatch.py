@@ -108,7 +108,7 @@ class Dispatch:
 
     def _note(self, changes: Sequence[Change]) -> None:
         self._expect(change.after.due_at for change in changes if change.after.state.waits)
-        if any(change.told for change in changes):
+        if any(change.told or change.after.decision.effects.notifications for change in changes):
             self._woken.set()
 
     def _expect(self, due: Iterable[datetime]) -> None:

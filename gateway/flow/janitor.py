@@ -1,7 +1,7 @@
 """The janitor: what has to be done now and then in a worker, each at its own pace, none of it for a message's sake.
 
-It adopts shards whose process died, measures the queue for the gauges, and sweeps out old audit events, policies that
-no entry needs, and bodies that no message has. A chore that fails is heard of and done again at its next time.
+It adopts shards whose process died, measures the queue for the gauges, sends digests, and sweeps out old audit events,
+policies that no entry needs, and bodies that no message has. A chore that fails is heard of and done again next time.
 """
 
 import asyncio
@@ -16,16 +16,21 @@ from gateway.flow.ports import Clock, Events, QueueSize, Spool
 ADOPT_EVERY: Final = timedelta(seconds=5)
 MEASURE_EVERY: Final = timedelta(seconds=15)
 SWEEP_EVERY: Final = timedelta(hours=1)
+DIGEST_EVERY: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chores:
-    """``spools`` gives those that this worker owns now; ``adopt`` looks for more; ``gauge`` hears their sum."""
+    """``spools`` gives those that this worker owns now; ``adopt`` looks for more; ``gauge`` hears their sum.
+
+    ``digest`` sends what was gathered for the mailboxes of roles.
+    """
 
     spools: Callable[[], Sequence[Spool]]
     adopt: Callable[[], Awaitable[None]]
     gauge: Callable[[QueueSize], None]
     audit_keep: timedelta
+    digest: Callable[[], Awaitable[None]]
 
 
 class Janitor:
@@ -42,6 +47,7 @@ class Janitor:
             tasks.create_task(self._every(ADOPT_EVERY, "adopt", self._chores.adopt))
             tasks.create_task(self._every(MEASURE_EVERY, "measure", self._measure))
             tasks.create_task(self._every(SWEEP_EVERY, "sweep", self._sweep))
+            tasks.create_task(self._every(DIGEST_EVERY, "digest", self._chores.digest))
 
     async def _every(self, pace: timedelta, name: str, chore: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -14,6 +14,8 @@ from gateway.core.progress import NOT_RELEASED, Ending, GiveBack
 from gateway.core.record import Entry, State
 from gateway.core.report import Purpose
 from gateway.flow.deliveries import Deliveries
+from gateway.flow.holding import hold_letters, newly_held
+from gateway.flow.notifications import Match, Notifications, new_notifications
 from gateway.flow.ports import Lease, Settlement, Spool, SpoolError, SpoolFull
 from gateway.flow.post import Post
 from gateway.flow.reopening import Reopening
@@ -26,6 +28,7 @@ ROOM_EVERY: Final = timedelta(seconds=2)
 UNTOLD_AFTER: Final = timedelta(days=1)
 """How long after all its time a recipient waits for a report that a fault of ours keeps from being made."""
 _HELD_TOO_LONG: Final = GiveBack(Ending.NOT_RELEASED, NOT_RELEASED)
+_RETURNED: Final = GiveBack(Ending.RETURNED, NOT_RELEASED)
 _UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
 
 
@@ -37,6 +40,7 @@ class LeaseWork:
         self._spool = spool
         self._lease = lease
         self._message = lease.message
+        self._notifications = Notifications(spool, shared, lease.message)
 
     async def run(self) -> tuple[Contact, tuple[Change, ...]]:
         """What the attempt says of the next hop, and what was settled.
@@ -48,6 +52,7 @@ class LeaseWork:
         """
         settled, entries = await self._settle(tuple(await self._changes()))
         self._tell(settled, entries)
+        await self._notifications.unreportable(change.after for change in settled)
         return _contact([change.outcome for change in settled]), settled
 
     async def _changes(self) -> list[Change]:
@@ -63,7 +68,8 @@ class LeaseWork:
         if undecided:
             changes += await Reopening(self._shared, self._spool, self._message).decide(undecided)
         held = [row for row in rows if row.state is State.HELD]
-        return changes + [settling.given_back(row, _HELD_TOO_LONG, self._shared.clock.now()) for row in held]
+        now = self._shared.clock.now()
+        return changes + [settling.given_back(row, _RETURNED if row.note else _HELD_TOO_LONG, now) for row in held]
 
     async def _settle(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Entry, ...]]:
         """Without a report its recipients stay deferred; what was delivered is recorded all the same."""
@@ -95,6 +101,7 @@ class LeaseWork:
             for change in changes
         )
         await self._record(_settlement(changes, ()))
+        await self._notifications.gather(_matched(changes))
         return changes, ()
 
     async def _record(self, settlement: Settlement) -> None:
@@ -107,15 +114,12 @@ class LeaseWork:
 
     async def _entries(self, changes: Sequence[Change]) -> tuple[Entry, ...]:
         """One mail of ours for each purpose; a lease is one next hop, so a report is about that one (decision 006)."""
-        post = Post(self._spool, self._shared)
         told = [one for change in changes for one in change.told]
-        purposes = dict.fromkeys(purpose for purpose, _ in told)
-        return tuple(
-            [
-                await post.entry(purpose, self._message, tuple(item for about, item in told if about is purpose))
-                for purpose in purposes
-            ]
-        )
+        post = Post(self._spool, self._shared)
+        entries = await post.entries(self._message, told)
+        held = [change.after for change in changes if newly_held(change.before, change.after)]
+        letters = await hold_letters(post, self._shared, self._message, held)
+        return (*entries, *letters, *await self._notifications.entries(_matched(changes)))
 
     def _tell(self, changes: Sequence[Change], entries: tuple[Entry, ...]) -> None:
         events, message = self._shared.events, self._message
@@ -127,8 +131,13 @@ class LeaseWork:
                 events.moved(message, row, route_of(change.before), route_of(row))
             if not row.state.waits:
                 events.ended(message, row)
+        self._shared.history.settled(message, [change.after for change in changes])
         for entry in entries:
             events.accepted(entry.message, entry.rows)
+
+
+def _matched(changes: Sequence[Change]) -> list[Match]:
+    return [one for change in changes for one in new_notifications(change.before, change.after)]
 
 
 def _settlement(changes: Sequence[Change], entries: tuple[Entry, ...]) -> Settlement:
@@ -140,8 +149,11 @@ def _settlement(changes: Sequence[Change], entries: tuple[Entry, ...]) -> Settle
 
 
 def _without_report(change: Change, due_at: datetime) -> Change:
-    """A recipient whose report fails waits on; a notice that does is left out, and one of a delay comes next time."""
-    if any(purpose is Purpose.FAILED for purpose, _ in change.told):
+    """A recipient whose report fails waits on, and so does one to be held that nobody would know of.
+
+    A notice that fails is left out, and one of a delay comes next time.
+    """
+    if any(purpose is Purpose.FAILED for purpose, _ in change.told) or newly_held(change.before, change.after):
         return replace(change, after=replace(change.before, due_at=due_at), events=(), told=())
     noticed = change.before.delay_noticed
     return replace(change, after=replace(change.after, delay_noticed=noticed), told=())

@@ -35,8 +35,12 @@ class QueueOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemOptions:
-    """Who we are in our own mail, and the route of each kind of it (``[system]``)."""
+    """Who we are in our own mail, and the route of each kind of it (``[system]``).
+
+    ``desk_url`` is where held mail is released; empty if there is no such page.
+    """
 
     hostname: str
     routes: Mapping[Kind, str]
     hop_key: bytes
+    desk_url: str = ""

@@ -9,6 +9,7 @@ from gateway.core.address import ReversePath
 from gateway.core.envelope import BodyType, Recipient, Ret
 from gateway.core.facts import Lookup, OutsideFact
 from gateway.core.outcome import Outcome
+from gateway.core.override import OverrideResult
 from gateway.core.record import (
     BodyRef,
     Entry,
@@ -342,6 +343,10 @@ class Events(Protocol):
     def ended(self, message: Message, row: RecipientRow) -> None: ...
 
     def unprotected(self, message: Message, row: RecipientRow) -> None: ...
+
+    def observed_unprotected(self, message: Message, row: RecipientRow) -> None: ...
+
+    def overridden(self, rule: str, sender: str, result: OverrideResult) -> None: ...
 
     def alert(self, name: str, queue_id: str, detail: str) -> None: ...
 

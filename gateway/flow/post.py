@@ -1,8 +1,10 @@
-"""Our own mail: a report or notice becomes an entry of the spool, behind the door, by the route of its kind.
+"""Our own mail: a report, notice or letter becomes an entry of the spool, behind the door, by the route of its kind.
 
 It has a null reverse-path and a chain of one, so that it can end but never cause another.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.address import Address, NullPath
@@ -10,10 +12,11 @@ from gateway.core.chronicle import entry_events
 from gateway.core.decision import Routed
 from gateway.core.dsn import build
 from gateway.core.envelope import Admission, Client, Envelope, Notify, Recipient
-from gateway.core.record import BodyRef, Entry, Kind, Message, Origin, QueueId
-from gateway.core.report import Item, Purpose, Report, Stamp
+from gateway.core.record import BodyRef, Entry, Kind, Message, Origin
+from gateway.core.report import Item, Purpose, Report, Stamp, Told, reader_of
 from gateway.core.tls import Protection
 from gateway.flow.content import Returned, read_returned
+from gateway.flow.overrides import Overrides
 from gateway.flow.ports import BodyWriter, Spool, SpoolError
 from gateway.flow.shared import Shared
 
@@ -22,11 +25,28 @@ _KINDS: Final = {
     Purpose.RELAYED: Kind.REPORT,
     Purpose.DELAYED: Kind.NOTICE,
     Purpose.MOVED: Kind.NOTICE,
+    Purpose.WARNED: Kind.NOTICE,
+    Purpose.HELD: Kind.NOTICE,
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A finished mail of ours; ``stamp`` is the one that its text was made with. ``reason`` is for the audit."""
+
+    kind: Kind
+    to: Address
+    text: bytes
+    stamp: Stamp
+    reason: str
+    origin: Origin | None = None
+
+
 class Post:
-    """Writes our own mail for one commit or settlement of one spool."""
+    """Writes our own mail for one commit or settlement of one spool.
+
+    If anything of it fails, its earlier entries are not to be committed either: their bodies are gone.
+    """
 
     def __init__(self, spool: Spool, shared: Shared) -> None:
         self._spool = spool
@@ -36,28 +56,67 @@ class Post:
     async def entry(self, purpose: Purpose, message: Message, items: tuple[Item, ...]) -> Entry:
         """The mail about ``message``, ready to commit. The caller has made sure that its sender is answered.
 
-        If it fails in any way, earlier entries of this object are not to be committed either: their bodies are gone.
-
         Raises:
             SpoolFull, SpoolError: the report could not be kept.
         """
         try:
-            return await self._build(purpose, message, items)
+            return await self._keep(await self._report(purpose, message, items))
         except BaseException:
-            for writer in self._written:
-                writer.discard()
+            self.discard()
             raise
 
-    async def _build(self, purpose: Purpose, message: Message, items: tuple[Item, ...]) -> Entry:
-        returned = await self._returned(message)
-        report = Report(purpose=purpose, message=message, items=items, header=returned.header, full=returned.full)
+    async def entries(self, message: Message, told: Sequence[Told]) -> tuple[Entry, ...]:
+        """One mail for each purpose. Raises like `entry`."""
+        purposes = dict.fromkeys(purpose for purpose, _ in told)
+        each = [(purpose, tuple(item for about, item in told if about is purpose)) for purpose in purposes]
+        return tuple([await self.entry(purpose, message, items) for purpose, items in each])
+
+    async def letter(self, letter: Letter) -> Entry:
+        """Any other mail of ours, ready to commit.
+
+        Raises:
+            SpoolFull, SpoolError: it could not be kept.
+        """
+        try:
+            return await self._keep(letter)
+        except BaseException:
+            self.discard()
+            raise
+
+    def stamp(self) -> Stamp:
+        """What makes the next mail unique."""
         ids = self._shared.ids
-        stamp = Stamp(now=self._shared.clock.now(), message_id=ids.new(), boundary=ids.new())
-        text = build(report, self._shared.identity, stamp)
-        writer = self._spool.bodies.writer()
-        self._written.append(writer)
-        writer.write(text)
-        return self._entry(report, text, await writer.finish(), stamp)
+        return Stamp(now=self._shared.clock.now(), message_id=ids.new(), boundary=ids.new())
+
+    def discard(self) -> None:
+        """Forgets the bodies of all its entries, which are not to be committed any more."""
+        for writer in self._written:
+            writer.discard()
+
+    async def _report(self, purpose: Purpose, message: Message, items: tuple[Item, ...]) -> Letter:
+        returned = await self._returned(message)
+        report = Report(
+            purpose=purpose,
+            message=message,
+            items=items,
+            header=returned.header,
+            full=returned.full,
+            tokens=await self._tokens(purpose, message, items),
+        )
+        kind, about, stamp = _KINDS[purpose], message.queue_id, self.stamp()
+        return Letter(
+            kind=kind,
+            to=reader_of(message),
+            text=build(report, self._shared.identity, stamp),
+            stamp=stamp,
+            reason=f"our own {kind.value} ({purpose.value}) about {about}",
+            origin=Origin(about, _only(items), kind),
+        )
+
+    async def _tokens(self, purpose: Purpose, message: Message, items: tuple[Item, ...]) -> Mapping[str, str]:
+        stopped = [(item.rule, item.recipient.address) for item in items if item.overridable]
+        wanted = stopped and purpose in (Purpose.FAILED, Purpose.HELD)
+        return await Overrides(self._shared).issue(message, stopped) if wanted else {}
 
     async def _returned(self, message: Message) -> Returned:
         """A message that cannot be read any more is reported all the same, without its header."""
@@ -67,26 +126,32 @@ class Post:
             self._shared.events.broken("body", message.queue_id, error)
             return Returned(b"", None)
 
-    def _entry(self, report: Report, text: bytes, body: BodyRef, stamp: Stamp) -> Entry:
-        shared, kind, about = self._shared, _KINDS[report.purpose], report.message
-        recipient = _sender_of(about)
+    async def _keep(self, letter: Letter) -> Entry:
+        writer = self._spool.bodies.writer()
+        self._written.append(writer)
+        writer.write(letter.text)
+        return self._entry(letter, await writer.finish())
+
+    def _entry(self, letter: Letter, body: BodyRef) -> Entry:
+        shared = self._shared
+        recipient = Recipient(address=letter.to, notify=frozenset({Notify.NEVER}))
         message = Message(
             queue_id=self._spool.new_queue_id(),
-            kind=kind,
-            origin=Origin(about.queue_id, _only(report.items), kind),
+            kind=letter.kind,
+            origin=letter.origin,
             envelope=_own_envelope(recipient, shared.system.hostname),
             facts=None,
             policy_hash=shared.book.current.hash,
-            accepted_at=stamp.now,
-            header_bytes=text.index(b"\r\n\r\n") + 4,
-            eight_bit=not text.isascii(),
+            accepted_at=letter.stamp.now,
+            header_bytes=letter.text.index(b"\r\n\r\n") + 4,
+            eight_bit=not letter.text.isascii(),
             edits=(),
             body=body,
-            message_id=f"<{stamp.message_id}@{shared.system.hostname}>",
+            message_id=f"<{letter.stamp.message_id}@{shared.system.hostname}>",
         )
-        decision = _decision(kind, shared.system.routes[kind], about.queue_id)
-        row = shared.planner.start(0, recipient, decision, stamp.now)
-        return Entry(message=message, rows=(row,), events=entry_events(message, (row,), decision.reason))
+        decision = _decision(letter, shared.system.routes[letter.kind])
+        row = shared.planner.start(0, recipient, decision, letter.stamp.now)
+        return Entry(message=message, rows=(row,), events=entry_events(message, (row,), letter.reason))
 
 
 def _only(items: tuple[Item, ...]) -> int:
@@ -94,21 +159,14 @@ def _only(items: tuple[Item, ...]) -> int:
     return next(iter(items)).number if len(items) == 1 else -1
 
 
-def _sender_of(message: Message) -> Recipient:
-    sender = message.envelope.reverse_path
-    if not isinstance(sender, Address):
-        raise ValueError("a null reverse-path is never answered")
-    return Recipient(address=sender, notify=frozenset({Notify.NEVER}))
-
-
-def _decision(kind: Kind, route: str, about: QueueId) -> Routed:
+def _decision(letter: Letter, route: str) -> Routed:
     """Our own mail is not classified: what it repeats of a protected message is chosen to need no protection."""
     return Routed(
-        rule=f"[system] {kind.value}",
+        rule=f"[system] {letter.kind.value}",
         chain=(route,),
         floor=Protection.NONE,
         original_floor=Protection.NONE,
-        reason=f"our own {kind.value} about {about}",
+        reason=letter.reason,
         advice="",
     )
 

@@ -5,21 +5,22 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from gateway.core.chronicle import route_of, row_event
-from gateway.core.outcome import Deferred, Delivered, Outcome
+from gateway.core.conditions.base import sender_of
+from gateway.core.modes import Mode, in_force
+from gateway.core.outcome import Cause, Deferred, Delivered, Failed, Outcome
 from gateway.core.plan import Planner
 from gateway.core.progress import Done, GiveBack, MoveOn, Retry, Transition, advance
 from gateway.core.record import Event, EventKind, Message, RecipientRow, State
 from gateway.core.reply import Status
-from gateway.core.report import Item, Purpose, answers, item_of, wished
+from gateway.core.report import Item, Purpose, Told, answers, item_of, wished
 from gateway.core.retry import delay, next_try
 from gateway.core.route import Route
 from gateway.core.tls import Protection
 from gateway.flow.shared import Shared
 
-Told: TypeAlias = tuple[Purpose, Item]
 _RELAYED = Status(2, 0, 0)
 
 
@@ -57,10 +58,11 @@ class Settling:
         self._backoff = shared.backoff
         self._factor = shared.jitter.factor
         self._answers = answers(message)
+        self._rollouts = (*shared.book.current.rollouts, *shared.rollouts())
 
     def attempted(self, attempt: Attempt, now: datetime) -> Change:
         """An outcome obtained just now."""
-        row, outcome = attempt.row, attempt.outcome
+        row, outcome = attempt.row, self._softened(attempt, now)
         tried = replace(row, attempts=row.attempts + 1, last=outcome)
         if isinstance(outcome, Deferred) and outcome.handshake_failed and row.first_handshake_failure is None:
             tried = replace(tried, first_handshake_failure=now)
@@ -74,6 +76,22 @@ class Settling:
         event = row_event(self._message, tried, EventKind.ATTEMPT, now)
         change = self._apply(tried, transition, now)
         return replace(change, before=row, route=attempt.route, outcome=outcome, events=(event, *change.events))
+
+    def _softened(self, attempt: Attempt, now: datetime) -> Outcome:
+        """While a soft mode covers the recipient, what is refused for good is tried again like a refusal for now."""
+        outcome, facts = attempt.outcome, self._message.facts
+        if not isinstance(outcome, Failed) or facts is None or not self._rollouts:
+            return outcome
+        rollout = in_force(self._rollouts, now, attempt.row.decision.rule, sender_of(facts))
+        if rollout is None or rollout.mode is not Mode.SOFT:
+            return outcome
+        return Deferred(
+            cause=Cause.REPLY_4XX,
+            status=Status(4, outcome.status.subject, outcome.status.detail),
+            detail=outcome.detail,
+            remote=outcome.remote,
+            evidence=outcome.evidence,
+        )
 
     def given_back(self, row: RecipientRow, back: GiveBack, now: datetime) -> Change:
         """A recipient whose mail goes back, with a report if its sender is one who gets any."""
@@ -117,7 +135,7 @@ class Settling:
         relayed_dsn = isinstance(row.last, Delivered) and row.last.relayed_dsn
         if self._answers and wished(row.recipient, Purpose.RELAYED) and not relayed_dsn:
             told.append((Purpose.RELAYED, self._item(row, _RELAYED, now)))
-        if self._answers and row.route_index > 0 and wished(row.recipient, Purpose.MOVED):
+        if self._answers and (row.route_index > 0 or row.left_out) and wished(row.recipient, Purpose.MOVED):
             told.append((Purpose.MOVED, self._item(row, _RELAYED, now)))
         return Change(before=row, after=after, events=(self._ended(after, now, ""),), told=tuple(told))
 

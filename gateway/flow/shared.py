@@ -1,23 +1,32 @@
 """What both halves of the flow, accept and dispatch, share under one configuration."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from gateway.core.modes import Rollout
 from gateway.core.plan import Planner
 from gateway.core.report import Identity
 from gateway.core.retry import Backoff
 from gateway.flow.carriers import Carriers
+from gateway.flow.history import History
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import PolicyBook
 from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, StateStore
+from gateway.flow.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """The outside, the options, and the policy and routes in force, for the work on one spool."""
+    """The outside, the options, and the policy and routes in force, for the work on one spool.
+
+    ``rollouts`` gives the modes that an operator ordered; the policy's own are the policy's.
+    """
 
     book: PolicyBook
     carriers: Carriers
     lookups: Lookups
+    history: History
+    rollouts: Callable[[], Sequence[Rollout]] = tuple
     state: StateStore
     system: SystemOptions
     queue: QueueOptions
@@ -25,6 +34,11 @@ class Shared:
     ids: Ids
     jitter: Jitter
     events: Events
+    tally: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        # A writer of its own: what it gathers is kept under its name alone.
+        object.__setattr__(self, "tally", Tally(self.state, self.clock, self.ids))
 
     @property
     def planner(self) -> Planner:

@@ -1,19 +1,16 @@
-"""The STARTTLS lookup for rules (`flow.ports.Lookups`): what is remembered, or a probe of the domain's hosts now.
+"""The STARTTLS lookup for rules (see `flow.lookups`): what is remembered, or a probe of the domain's hosts now.
 
 A probe connects, says EHLO, does STARTTLS and QUIT; it never says MAIL, and its answer permits nothing: the delivering
 connection is checked for itself. Left out on purpose: probing on after the answer is due; a later lookup asks again.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Final, assert_never
+from typing import Final
 
-from gateway.core.facts import Lookup, Missing, OutsideFact
+from gateway.core.facts import Missing
 from gateway.core.outcome import Declined
 from gateway.core.tls import Channel, MxAuth, Requirement, Starttls
-from gateway.flow.ports import Events
 from gateway.net.answers import Unresolvable
 from gateway.net.cache import SingleFlight
 from gateway.net.destination import Destinations, Hosts, NoMail, Unusable, literal_text
@@ -30,47 +27,16 @@ _TERMS: Final = Terms(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StarttlsLookups:
-    """Answers for recipient domains. An error of ours is reported to ``events`` and answered as missing."""
+class StarttlsProbe:
+    """Answers for recipient domains, as long as it takes: who asks sets the time."""
 
     destinations: Destinations
     dialler: Dialler
     port: int
-    events: Events
     _flights: SingleFlight[str, Starttls] = field(default_factory=SingleFlight[str, Starttls])
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PROBES))
 
-    async def look_up(
-        self, wanted: frozenset[tuple[Lookup, str]], wait: timedelta
-    ) -> Mapping[tuple[Lookup, str], OutsideFact]:
-        """One answer for each key; what was not known in time is `Missing`."""
-        late = Missing(f"no answer within {wait.total_seconds():g} s")
-        answers: dict[tuple[Lookup, str], OutsideFact] = dict.fromkeys(wanted, late)
-
-        async def answer(key: tuple[Lookup, str]) -> None:
-            answers[key] = await self._answer(*key)
-
-        try:
-            async with asyncio.timeout(wait.total_seconds()), asyncio.TaskGroup() as group:
-                for key in wanted:
-                    group.create_task(answer(key))
-        except TimeoutError:
-            pass  # what is missing already says so
-        return answers
-
-    async def _answer(self, lookup: Lookup, domain: str) -> OutsideFact:
-        try:
-            match lookup:
-                case Lookup.STARTTLS:
-                    return await self._domain(domain)
-                case Lookup.KNOWN | Lookup.RESENT:
-                    return Missing("nobody has looked")
-        except Exception as error:  # The port promises an answer; the error must not take the others along.
-            self.events.broken("lookup", "", error)
-            return Missing("the lookup failed")
-        assert_never(lookup)
-
-    async def _domain(self, domain: str) -> OutsideFact:
+    async def look_up(self, domain: str) -> Starttls | Missing:
         """YES if mail can go there protected, NO if every usable host has no TLS, else nothing certain.
 
         A domain that takes no mail at all has no TLS either: what a rule then chooses is at least as safe, and the

@@ -86,6 +86,12 @@ def events(db: sqlite3.Connection, queue_id: QueueId | None, after: int, limit: 
     return tuple((number, decode_event(record)) for number, record in found.fetchall())
 
 
+def body_of(db: sqlite3.Connection, queue_id: QueueId, limit: int) -> tuple[bytes, str | None] | None:
+    """The beginning of a body that is in its row, or the name of its file; None if there is no such message."""
+    found = db.execute("SELECT substr(body, 1, ?), path FROM messages WHERE queue_id = ?", (limit, queue_id)).fetchone()
+    return (found[0] or b"", found[1]) if found is not None else None
+
+
 def queue_ids_of(db: sqlite3.Connection, message_id: str, limit: int) -> tuple[QueueId, ...]:
     """The messages whose events name that Message-ID, oldest first."""
     found = db.execute(

@@ -54,6 +54,15 @@ class ShardReader:
             for queue_id in _ask(path, lambda db: queries.queue_ids_of(db, message_id, _MESSAGES)):
                 yield from self.events(queue_id)
 
+    def beginning(self, queue_id: QueueId, limit: int) -> bytes:
+        """The first bytes of a message that still waits. Raises SpoolError, also if there is no such message."""
+        for path in self._databases(queue_id):
+            found = _ask(path, lambda db: queries.body_of(db, queue_id, limit))
+            if found is not None:
+                inline, name = found
+                return inline if name is None else _first_bytes(path.parent / BODIES / name, limit)
+        raise SpoolError(f"there is no message {queue_id}")
+
     def sizes(self) -> QueueSize:
         """Counts over all shards. Raises SpoolError."""
         return queries.add_sizes([_ask(path, queries.size) for path in self._databases(None)])
@@ -78,6 +87,14 @@ def _items(path: Path, filter: QueueFilter, limit: int | None) -> Iterator[Queue
             return
         after = page[-1].message.queue_id, page[-1].row.number
         left = None if left is None else left - size
+
+
+def _first_bytes(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise SpoolError(f"the body cannot be read: {error.strerror}") from error
 
 
 def _ask(path: Path, question: Callable[[sqlite3.Connection], Answer]) -> Answer:

@@ -5,23 +5,34 @@ depends on is kept here.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.flow.ports import Clock, SpoolError
 from gateway.spool.codec import micros
 
+NAME: Final = "state.db"
+
+ITEMS: Final = "SELECT key, value FROM items WHERE key >= ? AND key < ? AND until > ? ORDER BY key LIMIT ?"
+"""The values between two keys that have not expired."""
+
 MAX_VALUE: Final = 64 * 1024
 """Bytes of one value; an MTA-STS policy has at most that (RFC 8461 section 3.2)."""
 
-MAX_VALUES: Final = 100_000
-"""Values kept; beyond it those that expire first go."""
+MAX_VALUES: Final = 500_000
+"""Values of one part of the gateway (what stands before the first slash of its keys); beyond it its first to expire go.
+
+The most are recipients that somebody here wrote to, a hundred bytes each.
+"""
+
+SWEEP_EVERY: Final = timedelta(hours=1)
 
 _TABLES: Final = """
 BEGIN IMMEDIATE;
@@ -42,6 +53,7 @@ class SharedState:
         self._db = db
         self._clock = clock
         self._thread = thread
+        self._swept_until = clock.now()
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "SharedState":
@@ -75,15 +87,14 @@ class SharedState:
     async def items(self, prefix: str, limit: int) -> Mapping[str, bytes]:
         """Those whose keys begin so, by key, at most ``limit``."""
         now = micros(self._clock.now())
-        sql = "SELECT key, value FROM items WHERE key >= ? AND key < ? AND until > ? ORDER BY key LIMIT ?"
         asked = (prefix, prefix + "\U0010ffff", now, limit)
-        return dict(await self._do(lambda db: db.execute(sql, asked).fetchall()))
+        return dict(await self._do(lambda db: db.execute(ITEMS, asked).fetchall()))
 
     async def put(self, key: str, value: bytes, until: datetime) -> None:
         """Keeps the value until then. Raises ValueError for one that is too large."""
         _check(value)
         row = (key, value, micros(until))
-        await self._do(lambda db: db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", row).rowcount)
+        await self._keep(lambda db: db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", row).rowcount)
 
     async def put_if_absent(self, key: str, value: bytes, until: datetime) -> bytes:
         """Keeps the value unless there is one that has not expired; returns the value that holds, in one step."""
@@ -94,14 +105,14 @@ class SharedState:
             " RETURNING value"
         )
         row = (key, value, micros(until), micros(self._clock.now()))
-        return (await self._do(lambda db: db.execute(sql, row).fetchall()))[0][0]
+        return (await self._keep(lambda db: db.execute(sql, row).fetchall()))[0][0]
 
     async def put_many(self, values: Mapping[str, bytes], until: datetime) -> None:
         """Keeps all of them until then, in one transaction."""
         for value in values.values():
             _check(value)
         rows = [(key, value, micros(until)) for key, value in values.items()]
-        await self._do(lambda db: _insert(db, rows))
+        await self._keep(lambda db: _insert(db, rows))
 
     async def delete(self, key: str) -> None:
         """Forgets the value."""
@@ -117,12 +128,20 @@ class SharedState:
         return await self._do(lambda db: db.execute(sql, (name, holder, micros(until), now)).rowcount) == 1
 
     async def sweep(self) -> int:
-        """Removes what has expired, and the soonest to expire beyond the limit; returns how many values went."""
+        """Removes what has expired, and what a part has beyond the limit; returns how many values went."""
         now = micros(self._clock.now())
-        sql = (
-            "DELETE FROM items WHERE until <= ? OR key IN (SELECT key FROM items ORDER BY until DESC LIMIT -1 OFFSET ?)"
-        )
-        return await self._do(lambda db: db.execute(sql, (now, MAX_VALUES)).rowcount)
+        return await self._do(lambda db: _sweep(db, now))
+
+    async def _keep(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        """Whoever keeps something also clears away what is over, once in a while."""
+        answer = await self._do(work)
+        now = self._clock.now()
+        if now >= self._swept_until:
+            self._swept_until = now + SWEEP_EVERY
+            # What was asked for is done; what could not be cleared away is next time.
+            with contextlib.suppress(SpoolError):
+                await self.sweep()
+        return answer
 
     async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         return await _run(self._thread, lambda: work(self._db))
@@ -141,6 +160,19 @@ def _insert(db: sqlite3.Connection, rows: list[tuple[str, bytes, int]]) -> None:
     except sqlite3.Error:
         db.execute("ROLLBACK")
         raise
+
+
+def _sweep(db: sqlite3.Connection, now: int) -> int:
+    gone = db.execute("DELETE FROM items WHERE until <= ?", (now,)).rowcount
+    (left,) = db.execute("SELECT count(*) FROM items").fetchone()
+    if left <= MAX_VALUES:
+        return gone
+    ranked = (
+        "SELECT key, row_number() OVER (PARTITION BY substr(key, 1, instr(key || '/', '/')) ORDER BY until DESC)"
+        " AS place FROM items"
+    )
+    sql = f"DELETE FROM items WHERE key IN (SELECT key FROM ({ranked}) WHERE place > ?)"  # noqa: S608  only our text
+    return gone + db.execute(sql, (MAX_VALUES,)).rowcount
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:

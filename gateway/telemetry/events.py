@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote
+from gateway.core.override import OverrideResult
 from gateway.core.record import Kind, Message, RecipientRow, State
 from gateway.core.route import Route
 from gateway.core.tls import Evidence
@@ -59,6 +60,8 @@ class Telemetry:
         listener = message.envelope.listener
         self._metrics.received.labels(listener).inc()
         self._metrics.received_bytes.labels(listener).inc(message.body.size)
+        for label in message.facts.classification.labels if message.facts else ():
+            self._metrics.labels.labels(label.source, label.result.value).inc()
 
     def _log_accepted(self, message: Message, recipients: int, level: str) -> None:
         envelope, facts = message.envelope, message.facts
@@ -91,6 +94,7 @@ class Telemetry:
             action=action,
             chain=chain,
             floor=decision.floor.label,
+            **_wishes(decision),
         )
 
     def refused(self, listener: str, client: str, reason: str, code: int) -> None:
@@ -156,6 +160,20 @@ class Telemetry:
             "unprotected", queue_id=message.queue_id, recipient=str(row.address), floor=row.decision.floor.label
         )
 
+    def observed_unprotected(self, message: Message, row: RecipientRow) -> None:
+        """A delivery below what its rules ask for, while they are only observed: known, wanted, and counted apart."""
+        decision = row.decision
+        asked = decision.original_floor if isinstance(decision, Routed) else decision.floor
+        self._metrics.observed_unprotected.inc()
+        self._log.warning(
+            "observed_unprotected", queue_id=message.queue_id, recipient=str(row.address), floor=asked.label
+        )
+
+    def overridden(self, rule: str, sender: str, result: OverrideResult) -> None:
+        """A one-time token that a sender tried; ``rule`` is empty if it is no token of ours for anything."""
+        self._metrics.overrides.labels(result.value).inc()
+        self._log.info("override", rule=rule or None, sender=sender, result=result.value)
+
     def alert(self, name: str, queue_id: str, detail: str) -> None:
         """Something a person must look at; ``detail`` is our own sentence."""
         self._metrics.alerts.labels(name).inc()
@@ -165,6 +183,18 @@ class Telemetry:
         """An unexpected exception: our fault, so the mail waits."""
         self._metrics.broken.labels(where).inc()
         self._log.error("broken", where=where, queue_id=queue_id or None, error=describe(error))
+
+
+def _wishes(decision: Decision) -> dict[str, str | int]:
+    """What the decision causes besides its route; nothing for most."""
+    effects = decision.effects
+    found = {
+        "warned_by": ", ".join(dict.fromkeys(point.rule for point in effects.warnings)),
+        "notified": len(effects.notifications),
+        "copies": len(effects.copies),
+        "observed": decision.instead.action if isinstance(decision, Routed) and decision.instead else "",
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _action(decision: Decision) -> tuple[str, tuple[str, ...]]:

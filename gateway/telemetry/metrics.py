@@ -11,11 +11,15 @@ from typing import Final, assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.core.facts import LabelResult
+from gateway.core.modes import Mode
 from gateway.core.outcome import Cause, Proof
+from gateway.core.override import OverrideResult
 from gateway.core.policy import GoOn, Hold, Policy, Reject, Rule, Send
 from gateway.core.record import Kind, State
 from gateway.core.route import Route
 from gateway.core.tls import Starttls
+from gateway.telemetry.agreements import AgreementDays
 
 ROUTE: Final = "route"
 REJECT: Final = "reject"
@@ -29,9 +33,18 @@ FAILED: Final = "failed"
 NO_TLS: Final = ("none", "plain")
 TLS_VERSIONS: Final = ("TLSv1.2", "TLSv1.3")
 TLS_GRADES: Final = ("encrypted", "verified")
-ALERTS: Final = ("lease-lost", "policy-missing", "route-missing", "route-too-weak", "set-aside")
+ALERTS: Final = (
+    "copy-missed",
+    "lease-lost",
+    "mode-active",
+    "mode-ended",
+    "policy-missing",
+    "route-missing",
+    "route-too-weak",
+    "set-aside",
+)
 """Every name that the gateway alerts by."""
-REFUSALS: Final = (421, 451, 452, 454, 503, 530, 550, 552, 554)
+REFUSALS: Final = (421, 450, 451, 452, 454, 503, 530, 550, 552, 554)
 """The codes of refusals in the session that are told (`listeners.smtp_replies`)."""
 
 # From a second to the five days of queue.max_age; protected mail may take its 48 hours.
@@ -45,6 +58,7 @@ class Metrics:
         self._declare_mail(registry)
         self._declare_trouble(registry)
         self._declare_queue(registry)
+        self.agreements = AgreementDays(registry)
 
     def _declare_mail(self, registry: CollectorRegistry) -> None:
         self.received = Counter("sealpost_received", "Messages accepted from clients.", ["listener"], registry=registry)
@@ -54,6 +68,12 @@ class Metrics:
         self.own = Counter("sealpost_own_mail", "Messages of our own: reports, notices.", ["kind"], registry=registry)
         self.refused = Counter(
             "sealpost_refused", "Commands or messages refused in the session.", ["listener", "code"], registry=registry
+        )
+        self.labels = Counter(
+            "sealpost_labels",
+            "Labels found in accepted messages; result is level, no label or garbled.",
+            ["source", "result"],
+            registry=registry,
         )
         self.decisions = Counter(
             "sealpost_decisions",
@@ -71,6 +91,9 @@ class Metrics:
             "sealpost_moved", "Recipients that went to a later route.", ["from_route", "to_route"], registry=registry
         )
         self.ended = Counter("sealpost_ended", "Recipients that reached their end.", ["state"], registry=registry)
+        self.overrides = Counter(
+            "sealpost_overrides", "One-time tokens that senders tried, by result.", ["result"], registry=registry
+        )
         self.seconds = Histogram(
             "sealpost_delivery_seconds", "From acceptance to delivery.", buckets=_DELAYS, registry=registry
         )
@@ -84,6 +107,11 @@ class Metrics:
     def _declare_trouble(self, registry: CollectorRegistry) -> None:
         self.unprotected = Counter(
             "sealpost_unprotected", "Deliveries below their decision's floor: an incident.", registry=registry
+        )
+        self.observed_unprotected = Counter(
+            "sealpost_observed_unprotected",
+            "Deliveries below what their rules ask for, while these are only observed.",
+            registry=registry,
         )
         self.alerts = Counter("sealpost_alerts", "Conditions that a person must look at.", ["name"], registry=registry)
         self.broken = Counter("sealpost_broken", "Unexpected exceptions: faults of ours.", ["where"], registry=registry)
@@ -108,9 +136,21 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self.modes = Gauge(
+            "sealpost_mode_active",
+            "Roll-out modes in force, by the policy or by order.",
+            ["mode"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.shards = Gauge(
             "sealpost_shards", "Shards that the workers serve.", registry=registry, multiprocess_mode="livesum"
         )
+
+    def modes_in_force(self, counts: Mapping[Mode, int]) -> None:
+        """How many roll-out modes hold now, by mode."""
+        for mode, count in counts.items():
+            self.modes.labels(mode.value).set(count)
 
     def initialise(self, policy: Policy, routes: Mapping[str, Route], listeners: Iterable[str]) -> None:
         """Sets every label set that the configuration names to 0; those that count already keep their values."""
@@ -133,6 +173,8 @@ class Metrics:
             action, routes = labels_of(rule)
             for level, route in product(policy.reading.levels, routes or ("",)):
                 self.decisions.labels(rule.name, action, route, level)
+        for source, result in product(policy.reading.sources, LabelResult):
+            self.labels.labels(source.origin, result.value)
 
     def _initialise_closed_sets(self) -> None:
         for state in State:
@@ -140,6 +182,8 @@ class Metrics:
         for kind in Kind:
             if kind is not Kind.RELAY:
                 self.own.labels(kind.value)
+        for result in OverrideResult:
+            self.overrides.labels(result.value)
         for name in ALERTS:
             self.alerts.labels(name)
         for seen in Starttls:

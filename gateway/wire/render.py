@@ -1,6 +1,7 @@
-"""Header edits at delivery (RFC 5322 section 2.2): fields put on top, fields removed, all other bytes untouched.
+"""Header edits at delivery (RFC 5322 section 2.2): fields put on top or removed, the Subject changed, no byte besides.
 
-Nothing is parsed, decoded or refolded beyond finding where a field ends; the body is not seen here.
+Nothing is parsed beyond finding where a field ends; only a Subject that changes is folded anew. The body is not seen
+here.
 """
 
 import re
@@ -8,7 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from gateway.core.edits import Add, HeaderEdit, Remove
+from gateway.core.edits import Add, HeaderEdit, Remove, Retitle
+from gateway.core.subject import retitle
 from gateway.wire.errors import LocalProtocolError
 
 # field-name = 1*ftext, ftext = %d33-57 / %d59-126 (RFC 5322 section 3.6.8).
@@ -18,8 +20,12 @@ _VALUE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]|\r\n(?=[\t ]))*"
 # A field as the door reads it: from the first line, or one that is no continuation, with the folds of name and value.
 # Nothing is tried twice, so that one pass stays one pass whatever the lines are.
 _FIELD: Final = re.compile(
-    rb"(?:\A|^(?![ \t]))([^:\n]*+(?:\n[ \t][^:\n]*+)*+):[^\n]*+\n(?:[ \t][^\n]*+\n)*+", re.MULTILINE
+    rb"(?:\A|^(?![ \t]))([^:\n]*+(?:\n[ \t][^:\n]*+)*+):([^\n]*+\n(?:[ \t][^\n]*+\n)*+)", re.MULTILINE
 )
+_SUBJECT: Final = "subject"
+_CHUNK: Final = re.compile(rb"[ \t]*+[^ \t]++")
+# A line should stay below this many characters (RFC 5322 section 2.1.1).
+_LINE: Final = 78
 
 
 def render(header: bytes, edits: Sequence[HeaderEdit]) -> bytes:
@@ -30,14 +36,17 @@ def render(header: bytes, edits: Sequence[HeaderEdit]) -> bytes:
     one. Removals that follow each other are one pass over the block, however many they are.
 
     Raises:
-        LocalProtocolError: a field to add is not a header field.
+        LocalProtocolError: a field to add is not a header field, or a tag is more than one line of text.
     """
     block = _without_empty_line(header)
     for kind, run in groupby(edits, type):
         if kind is Remove:
             block = _without(frozenset(edit.name.casefold() for edit in run if isinstance(edit, Remove)), block)
-        else:
+        elif kind is Add:
             block = b"".join([_field(edit) for edit in run if isinstance(edit, Add)][::-1]) + block
+        else:
+            for edit in run:
+                block = _retitled(edit, block) if isinstance(edit, Retitle) else block
     return block + b"\r\n"
 
 
@@ -55,6 +64,38 @@ def _field(edit: Add) -> bytes:
 
 def _without(names: frozenset[str], block: bytes) -> bytes:
     return _FIELD.sub(lambda field: b"" if _name(field[1]) in names else field[0], block)
+
+
+def _retitled(edit: Retitle, block: bytes) -> bytes:
+    """The block with every Subject changed; one that does not change stays as it is written."""
+    if not edit.tag.isprintable():
+        raise LocalProtocolError("a tag for the subject has a control character")
+    fields = [field for field in _FIELD.finditer(block) if _name(field[1]) == _SUBJECT]
+    if not fields:
+        titled = retitle(b"", edit)
+        return block if titled is None else _folded(b"Subject:", titled) + block
+    start, kept = 0, list[bytes]()
+    for field in fields:
+        titled = retitle(_unfolded(field[2]), edit)
+        kept += [block[start : field.start()], field[0] if titled is None else _folded(field[1] + b":", titled)]
+        start = field.end()
+    return b"".join([*kept, block[start:]])
+
+
+def _unfolded(raw: bytes) -> bytes:
+    """The value as `core.header` reads it (RFC 5322 section 2.2.3)."""
+    return raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").strip()
+
+
+def _folded(name: bytes, value: bytes) -> bytes:
+    """The field, folded before white space where a line would get long, but never into a line of white space alone."""
+    lines, line = list[bytes](), name
+    for chunk in _CHUNK.findall(b" " + value):
+        if line != name and len(line) + len(chunk) > _LINE:
+            lines.append(line)
+            line = b""
+        line += chunk
+    return b"\r\n".join([*lines, line]) + b"\r\n"
 
 
 def _name(raw: bytes) -> str:

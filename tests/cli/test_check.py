@@ -1,11 +1,18 @@
+import asyncio
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from gateway.app.system import SystemClock
 from gateway.cli import check, main
+from gateway.core.facts import Label, LabelResult
+from gateway.flow.labels_seen import LabelsSeen
+from gateway.spool.state import SharedState
 from tests.config.certified import certified
 from tests.fixtures.council import change
 
@@ -24,6 +31,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return code or 0, out.splitlines(), err
 
     return run
+
+
+def line_with(file: Path, text: str) -> int:
+    """The number of the one line that holds the text."""
+    [number] = [number for number, line in enumerate(file.read_text().splitlines(), start=1) if text in line]
+    return number
 
 
 def test_the_documented_example_is_fine(tmp_path: Path, run: Run) -> None:
@@ -52,8 +65,8 @@ def test_every_problem_is_printed_with_its_file_and_key(tmp_path: Path, run: Run
     assert code == 1
     assert lines == [
         f"problem: {config}: system: this is missing",
-        f"problem: {config}: worker: unknown key `worker`, did you mean `workers`?",
-        f"problem: {config}: sistem: unknown key `sistem`, did you mean `system`?",
+        f"problem: {config}:{line_with(config, 'worker = 0')}: worker: unknown key `worker`, did you mean `workers`?",
+        f"problem: {config}:{line_with(config, '[sistem]')}: sistem: unknown key `sistem`, did you mean `system`?",
         "3 problems, 0 warnings: the configuration cannot be used.",
     ]
 
@@ -61,6 +74,7 @@ def test_every_problem_is_printed_with_its_file_and_key(tmp_path: Path, run: Run
 def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run: Run) -> None:
     config = certified(tmp_path)
     (tmp_path / "certs/cjsm.pem").unlink()
+    cjsm = line_with(config, "certs/cjsm.pem")
     tests = tmp_path / "policies/tests/council"
     tests.mkdir(parents=True)
     (tests / "a.toml").write_text(
@@ -69,8 +83,8 @@ def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run:
     code, lines, _ = run("check", "--config", config)
     assert code == 1
     assert lines == [
-        f"problem: {config}: routes.cjsm.client_certificate: there is no file {tmp_path}/certs/cjsm.pem",
-        f"problem: {tests}/a.toml: cases[1]: `x`: the rule is 'Controlled', expected 'Public'",
+        f"problem: {config}:{cjsm}: routes.cjsm.client_certificate: there is no file {tmp_path}/certs/cjsm.pem",
+        f"problem: {tests}/a.toml:1: cases[1]: `x`: the rule is 'Controlled', expected 'Public'",
         "2 problems, 0 warnings. 7 rules, 1 policy test run.",
     ]
 
@@ -83,7 +97,7 @@ def test_one_problem_hides_no_other(tmp_path: Path, run: Run) -> None:
     change(tmp_path / "policies/council.toml", ('route  = ["secure", ', 'route  = ["secur", '))
     code, lines, _ = run("check", "--config", config)
     assert code == 1
-    assert [line.replace(f"{tmp_path}/", "") for line in lines] == [
+    assert [re.sub(r":\d+: ", ": ", line.replace(f"{tmp_path}/", "")) for line in lines] == [
         "problem: sealpost.toml: secrets.hop: the file `certs/hop.key` cannot be read: No such file or directory",
         "problem: policies/council.toml: rules[4].when.itent: unknown condition `itent`, did you mean `intent`?",
         "problem: policies/council.toml: rules[5].route: unknown route `secur`, did you mean `secure`?",
@@ -136,3 +150,61 @@ def test_a_terminal_gets_the_rules_as_a_table(tmp_path: Path, run: Run, monkeypa
         "lowered: agreed with the DPO",
         "",
     ] in rows
+
+
+def test_each_finding_has_its_line(tmp_path: Path, run: Run) -> None:
+    config, policy = certified(tmp_path), tmp_path / "policies/council.toml"
+    change(policy, ('route  = ["secure", ', 'route  = ["secur", '))
+    [line] = [line for line in run("check", "--config", config)[1] if line.startswith("problem: ")]
+    number = line_with(policy, 'secur"')
+    assert line == f"problem: {policy}:{number}: rules[5].route: unknown route `secur`, did you mean `secure`?"
+
+
+def test_what_does_nothing_or_gets_weaker_is_a_warning(tmp_path: Path, run: Run) -> None:
+    config, policy = certified(tmp_path), tmp_path / "policies/council.toml"
+    change(policy, ('when  = { recipient = "group:cjsm" }', 'when  = { recipient = ["group:cjsm", "police.example"] }'))
+    change(
+        policy,
+        (
+            '[[rules]]\nname  = "Automatic mail',
+            '[[rules]]\nname = "Late"\nwhen = { recipient = "a@police.example" }\n'
+            'reject = true\nadvice = "call"\n\n[[rules]]\nname  = "Automatic mail',
+        ),
+        ('route  = ["secure", "encrypted"]', 'route = ["encrypted", "secure"]\nbelow_floor = "agreed"'),
+    )
+    change(
+        config, ("[routes.opportunistic]", '[routes.spare]\ntransport = "mx"\ntls = "may"\n\n[routes.opportunistic]')
+    )
+    code, lines, _ = run("check", "--config", config)
+    assert code == 0
+    warned = [line.removeprefix("warning: ").replace(f"{tmp_path}/", "") for line in lines if "warning: " in line]
+    late, weak, spare = line_with(policy, '"Late"') - 1, line_with(policy, 'route = ["enc'), line_with(config, "spare")
+    assert warned == [
+        f"policies/council.toml:{late}: rules[3]: `Late` can never be reached: "
+        "`Criminal justice addresses go by CJSM` takes all that it matches",
+        f"policies/council.toml:{weak}: rules[6].route: the chain gets weaker: `encrypted` gives sealed, "
+        "`secure` behind it only verified",
+        f"sealpost.toml:{spare}: routes.spare: no rule sends by `spare`",
+    ]
+
+
+def test_what_the_spool_remembers_of_labels_is_told(tmp_path: Path, run: Run) -> None:
+    config = certified(tmp_path)
+    change(config, ("sqlite:///var/spool/sealpost", "sqlite:spool"))
+    (tmp_path / "spool").mkdir()
+    asyncio.run(remember(tmp_path / "spool"))
+    code, lines, _ = run("check", "--config", config)
+    assert code == 0
+    [line] = [line for line in lines if line.startswith("warning: ")]
+    assert "header X-Classification said `Top secret` 2 times, last on " in line
+    assert line.endswith(": no level is named for it")
+
+
+async def remember(spool: Path) -> None:
+    state = await SharedState.open(spool / "state.db", SystemClock())
+    seen = LabelsSeen(state)
+    garbled = Label(source="header X-Classification", raw="Top secret", result=LabelResult.GARBLED, level=None)
+    seen.note([garbled])
+    seen.note([garbled])
+    await seen.write(datetime.now(UTC))
+    await state.aclose()

@@ -217,7 +217,8 @@ ignores_buttons = true
     ).rules
     assert [rule.action for rule in rules] == [Reject(), Hold(), Send(("secure", "tls")), Send(("tls",))]
     assert rules[0].advice.text == "do this"
-    assert rules[1].advice == "Ask the desk how to send this."
+    assert rules[1].advice.text == "Ask {contact} how to send this."
+    assert [rule.key for rule in rules] == ["rules[1]", "rules[2]", "rules[3]", "rules[4]"]
     assert (rules[2].below_floor, rules[2].ignores_buttons) == ("agreed", True)
     assert (rules[3].below_floor, rules[3].ignores_buttons) == (None, False)
 
@@ -225,7 +226,10 @@ ignores_buttons = true
 @pytest.mark.parametrize(
     ("rules", "problems"),
     [
-        ('[[rules]]\nname = "r"', ["rules[1]: `r` needs exactly one of route, reject = true and hold = true"]),
+        (
+            '[[rules]]\nname = "r"',
+            ["rules[1]: `r` is the last rule, which decides: it needs route or reject = true"],
+        ),
         (
             '[[rules]]\nname = "r"\nroute = ["tls"]\nreject = true\nadvice = "x"',
             ["rules[1]: `r` needs exactly one of route, reject = true and hold = true"],
@@ -330,7 +334,11 @@ def test_a_wrong_head_is_named_by_its_key(old: str, new: str, problems: list[str
     ("text", "problem"),
     [
         ('[[labels]]\nsource = "heder"', "labels[1].source: unknown source `heder`, did you mean `header`?"),
-        ("[[labels]]", "labels[1].source: unknown source `None`; known are header, subject"),
+        (
+            "[[labels]]",
+            "labels[1].source: unknown source `None`; known are "
+            "boldon-james, exchange, header, msip, protective-marking, subject, titus",
+        ),
         ('[[labels]]\nsource = "header"\nname = "X"', "labels[1].values: this is missing"),
         (
             '[[labels]]\nsource = "subject"\nmark = { x = "y" }\nmarks = { a = "public" }',

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from gateway.core.chronicle import entry_events, route_of, row_event
-from gateway.core.facts import Attachment, Label, LabelResult
+from gateway.core.facts import Attachment, Label, LabelResult, Lock
 from gateway.core.record import EventKind, State
 from tests.core.queued import DELIVERED, FACTS, HOUR, MESSAGE, NOW, OPEN, REFUSED, ROUTED, ROW, SENDER
 
@@ -35,12 +35,14 @@ def test_audit_holds_no_file_name_and_no_text_of_a_label_that_is_none_of_ours() 
     known = Label(source="header X", raw="Public", result=LabelResult.LEVEL, level="public")
     garbled = Label(source="header X", raw="child protection case", result=LabelResult.GARBLED, level=None)
     found = replace(FACTS.classification, labels=(known, garbled))
-    attached = (Attachment(name="case Smith.pdf", type="application/pdf", bytes=7),)
+    attached = (
+        Attachment(name="case Smith.zip", type="application/zip", bytes=7, members=("Smith.pdf",), lock=Lock.ARCHIVE),
+    )
     facts = replace(FACTS, classification=found, attachments=attached)
     accepted, *_ = entry_events(replace(MESSAGE, facts=facts), (ROW,))
     assert accepted.facts is not None
     assert accepted.facts.classification.labels == (known, replace(garbled, raw=""))
-    assert accepted.facts.attachments == (Attachment(name="", type="application/pdf", bytes=7),)
+    assert accepted.facts.attachments == (Attachment(name="", type="application/zip", bytes=7, lock=Lock.ARCHIVE),)
 
 
 def test_our_own_mail_has_no_facts_to_tell() -> None:

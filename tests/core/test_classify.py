@@ -1,15 +1,21 @@
 """From a message to its facts: the level, the buttons, automatic mail, and that doubt never lowers anything."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.address import NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
+from gateway.core.defaults import Default
 from gateway.core.envelope import Admission, Client, Envelope, Recipient
 from gateway.core.facts import Facts, Intent, LabelResult
-from gateway.core.labels import HeaderSource, SubjectSource
+from gateway.core.labels.header import HeaderSource
+from gateway.core.labels.subject import SubjectSource
 from gateway.core.reading import Reading
+from gateway.core.registers.book import Registers
+from gateway.core.registers.systems import System
 from tests.core.scanning import multipart, named, scan
 from tests.fixtures.build import NOON, policy, rule
 
@@ -221,3 +227,74 @@ def test_sender_author_and_sizes_are_taken_over() -> None:
 def test_an_author_that_cannot_be_read_is_nobody() -> None:
     assert gather(scan("From: a@b.example <c@d.example>\n\nx\n"), envelope(), POLICY, NOON).header_from == ()
     assert gather(scan("To: a@b.example\n\nx\n"), envelope(), POLICY, NOON).header_from == ()
+
+
+def test_who_can_be_seen_and_who_sent_it_are_taken_over() -> None:
+    head = "Sender: pa@council.example\nTo: a@x.example, Bee <b@x.example>\nCc: c@y.example\nBcc: d@y.example\n"
+    found = facts(head + "Subject: [ref: ABC/1] x")
+    assert found.header_sender == ("pa@council.example",)
+    assert (found.visible, found.visible_more) == (("a@x.example", "b@x.example", "c@y.example"), 0)
+    assert (found.reference, found.fingerprint, found.listener, found.owner) == ("ABC/1", "", "smtp", "")
+
+
+def test_a_fingerprint_needs_a_key() -> None:
+    scanned = scan("Subject: minutes\n\nx\n")
+    one, two = (gather(scanned, envelope(), POLICY, NOON, key).fingerprint for key in (b"1", b"2"))
+    assert one
+    assert two
+    assert one != two
+
+
+# Defaults (R1).
+
+PRINTERS = Reading(
+    levels=LEVELS,
+    default="controlled",
+    sources=READING.sources,
+    defaults=(Default(level="public", listener="other"), Default(level="restricted", listener="smtp")),
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "level", "source"),
+    [
+        ("", "restricted", "default of listener smtp"),
+        ("Sensitivity: normal", "restricted", "default of listener smtp"),
+        ("X-Classification: public", "public", "header X-Classification"),
+        ("X-Classification: odd", "restricted", "garbled: header X-Classification"),
+    ],
+)
+def test_a_default_holds_only_where_no_label_was_found(header: str, level: str, source: str) -> None:
+    classification = facts(header, reading=PRINTERS).classification
+    assert (classification.level, classification.source) == (level, source)
+
+
+@pytest.mark.parametrize(("level", "held"), [("public", "public"), ("unheard of", "restricted")])
+def test_a_system_of_the_register_has_its_level_and_owner(level: str, held: str) -> None:
+    system = System(name="News", level=level, sender="jane@council.example", owner="press@council.example")
+    known = replace(POLICY, registers=Registers(systems=(system,)))
+    found = gather(scan("From: jane@council.example\n\nx\n"), envelope(), known, NOON)
+    assert (found.classification.level, found.classification.source) == (held, "default of the system News")
+    assert found.owner == "press@council.example"
+    labelled = gather(scan("X-Classification: restricted\n\nx\n"), envelope(), known, NOON)
+    assert labelled.classification.source == "header X-Classification"
+    assert labelled.owner == "press@council.example"
+
+
+def test_a_default_that_is_no_level_cannot_be_given() -> None:
+    with pytest.raises(ValueError, match="secret"):
+        Reading(levels=LEVELS, default="public", sources=(), defaults=(Default(level="secret", listener="x"),))
+
+
+@pytest.mark.parametrize(
+    ("header", "conflict"),
+    [
+        ("", False),
+        ("X-Classification: public\nSubject: [PUBLIC]\nSensitivity: normal", False),
+        ("X-Classification: public\nSensitivity: private", True),
+        ("X-Classification: odd", False),
+        ("X-Classification: odd\nX-Classification: restricted", True),
+    ],
+)
+def test_labels_that_disagree_are_a_conflict(header: str, conflict: bool) -> None:
+    assert facts(header).classification.conflict is conflict

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core.address import parse_address
 from gateway.core.dsn import build
+from gateway.core.effects import Point
 from gateway.core.envelope import Client
 from gateway.core.outcome import Cause, Declined, Failed, Outcome, Remote
 from gateway.core.progress import Ending
@@ -21,6 +22,7 @@ from tests.core.queued import (
     CLIENT,
     DECLINED,
     DELIVERED,
+    FACTS,
     FAILED,
     HOUR,
     MESSAGE,
@@ -37,6 +39,7 @@ IDENTITY = Identity(
     postmaster=parse_address("postmaster@council.example"),
     marks=("[SECURE]", "[ENCRYPT]"),
 )
+POINT = Point("Many in view", "12 addresses are in To", "Put them in Bcc.")
 STAMP = Stamp(now=NOW + 48 * HOUR, message_id="unique", boundary="=_mark")
 HEADER = (
     b"From: officer@council.example\r\nSubject: planted\r\n secret\r\nThread-Topic: planted\r\nTo: gp@x.example\r\n\r\n"
@@ -167,11 +170,25 @@ def test_relayed_names_the_host_and_its_reply() -> None:
     assert (group["Action"], group["Status"], group["Diagnostic-Code"]) == ("relayed", "2.0.0", "smtp; 250 2.0.0 ok")
 
 
-def test_moved_notice_is_no_delivery_status() -> None:
-    message = parsed(report(item(DELIVERED, None, route="encrypted"), purpose=Purpose.MOVED))
+@pytest.mark.parametrize(
+    ("purpose", "words"),
+    [
+        (Purpose.MOVED, "Sent by: encrypted"),
+        (Purpose.WARNED, "What to do: Put them in Bcc."),
+        (Purpose.HELD, "Also: Put them in Bcc."),
+    ],
+)
+def test_notice_is_no_delivery_status_and_repeats_nothing(purpose: Purpose, words: str) -> None:
+    message = parsed(report(item(DELIVERED, None, route="encrypted", warnings=(POINT,)), purpose=purpose))
     assert message.get_content_type() == "multipart/alternative"
-    assert "Sent by: encrypted" in text_of(message)
+    assert words in text_of(message) and words in text_of(message, "html")
     assert "planted" not in message.as_string()
+
+
+def test_report_about_mail_of_a_system_goes_to_its_owner() -> None:
+    machine = replace(MESSAGE, facts=replace(FACTS, owner="owner@council.example"))
+    assert parsed(report(message=machine))["To"] == "owner@council.example"
+    assert parsed(report())["To"] == "officer@council.example"
 
 
 def test_recipient_that_was_never_attempted_has_no_diagnostic() -> None:

@@ -2,13 +2,14 @@ import pytest
 
 from gateway.core.conditions.base import Condition
 from gateway.core.conditions.logic import All, AnyOf, Not
-from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, Finds, IntentIs
 from gateway.core.conditions.party import PartyIs
 from gateway.core.facts import Intent
 from gateway.core.floors import shortfalls, unreachable
 from gateway.core.policy import Hold, Reject, Rule
 from gateway.core.tls import Protection
-from tests.fixtures.build import INSIDE, LEVELS, policy, rule
+from tests.core.policies import RED
+from tests.fixtures.build import INSIDE, LEVELS, policy, remark, rule
 
 RESTRICTED = ClassificationIs(frozenset({"restricted"}))
 SECURE = IntentIs(frozenset({Intent.SECURE}))
@@ -107,3 +108,41 @@ def test_rules_that_nothing_reaches_are_found() -> None:
     )
     assert [found.name for found in unreachable(policy(*rules))] == ["ours again", "high and secure", "last"]
     assert short(*rules) == [("high", "secure", "restricted mail with the Encrypted button", Protection.SEALED)]
+
+
+CONTROLLED = ClassificationIs(frozenset({"controlled"}))
+CALM = rule("last", None, "tls", ignores_buttons=True)
+HIGH = rule("high", RESTRICTED, "secure", ignores_buttons=True)
+
+
+def test_a_remark_takes_nothing_and_is_taken_by_what_is_in_front() -> None:
+    last = rule("last", None, "secure")
+    assert short(remark("all", None, receipt=True), last)[0][0] == "last"
+    rules = rule("no", RESTRICTED, Reject()), remark("late", RESTRICTED, receipt=True), remark("all", None), last
+    assert [found.name for found in unreachable(policy(*rules))] == ["late"]
+
+
+def test_a_level_that_may_be_raised_reaches_the_rules_behind_as_both() -> None:
+    maybe = remark("maybe", Finds(RED), raises="restricted")
+    assert short(HIGH, CALM) == []
+    assert short(maybe, HIGH, CALM) == []
+    assert short(HIGH, maybe, CALM) == [("last", "tls", "restricted mail", Protection.VERIFIED)]
+
+
+def test_a_level_that_is_raised_for_certain_reaches_them_as_the_higher_one() -> None:
+    for_all = remark("all", None, raises="controlled")
+    plain = rule("last", None, "opportunistic", ignores_buttons=True)
+    public = rule("public", ClassificationIs(frozenset({"public"})), "opportunistic", ignores_buttons=True)
+    assert [found.name for found in unreachable(policy(for_all, public, CALM))] == ["public"]
+    assert short(for_all, HIGH, plain) == [("last", "opportunistic", "controlled mail", Protection.ENCRYPTED)]
+
+
+def test_the_same_condition_behind_a_raised_level_is_another() -> None:
+    rules = HIGH, remark("raise", Finds(RED), raises="restricted"), rule("again", RESTRICTED, "encrypted"), CALM
+    assert unreachable(policy(*rules)) == ()
+
+
+def test_a_token_lets_mail_reach_the_rules_behind_which_owe_the_floor_all_the_same() -> None:
+    assert short(rule("no", RESTRICTED, Reject()), CALM) == []
+    found = short(rule("no", RESTRICTED, Reject(), overridable=True), CALM)
+    assert found == [("last", "tls", "restricted mail", Protection.VERIFIED)]

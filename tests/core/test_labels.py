@@ -1,11 +1,11 @@
 """Labels of our sources, in the forms that real mail carries them."""
 
-from typing import cast
-
 import pytest
 
 from gateway.core.facts import Label, LabelResult
-from gateway.core.labels import HeaderSource, LabelSource, SubjectSource, read_labels
+from gateway.core.labels.base import MAX_LABELS, MAX_VALUE, LabelSource, read_labels
+from gateway.core.labels.header import HeaderSource
+from gateway.core.labels.subject import SubjectSource
 from tests.core.scanning import scan
 
 LEVELS = ("public", "controlled", "restricted")
@@ -138,7 +138,32 @@ def test_an_empty_value_or_mark_cannot_be_given() -> None:
         SubjectSource({" ": "one"})
 
 
-def test_a_source_that_nobody_reads_is_no_silent_nothing() -> None:
-    unknown = cast(LabelSource, object())
-    with pytest.raises(AssertionError):
-        labels("Sensitivity: private", unknown)
+def test_more_labels_than_anybody_writes_are_garbled() -> None:
+    found = labels("\n".join(["Sensitivity: personal"] * (MAX_LABELS + 5)), SENSITIVITY)
+    assert len(found) == MAX_LABELS
+    assert {label.level for label in found[:-1]} == {"controlled"}
+    assert (found[-1].result, found[-1].level) == (LabelResult.GARBLED, None)
+
+
+def test_as_many_labels_as_allowed_are_all_read() -> None:
+    found = labels("\n".join(["Sensitivity: personal"] * (MAX_LABELS - 1)), SENSITIVITY)
+    assert {label.level for label in found} == {"controlled"}
+
+
+def test_a_value_longer_than_any_label_is_garbled() -> None:
+    fits = "private" + " " * (MAX_VALUE - 8) + "x"
+    assert only(f"Sensitivity: private{' ' * 1000}", SENSITIVITY) == (LabelResult.LEVEL, "restricted")
+    assert len(fits) == MAX_VALUE
+    values = HeaderSource("X", {fits: "restricted"})
+    assert only(f"X: {fits}", values) == (LabelResult.LEVEL, "restricted")
+    assert only(f"X: {fits.replace('x', ' x')}", values) == (LabelResult.GARBLED, None)
+
+
+def test_sources_say_their_origin_their_levels_and_which_marks_leave() -> None:
+    removing = SubjectSource(SUBJECT.marks, remove=True)
+    assert (SENSITIVITY.origin, SUBJECT.origin) == ("header Sensitivity", "subject")
+    assert (SENSITIVITY.levels, SUBJECT.levels) == ({"restricted", "controlled"}, {"restricted", "controlled"})
+    subject = "[sec=official] minutes"
+    assert (SENSITIVITY.marks_in(subject), SENSITIVITY.leaving(subject)) == ((), ())
+    assert (SUBJECT.marks_in(subject), SUBJECT.leaving(subject)) == (("[sec=official]",), ())
+    assert removing.leaving(subject) == ("[sec=official]",)

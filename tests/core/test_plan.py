@@ -3,12 +3,15 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.core.decision import Decision
-from gateway.core.plan import OPEN_FOR, Planner, chain_of
+from gateway.core.conditions.message import ClassificationIs
+from gateway.core.decision import Decision, Instead
+from gateway.core.plan import OPEN_FOR, Planner, chain_of, left_out
+from gateway.core.policy import Reject
 from gateway.core.record import State
 from gateway.core.route import Declared, Route
 from gateway.core.tls import Channel, Protection
 from tests.core.queued import DAY, HELD, HOUR, NOW, OPEN, REFUSED, ROUTED, recipient
+from tests.fixtures import build
 
 TO = recipient("gp@x.example")
 
@@ -124,3 +127,37 @@ def test_following_never_takes_a_route_of_an_earlier_pass_again() -> None:
 def test_route_that_vanished_is_not_passed_over() -> None:
     row = PLANNER.start(0, TO, replace(ROUTED, chain=("tls", "gone", "encrypted")), NOW)
     assert PLANNER.following(row, ()) == 1
+
+
+def test_patience_shortens_every_route_but_the_last() -> None:
+    hurried = replace(ROUTED, chain=("tls", "secure", "encrypted"), patience=4 * HOUR)
+    row = PLANNER.start(0, TO, hurried, NOW)
+    assert row.deadline == NOW + 4 * HOUR
+    assert PLANNER.move(row, 1, NOW + HOUR).deadline == NOW + 5 * HOUR
+    assert PLANNER.move(row, 2, NOW + HOUR).deadline == row.expires_at
+    patient = replace(hurried, patience=30 * HOUR)
+    assert PLANNER.start(0, TO, patient, NOW).deadline == NOW + 30 * HOUR
+    assert PLANNER.move(PLANNER.start(0, TO, patient, NOW), 1, NOW).deadline == NOW + 24 * HOUR
+
+
+def test_patience_holds_on_a_route_without_limit_of_its_own_and_not_for_an_only_one() -> None:
+    assert PLANNER.start(0, TO, replace(ROUTED, chain=("encrypted", "tls"), patience=HOUR), NOW).deadline == NOW + HOUR
+    assert PLANNER.start(0, TO, replace(ROUTED, chain=("tls",), patience=HOUR), NOW).deadline == NOW + 48 * HOUR
+
+
+def test_route_that_fell_out_when_it_was_decided_is_named() -> None:
+    when = ClassificationIs(frozenset({"public"}))
+    policy = build.policy(
+        build.rule("Sends", when, "encrypted tls"),
+        build.rule("Rejects", when, Reject()),
+        build.rule("Last", None, "tls"),
+    )
+    later = replace(ROUTED, rule="Sends", chain=("tls",))
+    assert left_out(later, policy) == "encrypted"
+    assert left_out(replace(later, chain=("encrypted", "tls")), policy) == ""
+    assert left_out(replace(later, rule="Last"), policy) == ""
+    assert left_out(replace(later, rule="Rejects"), policy) == ""
+    assert left_out(replace(later, rule="gone since"), policy) == ""
+    assert left_out(HELD, policy) == ""
+    observed = Instead(rule="Sends", action="route", chain=("encrypted",), floor=Protection.SEALED)
+    assert left_out(replace(later, instead=observed), policy) == ""

@@ -4,7 +4,7 @@ from gateway.core.conditions.logic import Not
 from gateway.core.conditions.message import AutomaticIs
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.facts import Intent, Lookup
-from gateway.core.policy import Hold
+from gateway.core.policy import Hold, Reject
 from gateway.core.tls import Protection, Starttls
 from tests.fixtures.build import policy, rule
 
@@ -12,7 +12,8 @@ LAST = rule("last", None, "opportunistic")
 
 
 def test_a_policy_ends_in_a_rule_without_condition() -> None:
-    for rules in ((), (rule("one", AutomaticIs(True), "tls"),), (LAST, rule("hold", None, Hold()))):
+    overridable = rule("no", None, Reject(), overridable=True)
+    for rules in ((), (rule("one", AutomaticIs(True), "tls"),), (LAST, rule("hold", None, Hold())), (overridable,)):
         with pytest.raises(ValueError, match="every message has an end"):
             policy(*rules)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from gateway.core.decision import Routed
 from gateway.core.outcome import Cause, Outcome
 from gateway.core.progress import EXPIRED, Done, Ending, GiveBack, MoveOn, Retry, Transition, advance
 from gateway.core.reply import Status
@@ -59,3 +60,14 @@ def test_retry_is_never_past_the_deadline() -> None:
 def test_last_moment_before_the_deadline_is_before_it() -> None:
     just_before = DEADLINE - HOUR / 3600
     assert isinstance(advance(ROW, deferred(Cause.PROTECTION), now=just_before, following=1, next_try=LATE), Retry)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_where_a_delay_endangers_people_the_next_route_comes_whatever_the_cause(cause: Cause) -> None:
+    assert isinstance(ROW.decision, Routed)
+    hurried = replace(ROW, decision=replace(ROW.decision, patience=4 * HOUR))
+    assert advance(hurried, deferred(cause), now=EARLY, following=1, next_try=SOON) == Retry(SOON)
+    assert advance(hurried, deferred(cause), now=DEADLINE, following=2, next_try=SOON) == MoveOn(2)
+    ended = UNPROTECTED if cause is Cause.PROTECTION else EXPIRES
+    for now, following in ((DEADLINE, None), (END, 1)):
+        assert advance(hurried, deferred(cause), now=now, following=following, next_try=SOON) == ended

@@ -3,8 +3,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.refusal import refusal
-from tests.core.queued import REFUSED, recipient
+from gateway.core.effects import Effects, Point
+from gateway.core.observing import SOFT_END
+from gateway.core.refusal import postponement, refusal, softly_refused
+from tests.core.queued import OPEN, REFUSED, recipient
 
 CONTACT = "Service Desk, 01629 000000"
 
@@ -47,3 +49,21 @@ def test_any_text_becomes_a_reply_within_the_limits_of_smtp(reason: str, advice:
     for line in answer.lines:
         assert line.isascii() and line.isprintable()
         assert len(f"550-5.7.1 {line}\r\n") <= 512
+
+
+def test_further_points_are_named_once_and_not_without_end() -> None:
+    points = [Point(f"R{number}", "so it is", f"Do {number}.") for number in range(7)]
+    warned = replace(REFUSED, effects=Effects(warnings=tuple(points)))
+    lines = refusal([(recipient("a@x.example"), warned), (recipient("b@x.example"), warned)], CONTACT).lines
+    assert [line for line in lines if line.startswith("Also: ")] == [
+        f"Also: Do {number}. (why: so it is; rule: R{number})" for number in range(5)
+    ]
+    assert lines[-1].endswith(CONTACT)
+
+
+def test_softened_refusal_is_the_same_words_for_now() -> None:
+    softened = replace(OPEN, missing=(SOFT_END,), advice="Make them smaller.")
+    answer = postponement([(recipient("a@x.example"), softened)], CONTACT)
+    assert (answer.code, str(answer.status)) == (450, "4.7.1")
+    assert answer.lines[:2] == ("Make them smaller.", "a@x.example: not known (rule: TLS)")
+    assert softly_refused(softened) and not softly_refused(OPEN)

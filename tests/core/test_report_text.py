@@ -3,12 +3,14 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.address import parse_address
+from gateway.core.effects import Point
 from gateway.core.outcome import Cause, Deferred, Failed, Outcome
+from gateway.core.paragraph import markup, plain
 from gateway.core.progress import Ending
 from gateway.core.reply import Status
 from gateway.core.report import Identity, Item, Purpose, Report, item_of
-from gateway.core.report_text import explanation, markup, next_step, paragraphs, plain, subject
-from tests.core.queued import DECLINED, DELIVERED, FAILED, HOUR, MESSAGE, NOW, ROW, deferred, recipient
+from gateway.core.report_text import explanation, happened, next_step, paragraphs, subject
+from tests.core.queued import DECLINED, DELIVERED, FACTS, FAILED, HOUR, MESSAGE, NOW, ROW, deferred, recipient
 
 IDENTITY = Identity(
     hostname="gw.council.example",
@@ -140,11 +142,15 @@ def test_policy_without_marks_has_no_line_about_them() -> None:
 def test_page_says_the_same_and_escapes_every_word() -> None:
     hostile = item(Ending.REFUSED, reason="<script>alert(1)</script> & more", advice="<b>now</b>")
     parts = paragraphs(Report(purpose=Purpose.FAILED, message=MESSAGE, items=(hostile,), header=b""), IDENTITY)
-    page = markup(parts)
+    page = markup(parts, "A <title>: more", "A <heading>")
     assert "<script>" not in page and "<b>now</b>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
     assert "<p><b>What to do: &lt;b&gt;now&lt;/b&gt;</b></p>" in page
-    assert "<h3>gp@x.example</h3>" in page
+    assert "<h2>gp@x.example</h2>" in page
+    assert page.startswith('<!DOCTYPE html>\r\n<html lang="en"><head>')
+    assert "<title>A &lt;title&gt;: more</title>" in page and "<h1>A &lt;heading&gt;</h1>" in page
+    assert page.index("<h1>") < page.index("<h2>") and "style" not in page
+    assert "<h1>Only the title</h1>" in markup(parts, "Only the title")
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))
@@ -157,3 +163,67 @@ def test_only_a_server_that_answered_is_said_to_have_refused() -> None:
     nobody = Failed(status=Status(5, 1, 2), detail="The domain does not exist.")
     assert explanation(item(Ending.FAILED, nobody)) == "It cannot be delivered. The domain does not exist."
     assert explanation(item(Ending.FAILED, FAILED)).startswith("The recipient's mail system refused it for good. ")
+
+
+MANY = Point("Many in view", "12 outside addresses are in To and Cc", "Put them in Bcc next time.")
+SUBJECT = Point("Subject", "a pattern hit the subject", "")
+
+
+def test_warning_says_first_what_to_do_then_each_point_with_all_that_it_concerns() -> None:
+    other = recipient("b@y.example")
+    shown = text(Purpose.WARNED, item(None, warnings=(MANY, SUBJECT)), item(None, warnings=(MANY,), recipient=other))
+    assert shown.startswith("What to do: Put them in Bcc next time.\r\nYour message of ")
+    assert "to gp@x.example and 1 more was accepted." in shown
+    assert (
+        "Point 1 of 2\r\nWhat to do: Put them in Bcc next time.\r\nWhy: 12 outside addresses are in To and Cc\r\n"
+        "Rule: Many in view\r\nRecipients: gp@x.example, b@y.example\r\n"
+    ) in shown
+    assert "Point 2 of 2\r\nWhat to do: a pattern hit the subject\r\n" in shown
+    assert "Recipients: gp@x.example\r\n" in shown
+    assert "Report it now" in shown and "in the subject." not in shown
+
+
+def test_single_warning_is_not_numbered() -> None:
+    assert "Point 1" not in text(Purpose.WARNED, item(None, warnings=(MANY,)))
+
+
+def test_hold_says_who_releases_it_and_when_it_comes_back() -> None:
+    held = item(None, advice="Check the address.", role="dpo", until=NOW + 72 * HOUR, warnings=(MANY,))
+    shown = text(Purpose.HELD, held)
+    assert shown.startswith("What to do: Check the address.\r\n")
+    assert "waits for a check, and goes on when it is released." in shown
+    assert "Who releases it: dpo" in shown
+    assert "If nobody releases it, it comes back to you on 5 March 2026, 09:05 UTC." in shown
+    assert "Also: Put them in Bcc next time. (why: 12 outside addresses are in To and Cc; rule: Many in view)" in shown
+
+
+def test_hold_without_advice_or_role_names_whom_to_call() -> None:
+    shown = text(Purpose.HELD, item(None, advice=""))
+    assert shown.startswith("What to do: Wait for its release; nothing is lost. If it is urgent, call Service Desk")
+    assert "Who releases it: Service Desk, 01629 000000" in shown
+    assert "comes back to you" not in shown
+
+
+def test_holds_with_different_steps_are_told_apart() -> None:
+    shown = text(Purpose.HELD, item(None, advice="Check it."), item(None, advice="Ask the owner."))
+    assert shown.startswith("What to do: see the next step of each of the 2 recipients below.")
+    assert "Next step: Ask the owner." in shown
+
+
+def test_points_stand_in_the_report_of_what_came_back() -> None:
+    shown = text(Purpose.FAILED, item(Ending.REFUSED, warnings=(SUBJECT,)))
+    assert shown.startswith("What to do: Ask the Service Desk")
+    assert "Also: a pattern hit the subject (why: a pattern hit the subject; rule: Subject)" in shown
+
+
+def test_owner_of_a_system_is_told_why_it_is_heard_of() -> None:
+    machine = replace(MESSAGE, facts=replace(FACTS, owner="owner@council.example"))
+    parts = paragraphs(Report(purpose=Purpose.MOVED, message=machine, items=(item(None),), header=b""), IDENTITY)
+    assert "sends as officer@council.example; you are registered as its owner." in plain(parts)
+    assert "registered" not in text(Purpose.MOVED, item(None))
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_short_heading_begins_the_subject(purpose: Purpose) -> None:
+    about = Report(purpose=purpose, message=MESSAGE, items=(item(None, warnings=(MANY,)),), header=b"")
+    assert subject(about).startswith(f"{happened(purpose)}: ") and len(happened(purpose)) < 20

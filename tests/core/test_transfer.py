@@ -21,7 +21,7 @@ def size(encoding: str, *blocks: bytes) -> int:
 
 def decoded(encoding: str, *blocks: bytes) -> bytes:
     stream = decoder(encoding)
-    return b"".join(stream.feed(block) for block in blocks)
+    return b"".join(stream.feed(block) for block in blocks) + stream.finish()
 
 
 @given(st.binary(max_size=400))
@@ -87,4 +87,20 @@ def test_no_cut_changes_a_size_or_a_text(pieces: list[bytes]) -> None:
 
 def test_escapes_and_groups_across_blocks_are_decoded() -> None:
     assert decoded("quoted-printable", b"ci=", b"6", b"4=", b"\r", b"\n:x") == b"cid:x"
-    assert decoded("base64", b"Y2", b"lk", b"\r\nOg", b"==") == b"cid"
+    assert decoded("base64", b"Y2", b"lk", b"\r\nOg", b"==") == b"cid:"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "expected"),
+    [
+        ("base64", b"QUJDRA==", b"ABCD"),
+        ("base64", b"QUJDREU=", b"ABCDE"),
+        ("base64", b"QUJDREU", b"ABCDE"),
+        ("base64", b"QUJDR", b"ABC"),
+        ("quoted-printable", b"a=4", b"a=4"),
+        ("quoted-printable", b"a=", b"a"),
+        ("8bit", b"a=", b"a="),
+    ],
+)
+def test_the_end_of_a_text_is_decoded(encoding: str, text: bytes, expected: bytes) -> None:
+    assert decoded(encoding, text) == expected

@@ -6,6 +6,7 @@ Everything is on free loopback ports and in the test's own folder, so that the s
 import asyncio
 import contextlib
 import secrets
+import shutil
 import smtplib
 import time
 import urllib.request
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from gateway.core.record import Event, EventKind, QueueId
 from gateway.sandbox.authority import write_secret
-from gateway.sandbox.cast import INTERNAL, default_cast
+from gateway.sandbox.behaviour import Behaviour, Demand
+from gateway.sandbox.cast import INTERNAL, NETWORK, default_cast
 from gateway.sandbox.gateway_process import GatewayProcess, run_command
 from gateway.sandbox.mx_host import HostSpec
 from gateway.sandbox.world import World, WorldOptions
@@ -25,6 +27,7 @@ from tests.e2e.ports import free_ports
 
 POLICIES = Path(__file__).parents[2] / "policies"
 OFFICER = "officer@derbyshire.gov.uk"
+HOMES = ("derbyshire.gov.uk", "kcsp.org.uk")
 WHOLE = 200 * 1024 * 1024
 """A tape long enough for every byte that these tests send."""
 
@@ -104,17 +107,61 @@ protection      = "sealed"
 add_header      = {{ "X-Council-Encrypt" = "yes" }}
 max_attachments = "13MiB"
 
+[routes.egress]
+transport  = "smarthost"
+host       = "{egress}"
+match_name = "egress.encrypted.example"
+tls        = "verify"
+protection = "sealed"
+max_attachments = "15MiB"
+
+[routes.archive]
+transport  = "smarthost"
+host       = "{archive}"
+match_name = "archive.encrypted.example"
+tls        = "verify"
+protection = "sealed"
+max_attachments = "17MiB"
+
 [system]
 reports = "internal"
 notices = "internal"
 """
 
+EGRESS = HostSpec(name="egress.encrypted.example", address=f"{NETWORK}70", behaviour=Behaviour(demand=Demand.TLS))
+ARCHIVE = HostSpec(name="archive.encrypted.example", address=f"{NETWORK}71", behaviour=Behaviour(demand=Demand.TLS))
+PUBLIC_SECTOR = HostSpec(
+    name="mx.good.example",
+    address=f"{NETWORK}72",
+    domains=(
+        "freemail.example",
+        "agency.example",
+        "agancy.example",
+        "care.example",
+        "firm.example",
+        "sol.example",
+        "hospital.example",
+        "hill.derbyshire.sch.uk",
+        "abbey.derbyshire.sch.uk",
+        "elm.derbyshire.sch.uk",
+        "academy.example",
+        "school.example",
+        "essex.police.uk",
+    ),
+)
+"""Everybody else who has good TLS: residents, partners, schools."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a test changes of the stage. ``cjsm`` and ``connector`` are "host:port"; empty means the world's own."""
+    """What a test changes of the stage. ``cjsm`` and the like are "host:port"; empty means the world's own.
+
+    ``policy`` is a text in place of the shipped one that ``shipped`` names; both find the shipped registers, which hold
+    samples: ``partners`` are further lines of that organisation's register.
+    """
 
     cast: tuple[HostSpec, ...] = field(default_factory=default_cast)
+    shipped: str = "derbyshire"
     policy: str = ""
     refusals: str = "report"
     workers: int = 1
@@ -122,13 +169,15 @@ class Setting:
     queue: str = ""
     cjsm: str = ""
     connector: str = ""
+    egress: str = ""
+    partners: str = ""
 
 
 def scenario_cast() -> tuple[HostSpec, ...]:
-    """The default cast, with the organisation's own host serving the council's real domain too."""
+    """The default cast, with the organisation's own host serving the shipped policies' domains, and more outside."""
     first, *others = default_cast()
-    inside = HostSpec(name=first.name, address=first.address, domains=(*first.domains, "derbyshire.gov.uk"))
-    return (inside, *others)
+    inside = HostSpec(name=first.name, address=first.address, domains=(*first.domains, *HOMES))
+    return (inside, *others, EGRESS, ARCHIVE, PUBLIC_SECTOR)
 
 
 @dataclass(slots=True)
@@ -244,7 +293,10 @@ def _write(folder: Path, setting: Setting, world: World, *, smtp: int, admin: in
     write_secret(
         folder / "gateway.pem", world.credentials.issue("gateway.pem", ("gateway.derbyshire.gov.uk",)).read_bytes()
     )
-    (folder / "policy.toml").write_text(setting.policy or (POLICIES / "derbyshire.toml").read_text())
+    (folder / "policy.toml").write_text(setting.policy or (POLICIES / f"{setting.shipped}.toml").read_text())
+    shutil.copytree(POLICIES / "registers", folder / "registers")
+    with (folder / "registers" / setting.shipped / "partners.csv").open("a") as register:
+        register.write(setting.partners)
     (folder / "sealpost.toml").write_text(
         CONFIG.format(
             smtp=smtp,
@@ -255,6 +307,8 @@ def _write(folder: Path, setting: Setting, world: World, *, smtp: int, admin: in
             internal=INTERNAL,
             cjsm=setting.cjsm or f"{addresses.get('relay.cjsm.example', INTERNAL)}:{world.mx_port}",
             connector=setting.connector or f"{addresses.get('connector.encrypted.example', INTERNAL)}:{world.mx_port}",
+            egress=setting.egress or f"{addresses.get(EGRESS.name, INTERNAL)}:{world.mx_port}",
+            archive=f"{addresses.get(ARCHIVE.name, INTERNAL)}:{world.mx_port}",
             refusals=setting.refusals,
             workers=setting.workers,
             give_up_after=setting.give_up_after,

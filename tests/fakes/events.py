@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.outcome import Outcome
+from gateway.core.override import OverrideResult
 from gateway.core.record import Message, RecipientRow
 from gateway.core.route import Route
 
@@ -18,6 +19,8 @@ class Heard:
     moves: list[tuple[str, str, str]] = field(default_factory=list)
     ends: list[tuple[Message, RecipientRow]] = field(default_factory=list)
     fell_short: list[tuple[Message, RecipientRow]] = field(default_factory=list)
+    observed_short: list[tuple[Message, RecipientRow]] = field(default_factory=list)
+    overrides: list[tuple[str, str, OverrideResult]] = field(default_factory=list)
     alerts: list[tuple[str, str, str]] = field(default_factory=list)
     faults: list[tuple[str, str, BaseException]] = field(default_factory=list)
 
@@ -38,6 +41,12 @@ class Heard:
 
     def unprotected(self, message: Message, row: RecipientRow) -> None:
         self.fell_short.append((message, row))
+
+    def observed_unprotected(self, message: Message, row: RecipientRow) -> None:
+        self.observed_short.append((message, row))
+
+    def overridden(self, rule: str, sender: str, result: OverrideResult) -> None:
+        self.overrides.append((rule, sender, result))
 
     def alert(self, name: str, queue_id: str, detail: str) -> None:
         self.alerts.append((name, queue_id, detail))

@@ -26,6 +26,7 @@ from gateway.core.tls import Channel, Protection, Starttls
 from gateway.flow.accept import Accept, Profile, Submission
 from gateway.flow.carriers import Carrier, Carriers
 from gateway.flow.dispatch import Dispatch
+from gateway.flow.history import History
 from gateway.flow.options import QueueOptions, Refusals, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
 from gateway.flow.shared import Shared
@@ -143,6 +144,7 @@ class Gate:
             book=self.book,
             carriers=Carriers(self.table()),
             lookups=self.lookups,
+            history=History(self.state, self.clock, KEY, self.heard),
             state=self.state,
             system=SystemOptions(
                 hostname="gw.council.example",

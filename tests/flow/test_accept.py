@@ -253,7 +253,7 @@ async def test_public_message_comes_back_whole_if_its_sender_asked_for_that() ->
 async def test_held_recipient_is_kept_and_open_one_takes_its_policy_along() -> None:
     gate = Gate()
     await gate.hand_over("a@held.example", "b@asks.example")
-    held, undecided = await gate.spool.query(ALL, None, 10)
+    held, undecided, _ = await gate.spool.query(ALL, None, 10)
     assert (held.row.state, undecided.row.state) == (State.HELD, State.OPEN)
     assert isinstance(undecided.row.decision, Open)
     assert await gate.spool.policy("policy-1") == b"policy-1"

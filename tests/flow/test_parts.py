@@ -49,6 +49,7 @@ async def test_policy_is_parsed_again_once_and_few_are_remembered() -> None:
 async def test_janitor_does_each_chore_at_its_pace() -> None:
     gate = Gate()
     adopted: list[int] = []
+    digested: list[int] = []
     sizes: list[QueueSize] = []
 
     async def adopt() -> None:
@@ -56,11 +57,14 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
         if len(adopted) == 2:
             raise RuntimeError("the disk is slow")
 
+    async def digest() -> None:
+        digested.append(1)
+
     def spools() -> Sequence[Spool]:
         return (gate.spool, gate.spool)
 
     keep = timedelta(minutes=90)
-    chores = Chores(spools=spools, adopt=adopt, gauge=sizes.append, audit_keep=keep)
+    chores = Chores(spools=spools, adopt=adopt, gauge=sizes.append, audit_keep=keep, digest=digest)
     heard = Heard()
     async with gate.running(), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(Janitor(chores, gate.clock, heard).run())
@@ -72,8 +76,10 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
         assert sizes[-1].waiting[State.HELD] == 2, "the sum over all spools"
         assert sizes[-1].waiting[State.QUEUED] == 0
         assert sizes[-1].oldest == START
+        assert len(digested) == 1
         await gate.clock.advance(SWEEP_EVERY)
-        assert len(await gate.audit(EventKind.ACCEPTED)) == 1
+        assert len(digested) == 13
+        assert len(await gate.audit(EventKind.ACCEPTED)) == 2, "the message, and the notice that it is held"
         await gate.clock.advance(SWEEP_EVERY)
         assert await gate.audit(EventKind.ACCEPTED) == []
         running.cancel()
@@ -86,7 +92,7 @@ async def test_janitor_of_an_empty_spool_measures_nothing_waiting() -> None:
     async def adopt() -> None:
         return
 
-    chores = Chores(spools=lambda: (gate.spool,), adopt=adopt, gauge=sizes.append, audit_keep=HOUR)
+    chores = Chores(spools=lambda: (gate.spool,), adopt=adopt, gauge=sizes.append, audit_keep=HOUR, digest=adopt)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(Janitor(chores, gate.clock, Heard()).run())
         await settle()

@@ -5,6 +5,15 @@ from hypothesis import strategies as st
 
 from gateway.core.address import NullPath
 from gateway.core.classify import gather
+from gateway.core.conditions.message import Finds
+from gateway.core.detect.base import Detector
+from gateway.core.detect.files import FileIs
+from gateway.core.detect.header import HeaderSays
+from gateway.core.detect.links import LinksTo
+from gateway.core.detect.patterns import PATTERNS
+from gateway.core.detect.subject import SubjectHolds, SubjectMarked
+from gateway.core.detect.text import TextHolds
+from gateway.core.domains import Group, parse_domains
 from gateway.core.envelope import Admission, Client, Envelope
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource, SubjectSource
@@ -24,6 +33,20 @@ ENVELOPE = Envelope(
     reverse_path=NullPath.NULL,
     recipients=(),
 )
+DETECTORS: tuple[Detector, ...] = (
+    SubjectHolds(tuple(PATTERNS)),
+    SubjectMarked(("[SECURE]",)),
+    TextHolds(tuple(PATTERNS)),
+    HeaderSays("Sensitivity", ("private",)),
+    LinksTo((Group("cloud", domains=parse_domains(["b.example"])),)),
+    FileIs(names=("*.xml",), types=("*/*",)),
+    FileIs(locked=True, ctf=True),
+)
+POLICY = policy(
+    *(rule(str(number), Finds(detector), "tls") for number, detector in enumerate(DETECTORS)),
+    rule("all", None, "tls"),
+    reading=READING,
+)
 NAMES = st.sampled_from(
     ["From", "Subject", "Sensitivity", "Content-Type", "Content-Disposition", "Content-ID", "Content-Transfer-Encoding"]
 )
@@ -36,12 +59,18 @@ WORDS = st.sampled_from(
     ]
 )  # fmt: skip
 FIELD = st.builds(lambda name, words: f"{name}: {' '.join(words)}\r\n", NAMES, st.lists(WORDS, max_size=6))
-BODY = st.sampled_from(["\r\n--b\r\n", "\r\n--b--\r\n", "\r\n", "=", "=4", "QQ==", '<img src="cid:i">', "<!--", "-->"])
+BODY = st.sampled_from(
+    [
+        "\r\n--b\r\n", "\r\n--b--\r\n", "\r\n", "=", "=4", "QQ==", '<img src="cid:i">', "<!--", "-->", "PK\x03\x04",
+        "UEsDBA==", "%PDF-", "7z\xbc\xaf\x27\x1c", "Rar!\x1a\x07", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "<a href=",
+        "https://a@b.example", "<blockquote>", "password: a1b2", "9434765919",
+    ]
+)  # fmt: skip
 SHAPED = st.lists(FIELD | BODY, max_size=40).map(lambda pieces: "".join(pieces).encode("latin-1"))
 
 
 def scan_and_gather(message: bytes, block: int) -> None:
-    scanner = Scanner(ScanLimits(header_bytes=300, fields=8, parts=6, depth=3))
+    scanner = Scanner(ScanLimits(header_bytes=300, fields=8, parts=6, depth=3), text_bytes=100)
     try:
         for at in range(0, len(message), block):
             scanner.feed(message[at : at + block])
@@ -52,7 +81,9 @@ def scan_and_gather(message: bytes, block: int) -> None:
     assert scan.message_bytes == len(message)
     assert 0 <= scan.header_bytes <= len(message)
     assert all(0 <= file.bytes <= len(message) for file in scan.attachments)
-    facts = gather(scan, ENVELOPE, policy(rule("all", None, "tls"), reading=READING), NOON)
+    assert sum(len(text.text) for text in scan.texts) <= 100
+    facts = gather(scan, ENVELOPE, POLICY, NOON)
+    assert facts.found <= facts.looked == {detector.id for detector in POLICY.detectors}
     assert facts.classification.level in READING.levels
     assert not scan.defects or facts.classification.level == "high"
 

@@ -1,6 +1,6 @@
 """The STARTTLS lookup: three values, in time, and nobody asked twice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +9,9 @@ import pytest
 
 from gateway.core.facts import Lookup, Missing, OutsideFact
 from gateway.core.tls import Starttls
+from gateway.flow.lookups import AllLookups
 from gateway.flow.ports import Lookups
-from gateway.net.probe import StarttlsLookups
+from gateway.net.probe import StarttlsProbe
 from gateway.net.timeouts import Timeouts
 from tests.fakes import certificates
 from tests.fakes.dns import SERVFAIL
@@ -22,13 +23,15 @@ MX, SECOND = "mx.example", "mx2.example"
 WAIT = timedelta(seconds=5)
 
 
-def lookups(at: World) -> tuple[StarttlsLookups, Heard]:
+def lookups(at: World) -> tuple[AllLookups, Heard]:
     events = Heard()
     network = at.network
-    ours = StarttlsLookups(
-        destinations=network.destinations, dialler=network.dialler, port=network.options.mx.port, events=events
-    )
-    return ours, events
+    probe = StarttlsProbe(destinations=network.destinations, dialler=network.dialler, port=network.options.mx.port)
+    return AllLookups(starttls=probe.look_up, known=nobody, resent=nobody, events=events), events
+
+
+async def nobody(keys: Sequence[str]) -> Mapping[str, OutsideFact]:
+    raise AssertionError(keys)
 
 
 async def ask(ours: Lookups, *domains: str, wait: timedelta = WAIT) -> Mapping[str, OutsideFact]:

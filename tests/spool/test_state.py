@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.flow.ports import SpoolError
 from gateway.spool import state
-from gateway.spool.state import MAX_VALUE, SharedState
+from gateway.spool.state import SharedState
 from tests.spool.samples import HOUR, START, StandingClock
 
 
@@ -32,22 +33,6 @@ async def test_a_value_is_shared_until_it_expires(stores: list[SharedState], clo
     assert await other.get("sts/a.example") is None
 
 
-async def test_a_value_is_replaced_and_deleted(stores: list[SharedState]) -> None:
-    one, other = stores
-    await one.put("key", b"old", START + HOUR)
-    await other.put("key", b"new", START + HOUR)
-    await one.put("stays", b"it", START + HOUR)
-    assert await one.get("key") == b"new"
-    await one.delete("key")
-    assert (await other.get("key"), await other.get("stays")) == (None, b"it")
-
-
-async def test_a_value_that_is_too_large_is_refused(stores: list[SharedState]) -> None:
-    await stores[0].put("key", b"x" * MAX_VALUE, START + HOUR)
-    with pytest.raises(ValueError, match="64 KiB"):
-        await stores[0].put("key", b"x" * (MAX_VALUE + 1), START + HOUR)
-
-
 async def test_exactly_one_of_many_gets_a_lease(stores: list[SharedState]) -> None:
     got = await asyncio.gather(
         *(stores[number % 2].try_lease("sweep", f"worker {number}", START + HOUR) for number in range(20))
@@ -55,29 +40,34 @@ async def test_exactly_one_of_many_gets_a_lease(stores: list[SharedState]) -> No
     assert got.count(True) == 1
 
 
-async def test_a_lease_is_prolonged_by_its_holder_and_taken_by_another_when_it_ran_out(
-    stores: list[SharedState], clock: StandingClock
-) -> None:
-    one, other = stores
-    assert await one.try_lease("sweep", "one", START + HOUR)
-    assert await one.try_lease("sweep", "one", START + 2 * HOUR)
-    assert await other.try_lease("another job", "other", START + HOUR)
-    clock.time = START + HOUR
-    assert not await other.try_lease("sweep", "other", START + 9 * HOUR)
-    clock.time = START + 2 * HOUR
-    assert await other.try_lease("sweep", "other", START + 9 * HOUR)
-    assert not await one.try_lease("sweep", "one", START + 9 * HOUR)
-
-
-async def test_sweep_removes_what_expired_and_what_is_too_much(
+async def test_sweep_removes_what_expired_and_what_one_part_has_too_much_of(
     stores: list[SharedState], clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(state, "MAX_VALUES", 2)
     for hours in (1, 2, 3, 4):
-        await stores[0].put(f"{hours}", b"", START + hours * HOUR)
+        await stores[0].put(f"many/{hours}", b"", START + hours * HOUR)
+    await stores[0].put("few/1", b"", START + 2 * HOUR)
     clock.time = START + HOUR
     assert await stores[0].sweep() == 2
-    assert [await stores[1].get(f"{hours}") for hours in (1, 2, 3, 4)] == [None, None, b"", b""]
+    assert sorted(await stores[1].items("", 10)) == ["few/1", "many/3", "many/4"]
+    assert await stores[0].sweep() == 0
+
+
+async def test_whoever_writes_clears_away_now_and_then(
+    stores: list[SharedState], clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[datetime] = []
+
+    async def sweep() -> int:
+        swept.append(clock.time)
+        raise SpoolError("busy")
+
+    monkeypatch.setattr(stores[0], "sweep", sweep)
+    for minutes in (0, 30, 59, 60, 61, 130):
+        clock.time = START + timedelta(minutes=minutes)
+        await stores[0].put(f"{minutes}", b"kept", START + 9 * HOUR)
+        assert await stores[1].get(f"{minutes}") == b"kept"
+    assert swept == [START, START + HOUR, START + timedelta(minutes=130)]
 
 
 async def test_a_store_that_cannot_be_used_says_so(tmp_path: Path, clock: StandingClock) -> None:

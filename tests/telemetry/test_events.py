@@ -8,8 +8,11 @@ from datetime import datetime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.core.decision import Decision, Held, Open, Refused
+from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed
+from gateway.core.effects import Effects, Notification, Point
+from gateway.core.facts import Label, LabelResult
 from gateway.core.outcome import Declined, Delivered, Failed, Outcome, Proof
+from gateway.core.override import OverrideResult
 from gateway.core.record import Kind, State
 from gateway.core.reply import Status
 from gateway.core.tls import Evidence, Protection
@@ -77,6 +80,17 @@ def test_an_accepted_message_is_one_line_and_one_more_for_each_decision(heard: H
     assert heard.count("sealpost_received_bytes_total", listener="smtp") == 2000
     labels = {"rule": "Restricted", "action": "route", "route": "secure", "level": "restricted"}
     assert heard.count("sealpost_decisions_total", **labels) == 2
+
+
+def test_labels_are_counted_by_source_and_result_and_stand_in_no_line(heard: Heard) -> None:
+    garbled = Label(source="subject", raw="odd value", result=LabelResult.GARBLED, level=None)
+    found = MESSAGE.facts
+    assert found is not None
+    classification = replace(found.classification, labels=(*found.classification.labels, garbled, garbled))
+    heard.telemetry.accepted(replace(MESSAGE, facts=replace(found, classification=classification)), [row()])
+    assert heard.count("sealpost_labels_total", source="Sensitivity", result="level") == 1
+    assert heard.count("sealpost_labels_total", source="subject", result="garbled") == 2
+    assert "odd value" not in json.dumps(heard.lines)
 
 
 def test_our_own_mail_is_counted_apart(heard: Heard) -> None:
@@ -194,3 +208,46 @@ def test_no_planted_marker_reaches_the_log_or_a_label(heard: Heard) -> None:
     assert len(heard.lines) == 10
     assert MARK not in heard.file.bytes.getvalue().decode()
     assert not any(MARK in str(sample) for family in heard.registry.collect() for sample in family.samples)
+
+
+@pytest.mark.parametrize("rule", ["Guarded", ""])
+def test_one_time_token_is_counted_by_what_came_of_it_and_logged_without_its_reason(rule: str) -> None:
+    heard = Heard()
+    heard.telemetry.overridden(rule, "a@b.example", OverrideResult.USED)
+    assert heard.count("sealpost_overrides_total", result="used before") == 1
+    (line,) = heard.lines
+    assert (line["event"], line.get("rule"), line["sender"]) == ("override", rule or None, "a@b.example")
+    assert line["result"] == "used before"
+
+
+OBSERVED = Routed(
+    rule="Controlled",
+    chain=("opportunistic",),
+    floor=Protection.NONE,
+    original_floor=Protection.VERIFIED,
+    reason="only observed",
+    advice="",
+    instead=Instead(rule="Controlled", action="reject", chain=(), floor=Protection.VERIFIED),
+)
+
+
+def test_shortfall_of_what_is_only_observed_is_counted_apart(heard: Heard) -> None:
+    heard.telemetry.observed_unprotected(MESSAGE, row(decision=OBSERVED))
+    assert heard.count("sealpost_observed_unprotected_total") == 1
+    assert heard.count("sealpost_unprotected_total") == 0
+    (line,) = heard.lines
+    assert (line["event"], line["level"], line["floor"]) == ("observed_unprotected", "warning", "verified")
+
+
+def test_what_a_decision_causes_is_logged_by_rule_and_number(heard: Heard) -> None:
+    effects = Effects(
+        warnings=(Point("Many", MARK, MARK), Point("Subject", MARK, MARK), Point("Many", MARK, "")),
+        notifications=(Notification("Many", "dpo@council.example", MARK),),
+        copies=("archive@council.example",),
+    )
+    heard.telemetry.accepted(MESSAGE, [row(decision=replace(OBSERVED, effects=effects)), row()])
+    decided, plain = heard.lines[1:]
+    assert (decided["warned_by"], decided["notified"], decided["copies"]) == ("Many, Subject", 1, 1)
+    assert decided["observed"] == "reject"
+    assert not {"warned_by", "notified", "copies", "observed"} & set(plain)
+    assert MARK not in heard.file.bytes.getvalue().decode()

@@ -6,6 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.core.address import Address
+from gateway.core.labels.header import HeaderSource
+from gateway.core.labels.subject import SubjectSource
 from gateway.core.outcome import Cause, Proof
 from gateway.core.policy import Hold, Organisation, Policy, Reject, Rule, Send
 from gateway.core.reading import Reading
@@ -32,7 +34,11 @@ def policy() -> Policy:
             contact="Service Desk",
             postmaster=Address("postmaster", "council.example"),
         ),
-        reading=Reading(levels=("public", "restricted"), default="public", sources=()),
+        reading=Reading(
+            levels=("public", "restricted"),
+            default="public",
+            sources=(HeaderSource("X-C", {"p": "public"}), SubjectSource({"[R]": "restricted"})),
+        ),
         floors={"public": Protection.NONE, "restricted": Protection.ENCRYPTED},
         groups={},
         rules=(
@@ -62,6 +68,13 @@ def test_decisions_are_initialised_by_rule_action_route_and_level(registry: Coll
         ):
             labels = {"rule": rule, "action": action, "route": route, "level": level}
             assert registry.get_sample_value("sealpost_decisions_total", labels) == 0
+
+
+def test_labels_are_initialised_by_source_and_result(registry: CollectorRegistry) -> None:
+    for source in ("header X-C", "subject"):
+        for result in ("level", "no label", "garbled"):
+            labels = {"source": source, "result": result}
+            assert registry.get_sample_value("sealpost_labels_total", labels) == 0
 
 
 def test_outcomes_are_initialised_by_route_result_and_cause(registry: CollectorRegistry) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.edits import Add, Remove
+from gateway.core.edits import Add, Remove, Retitle
 from gateway.core.header import read_header
 from gateway.wire.errors import LocalProtocolError
 from gateway.wire.render import render
@@ -102,3 +102,80 @@ def test_many_removals_and_additions_keep_their_order() -> None:
     fields = [(b"X-%d" % number, b" 1\r\n 2") for number in range(100)]
     edits = [*(Remove(f"x-{number}") for number in range(99)), Add("X-99", "new"), Add("To", "d"), Remove("X-99")]
     assert render(block([*fields, (b"From", b" a")]), edits) == b"To: d\r\nFrom: a\r\n\r\n"
+
+
+# The Subject.
+
+SECURE = Retitle(without=("[SECURE]",))
+TITLED = b"From: a\r\nSUBJECT: [secure]  Minutes\r\n of  the day\r\nTo: b\r\n\r\n"
+
+
+def test_a_mark_leaves_the_subject_and_nothing_else_changes() -> None:
+    assert render(TITLED, (SECURE,)) == b"From: a\r\nSUBJECT: Minutes of  the day\r\nTo: b\r\n\r\n"
+
+
+@pytest.mark.parametrize("edit", [Retitle(without=("[OTHER]",)), Retitle("[SECURE]"), Retitle()])
+def test_a_subject_that_does_not_change_keeps_its_bytes(edit: Retitle) -> None:
+    assert render(TITLED, (edit,)) == TITLED
+
+
+def test_a_tag_is_put_before_the_subject_after_the_mark_left() -> None:
+    edits = (Add("X", "1"), SECURE, Retitle("[OFFICIAL]"), Remove("To"))
+    assert render(TITLED, edits) == b"X: 1\r\nFrom: a\r\nSUBJECT: [OFFICIAL] Minutes of  the day\r\n\r\n"
+    assert render(TITLED, (Retitle("[A]"), Retitle("[B]"))).count(b"[B] [A] [secure]") == 1
+
+
+def test_a_message_without_subject_gets_the_tag_alone() -> None:
+    assert render(b"To: b\r\n\r\n", (Retitle("[OFFICIAL]"),)) == b"Subject: [OFFICIAL]\r\nTo: b\r\n\r\n"
+    assert render(b"To: b\r\n\r\n", (SECURE,)) == b"To: b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"Subject:[SECURE]\r\n", b"Subject:\r\n"),
+        (b"Subject: [SECURE]\r\n\t\r\n", b"Subject:\r\n"),
+        (b"Subject : [SEC\r\n URE] [SECURE] a\r\n", b"Subject : [SEC URE] a\r\n"),
+        (b"Subject: [SECURE] a\nTo: b\r\n", b"Subject: a\r\nTo: b\r\n"),
+        (b"Subject: [SECURE] a\r\nsubject: b [secure]\r\n", b"Subject: a\r\nsubject: b\r\n"),
+        (b"Subject: [SECURE] \xff\r\n", b"Subject: \xff\r\n"),
+        (b"X-Subject: [SECURE]\r\n", b"X-Subject: [SECURE]\r\n"),
+    ],
+)
+def test_every_form_of_a_subject_is_found(before: bytes, after: bytes) -> None:
+    assert render(before + b"\r\n", (SECURE,)) == after + b"\r\n"
+
+
+def test_a_long_subject_is_folded_before_its_spaces() -> None:
+    words = [b"word%d" % number for number in range(60)]
+    out = render(b"Subject: [SECURE] " + b"  ".join(words) + b"\r\n" + b"\r\n", (SECURE,))
+    lines = out.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 78
+    assert all(line.startswith(b" ") and line.strip() for line in lines[1:])
+    (field,) = read_header(out).fields
+    assert field.value == b"  ".join(words)
+
+
+def test_a_long_word_stands_on_the_line_of_the_name() -> None:
+    assert (
+        render(b"Subject: " + b"x" * 100 + b" [secure]\r\n\r\n", (SECURE,)) == b"Subject: " + b"x" * 100 + b"\r\n\r\n"
+    )
+
+
+def test_a_tag_that_would_inject_a_field_is_refused() -> None:
+    with pytest.raises(LocalProtocolError):
+        render(TITLED, (Retitle("x\r\nBcc: y"),))
+
+
+@given(
+    value=st.lists(
+        st.sampled_from([b"[secure]", b" ", b"\t", b"a", b"\r\n b", b"\xff", b"=?utf-8?q?=5Bx?="]), max_size=8
+    ),
+    tag=st.sampled_from(["", "[T]", "\xe9"]),
+)
+def test_the_other_fields_never_change(value: list[bytes], tag: str) -> None:
+    out = render(b"A: 1\r\nSubject:" + b"".join(value) + b"\r\nB: 2\r\n\r\n", (Retitle(tag, ("[secure]",)),))
+    assert out.startswith(b"A: 1\r\nSubject:")
+    assert out.endswith(b"\r\nB: 2\r\n\r\n")
+    assert [field.name for field in read_header(out).fields] == ["A", "Subject", "B"]

@@ -34,8 +34,13 @@ class Seen:
 
 def look(facts: Facts, recipient: Address) -> Seen:
     """Prepares the facts for one recipient."""
+    return Seen(facts, recipient, sender_of(facts))
+
+
+def sender_of(facts: Facts) -> Address | None:
+    """The reverse-path of the message; None is the null one."""
     local, at, domain = facts.sender.rpartition("@")
-    return Seen(facts, recipient, Address(local, domain) if at else None)
+    return Address(local, domain) if at else None
 
 
 class Condition(ABC):

@@ -1,7 +1,8 @@
 """Finds the entry that stands for an address: the address itself, else its domain, else a domain above it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -32,6 +33,39 @@ class Directory(Generic[_E]):
             _, dot, parent = parent.partition(".")
         return None
 
+    def entries(self) -> Iterator[_E]:
+        """All of them, each as often as it has members."""
+        return chain(self.addresses.values(), self.domains.values(), self.below.values())
+
+
+def parse_member(text: str) -> str:
+    """One member as registers compare it: an address's key, a domain, or ``*.domain``.
+
+    Raises:
+        BadAddress: it is none of them; the text names it.
+    """
+    try:
+        if "@" in text:
+            return parse_address(text).key
+        return f"*.{parse_domain(text[2:])}" if text.startswith("*.") else parse_domain(text)
+    except BadAddress as exc:
+        raise BadAddress(f"`{text}` is not an address, a domain or *.domain: {exc}") from exc
+
+
+def keyed(entries: Mapping[str, _E]) -> Directory[_E]:
+    """The directory of entries by their member, each as `parse_member` gives it."""
+    addresses: dict[str, _E] = {}
+    domains: dict[str, _E] = {}
+    below: dict[str, _E] = {}
+    for member, entry in entries.items():
+        if "@" in member:
+            addresses[member] = entry
+        elif member.startswith("*."):
+            below[member[2:]] = entry
+        else:
+            domains[member] = entry
+    return Directory(MappingProxyType(addresses), MappingProxyType(domains), MappingProxyType(below))
+
 
 def directory(members: Iterable[tuple[str, _E]]) -> Directory[_E]:
     """Reads members such as ``a@b.example``, ``b.example`` and ``*.b.example``, each with its entry.
@@ -39,22 +73,8 @@ def directory(members: Iterable[tuple[str, _E]]) -> Directory[_E]:
     Raises:
         BadAddress: one is none of them, or stands for two different entries; the text names it.
     """
-    addresses: dict[str, _E] = {}
-    domains: dict[str, _E] = {}
-    below: dict[str, _E] = {}
+    entries: dict[str, _E] = {}
     for text, entry in members:
-        target, key = _place(text, addresses, domains, below)
-        if target.setdefault(key, entry) is not entry:
+        if entries.setdefault(parse_member(text), entry) is not entry:
             raise BadAddress(f"`{text}` stands in the register twice")
-    return Directory(MappingProxyType(addresses), MappingProxyType(domains), MappingProxyType(below))
-
-
-def _place(
-    text: str, addresses: dict[str, _E], domains: dict[str, _E], below: dict[str, _E]
-) -> tuple[dict[str, _E], str]:
-    if "@" in text:
-        return addresses, parse_address(text).key
-    try:
-        return (below, parse_domain(text[2:])) if text.startswith("*.") else (domains, parse_domain(text))
-    except BadAddress as exc:
-        raise BadAddress(f"`{text}` is not an address, a domain or *.domain: {exc}") from exc
+    return keyed(entries)

@@ -15,6 +15,15 @@ class Agreement(StrEnum):
     CONTRACT = "contract"
 
 
+class Standing(StrEnum):
+    """How an organisation stands to us for one level on one day; one that is no partner has no agreement."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    NONE = "none"
+    NOT_COVERING = "not covering"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partner:
     """One organisation. ``levels`` are those that the agreement covers; it holds up to and including ``expires``.
@@ -44,3 +53,11 @@ class Partner:
     def covers(self, level: str, day: date) -> bool:
         """Whether it holds on that day for that level."""
         return self.valid(day) and level in self.levels
+
+    def standing(self, level: str, day: date) -> Standing:
+        """Exactly one of the four holds; only VALID is `covers`."""
+        if self.agreement is None:
+            return Standing.NONE
+        if not self.valid(day):
+            return Standing.EXPIRED
+        return Standing.VALID if level in self.levels else Standing.NOT_COVERING

@@ -1,0 +1,70 @@
+"""`sealpost simulate`: what another policy would make of the mail of the last weeks, from the audit alone."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from gateway.app.editions import Editions
+from gateway.cli.check import ConfigOption
+from gateway.cli.errors import Usage
+from gateway.cli.reload import spool_of
+from gateway.cli.simulate_view import Simulated, as_json, as_lines
+from gateway.config.bundle import find_config, read_bundle
+from gateway.config.compare import Change
+from gateway.config.simulation import Trial, simulate
+from gateway.config.units import parse_duration
+from gateway.flow.ports import SpoolError
+from gateway.spool.past import stretches
+
+_SHOWN: Final = 50
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(name="simulate")(simulate_policy)
+
+
+def simulate_policy(
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="The policy to try; default the configured one.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="How far back: 30d, 12h, or a date such as 2026-10-01.")
+    ] = "30d",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Show at most so many messages.")] = _SHOWN,
+    as_data: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Decide the mail of the audit again by another policy, and show what would change.
+
+    Nothing is sent and nobody is asked: the audit keeps what was known of each message, not its words. What it did not
+    keep counts as "not recorded", never as unchanged. Exits with 1 if a message would be less protected.
+    """
+    begin = _since(since)
+    path = find_config(config)
+    spool = spool_of(config)
+    known = {edition.hash: edition.policy_text for edition in Editions(spool).all()}
+    trial = Trial(read_bundle(path, policy), (read_bundle(path).policy_text, *known.values()))
+    try:
+        tally = simulate(stretches(spool, begin), trial, limit)
+    except SpoolError as error:
+        raise Usage(str(error)) from error
+    told = Simulated(policy=str(trial.bundle.policy), since=begin, tally=tally)
+    typer.echo(json.dumps(as_json(told), indent=2) if as_data else "\n".join(as_lines(told)))
+    if tally.kinds[Change.LESS]:
+        raise typer.Exit(1)
+
+
+def _since(text: str) -> datetime:
+    try:
+        return datetime.now(UTC) - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Usage(f"--since `{text}` is neither a time such as 30d nor a date such as 2026-10-01") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

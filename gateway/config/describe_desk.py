@@ -1,0 +1,25 @@
+"""The page for the service desk: the rules with their advice, the ways with their limits, exceptions, contacts."""
+
+from collections.abc import Iterator
+
+from gateway.config.describe_tables import contacts, routes, rows
+from gateway.config.document import Bullets, Rows, Section
+from gateway.core.policy import Policy
+from gateway.core.sizes import exactly
+
+
+def desk_page(policy: Policy) -> Iterator[Section]:
+    """Its sections."""
+    yield Section(
+        "Rules, in order",
+        (Rows("The first that applies decides", ("Rule", "If", "Then", "Advice"), tuple(rows(policy))),),
+    )
+    yield Section("Ways", (Rows("Routes and their limits", ("Route", "What it is", "Limits"), tuple(routes(policy))),))
+    waivers = tuple(
+        f"{waiver.route}: {waiver.sender.label} to {waiver.recipient.label}, up to {exactly(waiver.up_to)} "
+        f"until {waiver.until} ({waiver.reference})"
+        for waiver in policy.registers.waivers
+    )
+    if waivers:
+        yield Section("Exceptions", (Bullets(waivers),))
+    yield contacts(policy)

@@ -1,0 +1,78 @@
+"""A message explained: what is known of it, and for each recipient every rule that was asked and the decision."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.config.entries import entries_of
+from gateway.core.address import Address
+from gateway.core.decide import Ruling, decide
+from gateway.core.decision import Decision, Tried
+from gateway.core.explain import explain
+from gateway.core.facts import Facts
+from gateway.core.policy import Policy
+from gateway.core.tls import Starttls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One recipient: the rules asked, the ruling, and what the registers say of the address."""
+
+    address: Address
+    tried: tuple[Tried, ...]
+    ruling: Ruling
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A message that the gateway took: its decisions by address, and the policy that made them.
+
+    ``lost`` are the facts that the place where it was found (``where``) does not keep, as sentences.
+    """
+
+    queue_id: str
+    where: str
+    policy_hash: str
+    decisions: Mapping[str, Decision]
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One message. ``tls`` is what was assumed of the recipients' hosts.
+
+    ``door`` is the sentence of a refusal that no rule is asked for; None for mail that comes in. ``answered`` is
+    whether anybody is told of a failure. ``recorded`` is there for mail that went through the gateway.
+    """
+
+    message: str
+    door: str | None
+    answered: bool
+    defects: tuple[str, ...]
+    facts: Facts
+    policy: Policy
+    policy_file: str
+    judged: tuple[Judged, ...]
+    tls: Starttls = Starttls.UNKNOWN
+    recorded: Recorded | None = None
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """What the policy's detectors found, each as part of a sentence."""
+        return tuple(detector.label for detector in self.policy.detectors if detector.id in self.facts.found)
+
+
+def judge(facts: Facts, recipients: Iterable[Address], policy: Policy) -> tuple[Judged, ...]:
+    """Decides for each recipient, and says why."""
+    return tuple(_judge(facts, recipient, policy) for recipient in dict.fromkeys(recipients))
+
+
+def _judge(facts: Facts, recipient: Address, policy: Policy) -> Judged:
+    ruling = decide(facts, recipient, policy)
+    level, day = ruling.classification.level, facts.at.date()
+    return Judged(
+        address=recipient,
+        tried=explain(facts, recipient, policy),
+        ruling=ruling,
+        entries=tuple(entries_of(recipient, policy, level, day)),
+    )

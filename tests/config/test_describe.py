@@ -1,0 +1,143 @@
+"""The policy as a page: everything is in it, nothing is escaped wrongly, and it is the same each time."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from gateway.config.builtin import built_in_bundle
+from gateway.config.condition_words import in_words
+from gateway.config.describe import Audience, describe_policy
+from gateway.config.document import Bullets, Document, Paragraph, Rows, Section, as_html, as_markdown
+from gateway.config.load import load
+from gateway.core.conditions.logic import All, AnyOf, Not
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
+from gateway.core.conditions.party import PartyIs
+from gateway.core.domains import Group
+from gateway.core.facts import Intent
+from gateway.core.policy import GoOn, Policy
+
+POLICIES = Path(__file__).parents[2] / "policies"
+SHIPPED = sorted(POLICIES.glob("*.toml"))
+
+
+def shipped(file: Path) -> Policy:
+    return load(built_in_bundle(file)).policy
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+@pytest.mark.parametrize("audience", Audience)
+def test_every_rule_that_does_something_is_named_and_no_place_is_left_open(file: Path, audience: Audience) -> None:
+    policy = shipped(file)
+    page = describe_policy(policy, audience)
+    text = as_markdown(page)
+    for rule in policy.rules:
+        told = audience is not Audience.STAFF or not isinstance(rule.action, GoOn)
+        assert not told or rule.name.replace("*", r"\*") in text
+    assert "{" not in text
+    assert "a condition holds" not in text
+    assert policy.organisation.contact in text
+
+
+@pytest.mark.parametrize("audience", Audience)
+def test_the_same_policy_gives_the_same_page(audience: Audience) -> None:
+    script = (
+        "import sys; from tests.config.test_describe import *;"
+        f"sys.stdout.write(as_html(describe_policy(shipped(SHIPPED[0]), Audience('{audience}'))))"
+    )
+    pages = {
+        subprocess.run(
+            (sys.executable, "-c", script),
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(pages) == 1
+    assert len(pages.pop()) > 2000
+
+
+class Outline(HTMLParser):
+    """Notes what assistive technology looks at, and whether every element is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[int] = []
+        self.language = ""
+        self.text = ""
+        self.tables: list[set[str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "html":
+            self.language = values.get("lang") or ""
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "table":
+            self.tables.append(set())
+        if tag == "th":
+            self.tables[-1].add(values.get("scope") or "")
+        if tag == "caption":
+            self.tables[-1].add("caption")
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("audience", Audience)
+def test_the_web_page_can_be_read_by_everybody(audience: Audience) -> None:
+    outline = Outline()
+    outline.feed(as_html(describe_policy(shipped(SHIPPED[0]), audience)))
+    outline.close()
+    assert outline.open == []
+    assert outline.language == "en"
+    assert outline.headings[0] == 1
+    assert set(outline.headings[1:]) == {2}
+    assert all(table == {"caption", "col", "row"} for table in outline.tables)
+    assert bool(outline.tables) is (audience is not Audience.STAFF)
+
+
+HOSTILE = '<b>&"x" | *y* `z` [a](b)'
+
+
+def test_no_text_of_a_policy_becomes_markup() -> None:
+    blocks = (Paragraph(HOSTILE), Bullets((HOSTILE,)), Rows(HOSTILE, ("h",), ((HOSTILE,),)))
+    document = Document(HOSTILE, HOSTILE, (Section(HOSTILE, blocks),))
+    outline = Outline()
+    outline.feed(as_html(document))
+    assert outline.text.count(HOSTILE) == 8
+    text = as_markdown(document)
+    assert re.sub(r"\\(.)", r"\1", text).count(HOSTILE) == 7
+    assert r"\<b\>&" in text
+    assert not re.search(r"(?<!\\)[<`*](?!\*)", text.replace("**", ""))
+
+
+def test_markdown_has_the_usual_form() -> None:
+    blocks = (Paragraph("one."), Bullets(("a", "b")), Rows("c", ("x", "y"), (("1", "2"),)))
+    assert as_markdown(Document("t", "lead", (Section("s", blocks),))) == (
+        "# t\n\nlead\n\n## s\n\none.\n\n- a\n- b\n\n**c**\n\n| x | y |\n| --- | --- |\n| 1 | 2 |\n"
+    )
+
+
+def test_conditions_are_said_in_words() -> None:
+    to = PartyIs("recipient", (Group("group:cjsm"), Group("x.example")))
+    secret = ClassificationIs(frozenset({"restricted", "controlled"}))
+    assert in_words(None) == "nothing above applies"
+    assert in_words(to) == "the recipient is in the group cjsm or x.example"
+    assert in_words(Not(to)) == "the recipient is not in the group cjsm or x.example"
+    assert in_words(Not(AutomaticIs(False))) == "it is not so that a person sent it"
+    assert in_words(All((secret, AnyOf((IntentIs(frozenset({Intent.SECURE})), AutomaticIs(True)))))) == (
+        "the message is controlled or restricted and (the button pressed is Secure or a machine sent it)"
+    )
+    assert in_words(SizeIsOver("message_bytes", 13 * 1024**2)) == "the whole message comes to more than 13 MiB"

@@ -1,0 +1,141 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.core.address import Address, parse_address
+from gateway.core.conditions.message import ClassificationIs
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.decide import decide
+from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed
+from gateway.core.domains import Group, parse_party
+from gateway.core.effects import NOTHING
+from gateway.core.modes import Mode, Rollout, in_force
+from gateway.core.observing import SOFT_END, apply
+from gateway.core.policy import Action, Hold, Policy, Reject, Wishes
+from gateway.core.template import Template
+from gateway.core.tls import Protection, Starttls
+from tests.fixtures.build import BOB, NOON, facts, policy, rule
+
+HR = parse_party("hr@council.example")
+SENDER = parse_address("hr@council.example")
+OTHER = parse_address("officer@council.example")
+WHY = "the level is controlled (header X-Classification)"
+CONTROLLED = ClassificationIs(frozenset({"controlled"}))
+
+
+def mode(
+    which: Mode = Mode.OBSERVE, *, rule: str = "", senders: Group | None = None, days: int = 1, reason: str = ""
+) -> Rollout:
+    baseline = "opportunistic" if which is Mode.OBSERVE else ""
+    until = NOON + timedelta(days=days)
+    return Rollout(mode=which, until=until, rule=rule, senders=senders, baseline=baseline, reason=reason)
+
+
+def found(*rollouts: Rollout, rule: str = "r", sender: Address | None = SENDER) -> Rollout | None:
+    return in_force(rollouts, NOON, rule, sender)
+
+
+def test_a_mode_covers_its_rule_and_its_senders_until_it_ends() -> None:
+    assert found() is None
+    assert found(mode()) == mode()
+    assert found(mode(days=0)) is None
+    assert found(mode(rule="r")) == mode(rule="r")
+    assert found(mode(rule="other")) is None
+    assert found(mode(senders=HR)) == mode(senders=HR)
+    assert found(mode(senders=HR), sender=OTHER) is None
+    assert found(mode(senders=HR), sender=None) is None
+    assert found(mode(), sender=None) == mode()
+
+
+def test_the_most_specific_holds_and_the_last_of_several() -> None:
+    plain, by_sender, by_rule = mode(), mode(Mode.SOFT, senders=HR), mode(rule="r")
+    both = mode(Mode.SOFT, rule="r", senders=HR)
+    assert found(both, by_rule, by_sender, plain) == both
+    assert found(by_rule, by_sender, plain) == by_rule
+    assert found(by_sender, plain) == by_sender
+    assert found(mode(reason="first"), mode(reason="second")) == mode(reason="second")
+
+
+def test_enforcing_ends_what_stands_before_it_with_its_scope_even_after_its_own_end() -> None:
+    assert found(mode(), mode(Mode.ENFORCE)) is None
+    assert found(mode(days=9), mode(Mode.ENFORCE, days=-1)) is None
+    assert found(mode(Mode.ENFORCE), mode()) == mode()
+    assert found(mode(), mode(Mode.ENFORCE, rule="other")) == mode()
+    assert found(mode(), mode(Mode.ENFORCE, rule="r")) is None
+    assert found(mode(rule="r"), mode(Mode.ENFORCE)) == mode(rule="r")
+
+
+WISHES = Wishes(warn=Template("Look."))
+
+
+def made(action: Action | str) -> Policy:
+    return policy(rule("r", CONTROLLED, action, wishes=WISHES), rule("last", None, "secure"))
+
+
+def applied(action: Action | str, *rollouts: Rollout) -> Decision:
+    ruling = decide(facts(), BOB, made(action))
+    return apply(ruling, SENDER, rollouts, made(action), NOON).decision
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "chain"),
+    [("secure encrypted", "route", ("secure", "encrypted")), (Reject(), "reject", ()), (Hold(), "hold", ("secure",))],
+)
+def test_observed_mail_leaves_by_the_baseline_and_records_what_it_would_have_been(
+    action: Action | str, name: str, chain: tuple[str, ...]
+) -> None:
+    assert applied(action, mode()) == Routed(
+        rule="r",
+        chain=("opportunistic",),
+        floor=Protection.NONE,
+        original_floor=Protection.ENCRYPTED,
+        reason=f"only observed until 2026-11-23 12:00 UTC; {WHY}",
+        advice="advice of r",
+        instead=Instead(rule="r", action=name, chain=chain, floor=Protection.ENCRYPTED),
+        effects=NOTHING,
+    )
+
+
+def test_what_cannot_be_told_is_observed_too_and_waits_for_nothing() -> None:
+    asking = policy(rule("if", StarttlsIs(Starttls.NO), "encrypted"), rule("last", None, "secure"))
+    ruling = apply(decide(facts(), BOB, asking), SENDER, [mode()], asking, NOON)
+    assert isinstance(ruling.decision, Routed)
+    assert ruling.decision.instead == Instead(rule="if", action="open", chain=(), floor=Protection.ENCRYPTED)
+    assert ruling.lacks == frozenset()
+
+
+def test_a_lowered_floor_is_counted_against_what_was_asked_for() -> None:
+    low = policy(rule("r", None, "tls", below_floor="agreed"))
+    decision = apply(decide(facts("restricted"), BOB, low), SENDER, [mode()], low, NOON).decision
+    assert isinstance(decision, Routed)
+    assert decision.original_floor is Protection.VERIFIED
+
+
+def test_mail_that_stays_inside_is_not_observed() -> None:
+    decision = applied("internal", mode())
+    assert isinstance(decision, Routed)
+    assert (decision.chain, decision.instead) == (("internal",), None)
+    assert getattr(applied("internal secure", mode()), "instead", None) is not None
+    gone = policy(rule("r", None, "gone"))
+    assert apply(decide(facts(), BOB, gone), SENDER, [mode()], gone, NOON).decision.reason.startswith("only observed")
+
+
+def test_a_softened_refusal_waits_and_everything_else_is_as_it_was() -> None:
+    refused = applied(Reject())
+    assert isinstance(refused, Refused)
+    assert applied(Reject(), mode(Mode.SOFT)) == Open(
+        rule="r",
+        missing=(SOFT_END,),
+        floor=refused.floor,
+        reason=refused.reason,
+        advice=refused.advice,
+        effects=refused.effects,
+    )
+    assert isinstance(applied(Hold(), mode(Mode.SOFT)), Held)
+    assert applied("tls", mode(Mode.SOFT)) == applied("tls")
+
+
+def test_nothing_changes_where_no_mode_is_in_force() -> None:
+    assert applied(Reject(), mode(days=0)) == applied(Reject())
+    assert applied(Reject(), replace(mode(), rule="other")) == applied(Reject())

@@ -1,0 +1,77 @@
+from collections.abc import Mapping
+from datetime import timedelta
+
+from gateway.core.conditions.base import Need
+from gateway.core.conditions.message import ClassificationIs
+from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.decision import Open, Refused, Routed
+from gateway.core.domains import parse_party
+from gateway.core.facts import Lookup, OutsideFact
+from gateway.core.modes import Mode, Rollout
+from gateway.core.policy import Reject
+from gateway.core.tls import Starttls
+from gateway.flow.rulings import Rulings, rule
+from tests.fixtures.build import BOB, NOON, facts, policy
+from tests.fixtures.build import rule as made_rule
+
+WAIT = timedelta(seconds=5)
+CONTROLLED = ClassificationIs(frozenset({"controlled"}))
+REFUSING = made_rule("no", CONTROLLED, Reject()), made_rule("last", None, "tls")
+OBSERVED = Rollout(mode=Mode.OBSERVE, until=NOON + timedelta(hours=1), baseline="opportunistic")
+SOFT = Rollout(mode=Mode.SOFT, until=NOON + timedelta(hours=1), senders=parse_party("officer@council.example"))
+
+
+class Asked:
+    """Answers every need with a no, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.needs: list[frozenset[Need]] = []
+
+    async def look_up(self, wanted: frozenset[Need], wait: timedelta) -> Mapping[Need, OutsideFact]:
+        self.needs.append(wanted)
+        return dict.fromkeys(wanted, Starttls.NO)
+
+
+async def decided(*rollouts: Rollout, later: timedelta = timedelta(), own: tuple[Rollout, ...] = ()) -> Rulings:
+    made = policy(*REFUSING, rollouts=own)
+    return await rule(facts(), [BOB], made, Asked(), WAIT, rollouts=rollouts, at=NOON + later)
+
+
+async def test_without_modes_the_policy_decides() -> None:
+    assert isinstance((await decided()).decisions[0], Refused)
+
+
+async def test_the_modes_of_the_policy_and_those_given_take_effect() -> None:
+    for rulings in (await decided(OBSERVED), await decided(own=(OBSERVED,))):
+        decision = rulings.decisions[0]
+        assert isinstance(decision, Routed)
+        assert (decision.chain, decision.rule) == (("opportunistic",), "no")
+    assert isinstance((await decided(SOFT)).decisions[0], Open)
+
+
+async def test_what_is_given_comes_behind_the_policys_own() -> None:
+    enforced = Rollout(mode=Mode.ENFORCE, until=NOON + timedelta(hours=1))
+    assert isinstance((await decided(enforced, own=(OBSERVED,))).decisions[0], Refused)
+    assert isinstance((await decided(OBSERVED, own=(enforced,))).decisions[0], Routed)
+
+
+async def test_a_softened_refusal_that_is_decided_again_later_is_refused_at_last() -> None:
+    assert isinstance((await decided(SOFT, later=timedelta(minutes=59))).decisions[0], Open)
+    assert isinstance((await decided(SOFT, later=timedelta(hours=1))).decisions[0], Refused)
+
+
+async def test_without_a_time_the_messages_own_counts() -> None:
+    rulings = await rule(facts(), [BOB], policy(*REFUSING), Asked(), WAIT, rollouts=[OBSERVED])
+    assert isinstance(rulings.decisions[0], Routed)
+
+
+async def test_what_is_observed_is_looked_up_first_so_that_the_record_is_true() -> None:
+    asking = policy(made_rule("if", StarttlsIs(Starttls.NO), "encrypted"), made_rule("last", None, "secure"))
+    asked = Asked()
+    rulings = await rule(facts(), [BOB], asking, asked, WAIT, rollouts=[OBSERVED])
+    assert asked.needs == [frozenset({(Lookup.STARTTLS, "partner.example")})]
+    decision = rulings.decisions[0]
+    assert isinstance(decision, Routed)
+    assert decision.instead is not None
+    assert (decision.instead.action, decision.instead.chain) == ("route", ("encrypted",))
+    assert rulings.facts.outside == {(Lookup.STARTTLS, "partner.example"): Starttls.NO}
