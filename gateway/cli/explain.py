@@ -88,7 +88,7 @@ def explain(
             by=Door(listener=listener, client=client),
             at=_moment(at),
         )
-        explained = _explain(asked, _bundle(config, policy))
+        explained = _explain(asked, bundle_of(config, policy))
     typer.echo(json.dumps(as_json(explained), indent=2) if as_data else as_text(explained))
 
 
@@ -110,7 +110,8 @@ def _explain(asked: _Question, bundle: Bundle) -> Explained:
     )
 
 
-def _bundle(config: Path | None, policy: Path | None) -> Bundle:
+def bundle_of(config: Path | None, policy: Path | None) -> Bundle:
+    """The configuration with that policy; where there is none, built-in routes."""
     if policy is not None and config is None and not any(place.is_file() for place in PLACES):
         return built_in_bundle(policy)
     return read_bundle(find_config(config), policy)

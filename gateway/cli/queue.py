@@ -1,4 +1,4 @@
-"""`sealpost queue`: what waits, what became of it, and an operator's retry or delete."""
+"""`sealpost queue`: what waits, what became of it, and an operator's retry, delete, release or return."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.app.messages import Delete, Retry
+from gateway.app.messages import Delete, GiveBack, Release, Retry
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
 from gateway.cli.queue_view import (
@@ -24,15 +24,20 @@ from gateway.cli.queue_view import (
     row_json,
 )
 from gateway.cli.reload import ask_gateway, spool_of, tell
-from gateway.core.address import BadAddress, parse_domain
+from gateway.core.address import BadAddress, parse_address, parse_domain
 from gateway.core.record import Event, QueueId, State
 from gateway.flow.ports import QueueFilter, QueueItem, SpoolError
+from gateway.flow.release import read_note
 from gateway.spool.ids import shard_of
 from gateway.spool.reader import ShardReader
 
-queue = typer.Typer(help="Look at the queue, retry or delete what waits.", no_args_is_help=True)
+queue = typer.Typer(help="Look at the queue, retry, delete or release what waits.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; keys are added at times, never renamed.")]
+RecipientsOption = Annotated[
+    list[str] | None,
+    typer.Option("--recipient", metavar="ADDRESS", help="Only this recipient; may be given again."),
+]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A queue id, as the log and `queue list` show it.")]
 
 _LIMIT: Final = 1000
@@ -199,6 +204,68 @@ def delete(
         typer.confirm(f"Delete {f'{recipient} of ' if recipient else ''}{queue_id} for good?", abort=True)
     request = Delete(queue_id=wanted, recipient=recipient, reason=reason.strip(), operator=_operator())
     tell(ask_gateway(spool_of(config), request))
+
+
+@queue.command()
+def release(
+    queue_id: IdArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the audit with your name.")],
+    recipient: RecipientsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Release held mail, all of it or to some recipients.
+
+    It enters its route, never below the protection that was decided for it. Exits with 1 if nothing was held.
+    """
+    wanted, spool = _id(queue_id), spool_of(config)
+    if not reason.strip():
+        raise Usage("a release needs a reason that is not empty")
+    numbers = _numbers(ShardReader(spool), wanted, recipient)
+    request = Release(queue_id=wanted, numbers=numbers, role=None, reason=reason.strip(), operator=_operator())
+    tell(ask_gateway(spool, request))
+
+
+@queue.command("return")
+def give_back(
+    queue_id: IdArgument,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What the sender is to do; it stands in the report.")],
+    recipient: RecipientsOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give held mail back to its sender, with a note.
+
+    The audit keeps the note with your name. Exits with 1 if nothing was held.
+    """
+    wanted, spool = _id(queue_id), spool_of(config)
+    try:
+        said = read_note(note)
+    except ValueError as error:
+        raise Usage(str(error)) from error
+    numbers = _numbers(ShardReader(spool), wanted, recipient)
+    tell(ask_gateway(spool, GiveBack(queue_id=wanted, numbers=numbers, role=None, note=said, operator=_operator())))
+
+
+def _numbers(reader: ShardReader, queue_id: QueueId, recipients: list[str] | None) -> tuple[int, ...] | None:
+    """The held recipients of these addresses; None, for all of them, if none is named."""
+    if not recipients:
+        return None
+    held = QueueFilter(queue_id=queue_id, states=frozenset({State.HELD}))
+    try:
+        numbers = {item.row.address.key: item.row.number for item in reader.items(held)}
+    except SpoolError as error:
+        raise Usage(str(error)) from error
+    chosen = {address: numbers.get(_key(address)) for address in recipients}
+    for address, number in chosen.items():
+        if number is None:
+            raise Usage(f"`{address}` is not a held recipient of {queue_id}; `sealpost queue show` lists them")
+    return tuple(number for number in chosen.values() if number is not None)
+
+
+def _key(address: str) -> str:
+    try:
+        return parse_address(address).key
+    except BadAddress as error:
+        raise Usage(f"`{address}` is not an address: {error}") from error
 
 
 def _id(text: str) -> QueueId:

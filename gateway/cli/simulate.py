@@ -10,10 +10,15 @@ import typer
 from gateway.app.editions import Editions
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
+from gateway.cli.explain import bundle_of
+from gateway.cli.forecast_view import forecast_json, forecast_lines
 from gateway.cli.reload import spool_of
 from gateway.cli.simulate_view import Simulated, as_json, as_lines
-from gateway.config.bundle import find_config, read_bundle
+from gateway.config.bundle import Bundle, find_config, read_bundle
 from gateway.config.compare import Change
+from gateway.config.forecast import forecast
+from gateway.config.load import load
+from gateway.config.message_trace import NoTrace, read_trace
 from gateway.config.simulation import Trial, simulate
 from gateway.config.units import parse_duration
 from gateway.flow.ports import SpoolError
@@ -35,6 +40,12 @@ def simulate_policy(
         str, typer.Option("--since", metavar="TIME", help="How far back: 30d, 12h, or a date such as 2026-10-01.")
     ] = "30d",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Show at most so many messages.")] = _SHOWN,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="CSV", help="A message trace of Exchange or Microsoft 365, instead of the audit."
+        ),
+    ] = None,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -42,7 +53,13 @@ def simulate_policy(
 
     Nothing is sent and nobody is asked: the audit keeps what was known of each message, not its words. What it did not
     keep counts as "not recorded", never as unchanged. Exits with 1 if a message would be less protected.
+
+    With --from, before any mail flows: how many messages of a trace would go by which route, which domains must offer
+    TLS for it, and what a trace does not know.
     """
+    if trace is not None:
+        _forecast(trace, bundle_of(config, policy), limit, as_data=as_data)
+        return
     begin = _since(since)
     path = find_config(config)
     spool = spool_of(config)
@@ -56,6 +73,19 @@ def simulate_policy(
     typer.echo(json.dumps(as_json(told), indent=2) if as_data else "\n".join(as_lines(told)))
     if tally.kinds[Change.LESS]:
         raise typer.Exit(1)
+
+
+def _forecast(trace: Path, bundle: Bundle, limit: int, *, as_data: bool) -> None:
+    policy = load(bundle).policy
+    try:
+        found = forecast(read_trace(trace), policy, datetime.now(UTC))
+    except NoTrace as error:
+        raise Usage(f"{trace}: {error}") from error
+    except OSError as error:
+        raise Usage(f"{trace} cannot be read: {error.strerror or error}") from error
+    name = str(bundle.policy)
+    lines = forecast_lines(name, found, limit)
+    typer.echo(json.dumps(forecast_json(name, found, limit), indent=2) if as_data else "\n".join(lines))
 
 
 def _since(text: str) -> datetime:

@@ -39,6 +39,7 @@ def row_event(message: Message, row: RecipientRow, kind: EventKind, at: datetime
         queue_id=message.queue_id,
         recipient=row.number,
         address=str(row.address),
+        policy_hash=message.policy_hash if kind is EventKind.DECIDED else "",
         decision=row.decision if kind is EventKind.DECIDED else None,
         outcome=row.last if kind is EventKind.ATTEMPT else None,
         route=route_of(row) if kind is not EventKind.DECIDED else "",

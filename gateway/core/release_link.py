@@ -1,7 +1,7 @@
 """The link in the letter about a held message, and the proof that a form came from our own page.
 
-Both are HMAC-SHA-256 with a key of their own, derived from the hop key (HKDF, RFC 5869, one block). Left out on purpose:
-single use, which is the held recipients' own state, and who somebody is, which is `gateway.desk.login`'s.
+Both are HMAC-SHA-256 with keys derived from the hop key (HKDF, RFC 5869, one block). Left out on purpose: single use,
+which is the held recipients' own state, and who somebody is, which is `gateway.desk.login`'s.
 """
 
 import base64

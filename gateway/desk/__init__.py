@@ -1,1 +1,1 @@
-"""The page where a person decides about held mail; it sees the spool through its reader and acts through the gateway."""
+"""The page where a person decides about held mail: it reads the spool from outside, and acts through the gateway."""

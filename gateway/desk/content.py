@@ -1,6 +1,6 @@
 """A message's content for somebody who may see it: text only, printable only, cut to a size.
 
-HTML is reduced to its text, with nothing hidden: what a style would hide is shown. Left out on purpose: files' contents,
+HTML is reduced to its text, with nothing hidden: what a style would hide is shown. Left out on purpose: what files say,
 pictures, links that can be pressed, and downloads.
 """
 
@@ -46,7 +46,9 @@ def show(beginning: bytes, size: int, attachments: Sequence[Attachment]) -> Show
     return Shown(
         subject=printable(_subject(scan)),
         texts=tuple(printable(_plain(one.text) if one.type == HTML else one.text) for one in scan.texts),
-        files=tuple(printable(f"{one.name or 'without a name'} ({one.type}, {roughly(one.bytes)})") for one in attachments),
+        files=tuple(
+            printable(f"{one.name or 'without a name'} ({one.type}, {roughly(one.bytes)})") for one in attachments
+        ),
         cut=size > len(beginning) or sum(len(one.text) for one in scan.texts) >= _MOST_TEXT,
     )
 
@@ -54,7 +56,9 @@ def show(beginning: bytes, size: int, attachments: Sequence[Attachment]) -> Show
 def printable(text: str) -> str:
     """Lines of text without control and formatting characters, which could show it in another order."""
     lines = text.replace("\t", "    ").splitlines()
-    return "\n".join("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line) for line in lines)
+    return "\n".join(
+        "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line) for line in lines
+    )
 
 
 def _subject(scan: Scan) -> str:

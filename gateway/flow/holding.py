@@ -30,9 +30,7 @@ def newly_held(before: RecipientRow, after: RecipientRow) -> bool:
     return after.state is State.HELD and before.state is not State.HELD
 
 
-async def hold_letters(
-    post: Post, shared: Shared, message: Message, rows: Sequence[RecipientRow]
-) -> tuple[Entry, ...]:
+async def hold_letters(post: Post, shared: Shared, message: Message, rows: Sequence[RecipientRow]) -> tuple[Entry, ...]:
     """One entry for each role, ready to commit. Raises like `Post.letter`."""
     held: dict[str, list[RecipientRow]] = {}
     for row in rows:

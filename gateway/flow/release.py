@@ -88,4 +88,3 @@ def _key(text: str) -> str:
         return parse_address(text).key
     except BadAddress:
         return text.casefold()
-

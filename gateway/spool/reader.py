@@ -60,7 +60,7 @@ class ShardReader:
             found = _ask(path, lambda db: queries.body_of(db, queue_id, limit))
             if found is not None:
                 inline, name = found
-                return inline if name is None else _first_bytes(path.parent / BODIES / name, limit)
+                return inline if name is None else _first_bytes(path.parent / "bodies" / name, limit)
         raise SpoolError(f"there is no message {queue_id}")
 
     def sizes(self) -> QueueSize:

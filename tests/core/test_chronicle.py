@@ -13,6 +13,7 @@ def test_entry_tells_acceptance_then_each_decision_then_the_ends() -> None:
     assert (accepted.message_id, accepted.policy_hash, accepted.text) == (MESSAGE.message_id, "policy", "why")
     assert (accepted.recipient, accepted.decision) == (None, None)
     assert (waiting.kind, waiting.recipient, waiting.decision) == (EventKind.DECIDED, 3, ROUTED)
+    assert (waiting.policy_hash, end.policy_hash) == ("policy", "")
     assert (decided.decision, decided.facts, decided.state) == (REFUSED, None, None)
     assert (end.kind, end.recipient, end.state, end.decision) == (EventKind.ENDED, 1, State.REPORTED, None)
 

@@ -157,12 +157,14 @@ class Sent:
     async def heard(self, reader: str = "") -> list["Heard"]:
         """The mail of ours about it that came to that inbox, or the sender's: exactly as many as the audit tells of."""
         about = f" about {self.queue_id}"
-        ours = {event.queue_id for event in self.on.events() if event.text.endswith(about)}
-        decided = [event for event in self.on.events(None, EventKind.DECIDED) if event.queue_id in ours]
-        wanted = {event.queue_id for event in decided if event.address == (reader or self.writer.address)}
+        events = self.on.events()
+        readers = {event.queue_id: event.address for event in events if event.kind is EventKind.DECIDED}
+        ours = [event for event in events if event.kind is EventKind.ACCEPTED and event.text.endswith(about)]
+        to = reader or self.writer.address
+        wanted = {event.message_id for event in ours if readers[event.queue_id] == to}
 
         def there() -> list[Arrival]:
-            return [one for one in reversed(self.on.world.inbox.newest()) if one.queue_id in wanted]
+            return [one for one in reversed(self.on.world.inbox.to(to)) if one.message_id in wanted]
 
         await self.on.until(lambda: len(there()) == len(wanted))
         return [Heard(one, self.writer.word) for one in there()]
