@@ -5,7 +5,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "make peers installs Debian packages: run it as root, e.g.  sudo make peers" >&2
     exit 2
 fi
-packages="postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl iproute2"
+packages="postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl iproute2 chromium-headless-shell"
 missing=""
 for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"

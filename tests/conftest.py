@@ -10,6 +10,7 @@ PEERS = {
     "postfix": lambda: shutil.which("postfix", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None,
     "swaks": lambda: shutil.which("swaks") is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
+    "chromium": lambda: any(map(shutil.which, ("chromium-headless-shell", "chromium"))),
     "root": lambda: os.geteuid() == 0,
 }
 

@@ -6,14 +6,15 @@ after their message.
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from gateway.core.address import ReversePath
+from gateway.core.address import Address, ReversePath
 from gateway.core.envelope import Envelope
+from gateway.core.reply import Reply
 from gateway.flow.accept import Accept, Profile, Submission
 from gateway.flow.ports import Events
 from gateway.listeners.options import SmtpOptions
@@ -36,6 +37,10 @@ class Door(Accept):
     def sender_allowed(self, reverse_path: ReversePath) -> bool:
         """See `Accept`."""
         return self._inside.sender_allowed(reverse_path)
+
+    def recipient_refused(self, reverse_path: ReversePath, others: Iterable[Address], address: Address) -> Reply | None:
+        """See `Accept`."""
+        return self._inside.recipient_refused(reverse_path, others, address)
 
     def begin(self, envelope: Envelope, profile: Profile) -> Submission:
         """See `Accept`."""

@@ -16,6 +16,7 @@ from gateway.flow.digests import Digests
 from gateway.flow.janitor import Chores, Janitor
 from gateway.flow.modes import Order, give
 from gateway.flow.ports import QueueSize, Spool
+from gateway.flow.reminders import Reminders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Generation:
                 gauge=self._gauge,
                 audit_keep=parts.queue.audit_keep,
                 digest=Digests(spools[0], self._own.shared, ties.committed).send,
+                remind=Reminders(spools[0], self._own.shared, ties.committed).send,
             ),
             parts.tools.clock,
             parts.tools.events,

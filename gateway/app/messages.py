@@ -91,7 +91,7 @@ class GiveBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowContent:
-    """Record that the content of a message is about to be shown to somebody; ``number`` is a recipient held for them."""
+    """Record that somebody is about to see the content of a message; ``number`` is a recipient held for them."""
 
     kind: Literal["show content"] = "show content"
     queue_id: str

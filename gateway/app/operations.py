@@ -1,4 +1,4 @@
-"""What people do to the queue of one worker: retry, delete, release and give back, as the spool applies and audits it."""
+"""What people do to the queue of one worker: retry, delete, release, give back, as the spool applies and audits it."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -19,7 +19,8 @@ from gateway.config.warnings import policy_warnings
 class Configuration:
     """A valid configuration. ``bundle`` is what the workers load, ``hash`` names it, ``policy_hash`` its policy.
 
-    ``policy`` is the policy's file, ``policy_text`` what it says, its registers included.
+    ``policy`` is the policy's file, ``policy_text`` what it says, its registers included. ``watched`` are the
+    files whose change is to be loaded by itself.
     """
 
     bundle: bytes
@@ -28,6 +29,7 @@ class Configuration:
     wiring: Wiring
     policy: str = ""
     policy_text: bytes = b""
+    watched: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -63,6 +65,7 @@ class Files:
             policy=str(bundle.policy),
             policy_text=bundle.policy_text,
             wiring=wiring_of(loaded.settings),
+            watched=bundle.paths if loaded.settings.watch else (),
             warnings=tuple(str(warning) for warning in (*loaded.warnings, *files.warnings, *page.warnings)),
         )
 

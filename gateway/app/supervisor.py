@@ -36,6 +36,7 @@ from gateway.app.messages import (
 from gateway.app.reload import Asked, Reloaded, Reloader, ReloadResult
 from gateway.app.slot import DESK, WORKER, NoAnswer, Slot, SlotPlan
 from gateway.app.source import Configuration, Source
+from gateway.app.watch import Watch
 from gateway.flow.modes import in_words
 from gateway.listeners.admin import AdminPages, serve_admin
 from gateway.telemetry.processes import CONTENT_TYPE, FOLDER_VARIABLE, ProcessMetrics
@@ -120,6 +121,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as tasks:
                 services = [
                     tasks.create_task(self._reloader.run()),
+                    tasks.create_task(self._watch().run()),
                     tasks.create_task(Control(self.answer, self._log).serve(self._held.control)),
                 ]
                 if self._held.admin is not None:
@@ -128,6 +130,10 @@ class Supervisor:
                 for service in services:
                     service.cancel()
         self._log.info("stopped")
+
+    def _watch(self) -> Watch:
+        asked = Asked(operator="watch", reference="a file changed")
+        return Watch(lambda: self._reloader.configuration.watched, lambda: self._reloader.request(asked))
 
     async def _keep_workers(self) -> None:
         async with asyncio.TaskGroup() as workers:

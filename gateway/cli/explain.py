@@ -31,7 +31,7 @@ class _Question:
     message: Path
     sender: ReversePath
     recipients: tuple[Address, ...]
-    tls: Starttls
+    assumed: Assumed
     by: Door
     at: datetime
 
@@ -65,6 +65,8 @@ def explain(
     config: ConfigOption = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Another policy than the configured one.")] = None,
     tls: Annotated[Starttls, typer.Option("--tls", help="Whether the recipients offer STARTTLS.")] = Starttls.UNKNOWN,
+    new: Annotated[bool, typer.Option("--new", help="Nobody here wrote to the recipients before.")] = False,
+    resent: Annotated[bool, typer.Option("--resent", help="It was refused before at a higher level.")] = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Explain what would happen to MESSAGE, and why.
@@ -84,7 +86,7 @@ def explain(
             message=message,
             sender=_sender(sender),
             recipients=tuple(_address("--to", text) for text in to),
-            tls=tls,
+            assumed=Assumed(tls=tls, known=not new, resent=resent),
             by=Door(listener=listener, client=client),
             at=_moment(at),
         )
@@ -96,7 +98,7 @@ def _explain(asked: _Question, bundle: Bundle) -> Explained:
     policy = load(bundle).policy
     scan = read_message(asked.message, policy.text_bytes)
     facts = gather(scan, envelope(asked.sender, asked.recipients, asked.by), policy, asked.at)
-    facts = with_outside(facts, Assumed(tls=asked.tls))
+    facts = with_outside(facts, asked.assumed)
     return Explained(
         message="the standard input" if asked.message == NO_FILE else str(asked.message),
         door=door(asked.sender, facts, policy),
@@ -106,7 +108,7 @@ def _explain(asked: _Question, bundle: Bundle) -> Explained:
         policy=policy,
         policy_file=str(bundle.policy),
         judged=judge(facts, asked.recipients, policy),
-        tls=asked.tls,
+        tls=asked.assumed.tls,
     )
 
 

@@ -141,7 +141,7 @@ def show(queue_id: IdArgument, as_json: JsonOption = False, config: ConfigOption
 def _story(reader: ShardReader, queue_id: QueueId) -> _Story:
     try:
         items = tuple(reader.items(QueueFilter(queue_id=queue_id, states=frozenset(State))))
-        return _Story(items, tuple(event for _, event in reader.events(queue_id)))
+        return _Story(items, reader.story(queue_id))
     except SpoolError as error:
         raise Usage(str(error)) from error
 

@@ -43,6 +43,13 @@ class Bundle:
         return self.config.absolute().parent
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that was read, or should have been, but for certificates."""
+        beside = [self.policy.parent / name for name in (*self.beside.files, *self.beside.unreadable)]
+        secrets = [self.base / name for name in (*self.secrets, *self.unreadable)]
+        return (self.config, self.policy, *sorted(beside), *sorted(secrets))
+
+    @property
     def hash(self) -> str:
         """SHA-256 over all bytes, as hex."""
         digest = hashlib.sha256()

@@ -55,9 +55,9 @@ class Document:
 
 _STYLE: Final = (
     "body{font:1.05rem/1.6 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;"
-    "color:#1a1a1a;background:#fff}table{border-collapse:collapse;margin:1rem 0}"
+    "color:#1a1a1a;background:#fff;overflow-wrap:anywhere}table{border-collapse:collapse;margin:1rem 0}"
     "caption{text-align:left;font-weight:600;padding:.3rem 0}"
-    "th,td{border:1px solid #767676;padding:.4rem .6rem;text-align:left;vertical-align:top}"
+    "th,td{border:1px solid #767676;padding:.4rem .6rem;min-width:5rem;text-align:left;vertical-align:top}"
     "div.wide{overflow-x:auto}"
 )
 _MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>|#])")

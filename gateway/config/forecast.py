@@ -50,7 +50,11 @@ class Forecast:
 
 def forecast(lines: Iterable[Traced | None], policy: Policy, now: datetime) -> Forecast:
     """Decides each line; mail that others sent to us is only counted."""
-    look = lru_cache(maxsize=10_000)(lambda sender, to, at, size: _prospect(sender, to, at, size, policy))
+
+    @lru_cache(maxsize=10_000)
+    def look(sender: Address | None, to: Address, at: datetime, size: int) -> Prospect:
+        return _prospect(sender, to, at, size, policy)
+
     total = Forecast()
     for line in lines:
         total.messages += 1
@@ -111,7 +115,9 @@ def _variations(facts: Facts, policy: Policy) -> Iterator[tuple[str, Facts]]:
     yield "attached files", replace(facts, attachments=files, attachment_bytes=facts.message_bytes)
     yield "what is in the message", replace(facts, looked=frozenset())
     for tls in (Starttls.YES, Starttls.NO):
-        yield "the recipient's TLS", with_outside(facts, Assumed(tls=tls, known=True, resent=False))
+        yield "the recipient's TLS", with_outside(facts, Assumed(tls=tls))
+    for assumed in (Assumed(known=False), Assumed(resent=True)):
+        yield "what was sent before", with_outside(facts, assumed)
 
 
 def _differs(base: End, facts: Facts, to: Address, policy: Policy) -> bool:

@@ -142,6 +142,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         internal_networks=tuple(table.network.internal),
         system=_system(page, table.system, routes),
         log_level=table.log.level,
+        watch=table.reload.watch,
         desk=read_desk(page, table.listen.desk),
     )
 

@@ -55,7 +55,7 @@ def read_trace(path: Path) -> Iterator[Traced | None]:
         # PowerShell writes the type of its objects above the header.
         head = file.readline() if first.startswith("#TYPE") else first
         separator = max(",;\t", key=head.count)
-        columns = _columns(next(csv.reader([head], delimiter=separator), []))
+        columns = _columns(next(csv.reader([head], delimiter=separator), list[str]()))
         try:
             for row in csv.reader(file, delimiter=separator):
                 if any(cell.strip() for cell in row):

@@ -8,6 +8,7 @@ from gateway.config.names import Names
 from gateway.config.page import Page, dotted
 from gateway.config.policy_tables import ClassificationTable, OrganisationTable, PolicyTable
 from gateway.config.reading import read_reading
+from gateway.config.receipts import read_receipts
 from gateway.config.registers.book import Shelf, named_registers, read_groups, read_registers, read_transfer_lines
 from gateway.config.registers.entries import Scope
 from gateway.config.roles import read_roles
@@ -49,6 +50,7 @@ def read_policy(
     transfers = read_transfer_lines(shelf, table.registers, Scope(names, known))
     rules = read_rules(page, table.rules, names, roles, transfers)
     rollouts = read_modes(page, table.modes, {rule.name for rule in rules}, names)
+    receipts = read_receipts(page, table.receipts, organisation.domains, table.rules)
     if page.problems or reading is None:
         return None
     return Policy(
@@ -63,6 +65,7 @@ def read_policy(
         choose=Choice(table.choose),
         rollouts=rollouts,
         roles=roles.mailboxes,
+        receipts=receipts,
     )
 
 

@@ -52,6 +52,12 @@ class DisclosureTable(Strict):
     mark: str = Field(default="ref", pattern=r"^[A-Za-z][A-Za-z0-9-]{0,29}$")
 
 
+class ReceiptsTable(Strict):
+    """``[receipts]``: a domain whose mail is led here, so that receipts are known and missing ones are noticed."""
+
+    domain: str
+
+
 class GroupTable(Strict):
     """``[groups]``: who a rule means by ``group:<name>``; ``file`` holds more members (.txt, .csv or .toml)."""
 
@@ -118,6 +124,7 @@ class PolicyTable(Strict):
     labels: list[Table] = Field(default_factory=list[Table])
     intent: IntentTable = IntentTable()
     disclosure: DisclosureTable = DisclosureTable()
+    receipts: ReceiptsTable | None = None
     groups: dict[str, GroupTable] = Field(default_factory=dict[str, GroupTable])
     registers: RegistersTable = RegistersTable()
     roles: dict[str, str] = Field(default_factory=dict[str, str])

@@ -19,6 +19,7 @@ class Settings:
     """``workers`` 0 leaves the number to the supervisor; ``queue`` counts for the whole machine.
 
     ``transport_options`` maps a route's name to the Options of its transport; ``system`` our own mail to its route.
+    ``watch`` says that a changed file is loaded without being asked for.
     """
 
     hostname: str
@@ -37,4 +38,5 @@ class Settings:
     internal_networks: tuple[Network, ...]
     system: Mapping[Kind, str]
     log_level: str
+    watch: bool = False
     desk: DeskOptions | None = None

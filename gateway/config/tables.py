@@ -134,6 +134,12 @@ class LogTable(Strict):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class ReloadTable(Strict):
+    """``[reload]``: ``watch`` reloads when a file changes, else only a command or SIGHUP does."""
+
+    watch: bool = False
+
+
 class ConfigTable(Strict):
     """The whole of sealpost.toml."""
 
@@ -151,6 +157,7 @@ class ConfigTable(Strict):
     network: NetworkTable = NetworkTable()
     system: SystemTable
     log: LogTable = LogTable()
+    reload: ReloadTable = ReloadTable()
 
 
 class RouteTable(Strict):

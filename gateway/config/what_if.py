@@ -29,15 +29,15 @@ class Door:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumed:
-    """What is assumed of the world outside; None is not known.
+    """What is assumed of the world outside, as it is for most mail; None is not known.
 
     ``tls`` is whether the recipients offer STARTTLS, ``known`` whether somebody here wrote to them before, ``resent``
     whether the message was refused before at a higher level.
     """
 
     tls: Starttls = Starttls.UNKNOWN
-    known: bool | None = None
-    resent: bool | None = None
+    known: bool | None = True
+    resent: bool | None = False
 
     def of(self, need: Need) -> OutsideFact:
         """The answer to one question."""

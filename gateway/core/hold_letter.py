@@ -55,19 +55,19 @@ def _first(holding: Holding, identity: Identity) -> Paragraph:
 
 
 def _rules(holding: Holding) -> tuple[Paragraph, ...]:
-    """Each rule once, with the recipients that it holds."""
-    held: dict[tuple[str, str], list[str]] = {}
+    """Each rule once, with the recipients that it holds; why is said for the first of them, because each may differ."""
+    held: dict[str, list[RecipientRow]] = {}
     for row in holding.rows:
-        held.setdefault((row.decision.rule, row.decision.reason), []).append(str(row.address))
+        held.setdefault(row.decision.rule, []).append(row)
     return tuple(
-        Paragraph(f"Rule: {rule}", (f"Why: {reason}", f"Recipients: {_named(recipients)}"))
-        for (rule, reason), recipients in held.items()
+        Paragraph(f"Rule: {rule}", (f"Why: {rows[0].decision.reason}", f"Recipients: {_named(rows)}"))
+        for rule, rows in held.items()
     )
 
 
-def _named(recipients: Sequence[str]) -> str:
-    more = f" and {len(recipients) - _MOST_NAMED} more" if len(recipients) > _MOST_NAMED else ""
-    return ", ".join(recipients[:_MOST_NAMED]) + more
+def _named(rows: Sequence[RecipientRow]) -> str:
+    more = f" and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else ""
+    return ", ".join(str(row.address) for row in rows[:_MOST_NAMED]) + more
 
 
 def _link(holding: Holding) -> tuple[Paragraph, ...]:

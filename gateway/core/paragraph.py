@@ -1,6 +1,6 @@
 """Our own mail as plain text and as a small HTML page, from the same paragraphs (WCAG 2.2 AA).
 
-Left out on purpose: style, script, links that a remote server's words could become, and outside resources.
+Left out on purpose: colours, sizes, script, links that a remote server's words could become, and outside resources.
 """
 
 import html
@@ -44,7 +44,9 @@ def markup(parts: Sequence[Paragraph], title: str, heading: str = "") -> str:
             body.append(f"<h2>{html.escape(part.heading)}</h2>")
         body.append("<p>" + "<br>\r\n".join(html.escape(line) for line in lines) + "</p>")
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>'
-    page = "\r\n".join(["<!DOCTYPE html>", f'<html lang="en"><head>{head}</head><body><main>', *body])
+    # A link or an address may be wider than a telephone (WCAG 1.4.10).
+    start = f'<html lang="en"><head>{head}</head><body style="overflow-wrap: anywhere"><main>'
+    page = "\r\n".join(["<!DOCTYPE html>", start, *body])
     return f"{page}\r\n</main></body></html>\r\n"
 
 

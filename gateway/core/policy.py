@@ -122,7 +122,8 @@ class Policy:
 
     ``lookups``, ``detectors`` and ``text_bytes`` are what its rules can read: from outside, in the message, and of its
     text. ``routes`` may lack a name that a chain holds: a route that vanished since is the dispatcher's alert.
-    ``roles`` name mailboxes. ``index`` tells which rules can match at all.
+    ``roles`` name mailboxes. ``receipts`` is the domain that receipts come to; empty if they go to their senders.
+    ``index`` tells which rules can match at all.
     """
 
     organisation: Organisation
@@ -136,6 +137,7 @@ class Policy:
     registers: Registers = field(default_factory=Registers)
     rollouts: tuple[Rollout, ...] = ()
     roles: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    receipts: str = ""
     lookups: frozenset[Lookup] = field(init=False)
     detectors: tuple[Detector, ...] = field(init=False)
     text_bytes: int = field(init=False)

@@ -148,6 +148,7 @@ class EventKind(StrEnum):
     MOVED = "moved"
     ENDED = "ended"
     OPERATOR = "operator"
+    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,11 @@ from gateway.core.report import Identity, Item, Purpose, Report, owner_of
 # What a tired reader takes in, and what a mail system that went mad may say in our name.
 _LONGEST_REMOTE: Final = 300
 
+_AFTER_HOLD: Final = {
+    Ending.NOT_RELEASED: "nobody released it in time",
+    Ending.RETURNED: "a person gave it back",
+}
+
 
 def paragraphs(report: Report, identity: Identity) -> tuple[Paragraph, ...]:
     """The whole text. What to do stands in its first 120 characters."""
@@ -82,10 +87,8 @@ def explanation(item: Item) -> str:
             return f"It could not be sent protected before the time was over. {cause(item.outcome)}"
         case Ending.EXPIRED:
             return f"It could not be delivered before the time was over. {cause(item.outcome)}"
-        case Ending.NOT_RELEASED:
-            return f"It was held for a check, and nobody released it in time. {item.reason}"
-        case Ending.RETURNED:
-            return f"It was held for a check, and a person gave it back. {item.reason}"
+        case Ending.NOT_RELEASED | Ending.RETURNED:
+            return f"It was held for a check, and {_AFTER_HOLD[item.ending]}. {item.reason}"
         case None:
             return cause(item.outcome)
         case _:  # pragma: no cover - the type checker proves that there is no other.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.core.decision import Held
+from gateway.core.decision import Decision, Held
 from gateway.core.record import Event, EventKind, Message, RecipientRow, State
 from gateway.core.release_link import Link
 from gateway.flow.holding import held_for
@@ -27,7 +27,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A rule that holds recipients, and why."""
+    """A rule that holds recipients, and why it holds the first of them."""
 
     rule: str
     why: str
@@ -69,10 +69,17 @@ def read_case(reader: ShardReader, link: Link) -> Case | None:
         message=items[0].message if items else None,
         sender=str(accepted.reverse_path) if accepted is not None else "",
         accepted_at=accepted.at if accepted is not None else None,
-        reasons=tuple(dict.fromkeys(Reason(rule=one.rule, why=one.reason) for one in decisions)),
+        reasons=_reasons(decisions),
         waiting=tuple(item.row for item in items if undecided(item.row, link.role)),
         steps=tuple(_steps(events, [event.address for event in held])),
     )
+
+
+def _reasons(decisions: Iterable[Decision]) -> tuple[Reason, ...]:
+    first: dict[str, Reason] = {}
+    for one in decisions:
+        first.setdefault(one.rule, Reason(rule=one.rule, why=one.reason))
+    return tuple(first.values())
 
 
 def _holds(event: Event, role: str) -> bool:

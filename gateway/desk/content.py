@@ -4,9 +4,10 @@ HTML is reduced to its text, with nothing hidden: what a style would hide is sho
 pictures, links that can be pressed, and downloads.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final
 
 from gateway.core.facts import Attachment, Scan
@@ -20,7 +21,9 @@ MOST_READ: Final = 1024 * 1024
 _MOST_TEXT: Final = 64 * 1024
 _LONGEST_SUBJECT: Final = 1000
 _BLOCK: Final = 256 * 1024
-_UNSEEN: Final = frozenset({"script", "style"})
+_UNSEEN: Final = {name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in ("script", "style")}
+# A comment's beginning, a tag, or a declaration; possessive, so that nothing is read twice.
+_TAG = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][\w:-]{0,40}+)[^<>]*+>?|[!?][^<>]*+>?)")
 _INLINE: Final = frozenset({"a", "b", "i", "u", "em", "strong", "span", "font", "small", "big", "sub", "sup", "code"})
 
 
@@ -49,7 +52,7 @@ def show(beginning: bytes, size: int, attachments: Sequence[Attachment]) -> Show
         files=tuple(
             printable(f"{one.name or 'without a name'} ({one.type}, {roughly(one.bytes)})") for one in attachments
         ),
-        cut=size > len(beginning) or sum(len(one.text) for one in scan.texts) >= _MOST_TEXT,
+        cut=size > len(beginning) or _is_full(scan),
     )
 
 
@@ -61,38 +64,35 @@ def printable(text: str) -> str:
     )
 
 
+def _is_full(scan: Scan) -> bool:
+    """Whether there may be more text than was kept; a character can have been cut in two."""
+    return sum(len(one.text.encode("utf-8", "replace")) for one in scan.texts) > _MOST_TEXT - 4
+
+
 def _subject(scan: Scan) -> str:
     return " / ".join(to_text(value) for value in scan.values("Subject"))[:_LONGEST_SUBJECT]
 
 
 def _plain(markup: str) -> str:
-    reader = _Text()
-    reader.feed(markup)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.words).splitlines())
+    """One pass in linear time; a line end for each tag that does not stand within a line."""
+    words: list[str] = []
+    at = 0
+    while tag := _TAG.search(markup, at):
+        words.append(unescape(markup[at : tag.start()]))
+        name = (tag[3] or "").lower()
+        words.append("" if name in _INLINE else "\n")
+        at = _behind(markup, tag, name)
+    words.append(unescape(markup[at:]))
+    lines = (" ".join(line.split()) for line in "".join(words).splitlines())
     return "\n".join(line for line in lines if line)
 
 
-class _Text(HTMLParser):
-    """Collects the text of a page, a line end for each element that is not within a line."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._unseen += tag in _UNSEEN
-        self._break(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen = max(0, self._unseen - (tag in _UNSEEN))
-        self._break(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.words.append(data)
-
-    def _break(self, tag: str) -> None:
-        if tag not in _INLINE:
-            self.words.append("\n")
+def _behind(markup: str, tag: re.Match[str], name: str) -> int:
+    """Where reading goes on: behind the tag, and behind what belongs to it and is no text."""
+    if tag[1]:
+        end = markup.find("-->", tag.end())
+        return len(markup) if end < 0 else end + 3
+    if tag[2] or name not in _UNSEEN:
+        return tag.end()
+    found = _UNSEEN[name].search(markup, tag.end())
+    return found.start() if found else len(markup)

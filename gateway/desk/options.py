@@ -23,11 +23,6 @@ class DeskOptions:
     readers: frozenset[str]
 
     @property
-    def base(self) -> str:
-        """The path of ``url``, which a proxy may or may not take away."""
-        return urlsplit(self.url).path
-
-    @property
     def origin(self) -> str:
         """What a browser calls the place that a form came from."""
         parts = urlsplit(self.url)

@@ -5,11 +5,11 @@ may relay at all, and the syntax of what a client says, are the listener's.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gateway.core.address import NullPath, ReversePath
+from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.arrival import Arrival, read_arrival
 from gateway.core.chronicle import entry_events
 from gateway.core.classify import gather
@@ -36,6 +36,7 @@ from gateway.flow.policies import Edition
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
 from gateway.flow.post import Post
 from gateway.flow.profile import HeaderProof, Profile
+from gateway.flow.receiving import ALONE, FOREIGN, Receiving, is_receipt, may_send, recipient_refused
 from gateway.flow.rows import given_back, started
 from gateway.flow.rulings import Rulings, rule
 from gateway.flow.shared import Shared
@@ -60,8 +61,13 @@ class Accept:
         self._on_commit = on_commit
 
     def sender_allowed(self, reverse_path: ReversePath) -> bool:
-        """Whether mail from that path may leave: ours, or the null path, whose header From is looked at later."""
-        return reverse_path is NullPath.NULL or self._shared.book.current.owns(reverse_path.domain)
+        """Whether mail from that path may come at all; a receipt may be anybody's, as its recipient will show."""
+        policy = self._shared.book.current
+        return may_send(policy, reverse_path) or bool(policy.receipts)
+
+    def recipient_refused(self, reverse_path: ReversePath, others: Iterable[Address], address: Address) -> Reply | None:
+        """Why mail from that path, to those ``others`` so far, may not go to that address too; None if it may."""
+        return recipient_refused(self._shared, reverse_path, others, address)
 
     def begin(self, envelope: Envelope, profile: Profile) -> "Submission":
         """Starts a message under the policy now in force. Raises SpoolFull."""
@@ -120,6 +126,10 @@ class Submission:
         if not self._profile.proven(scan):
             return self._turn_away(NOT_PROVEN)
         facts = gather(scan, envelope, policy, shared.clock.now(), shared.system.hop_key)
+        if any(is_receipt(policy, recipient.address) for recipient in envelope.recipients):
+            return await self._receive(scan, arrival, facts)
+        if not may_send(policy, envelope.reverse_path):
+            return self._turn_away(FOREIGN)
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
         rulings, told = await self._judged(facts, read_marks(scan), arrival.message_id)
@@ -148,6 +158,22 @@ class Submission:
 
         attempt = Attempt(addresses=addresses, message_id=message_id, policy=policy, judge=judge)
         return await Overrides(shared).overrule(await judge(facts), marks, attempt)
+
+    async def _receive(self, scan: Scan, arrival: Arrival, facts: Facts) -> Reply:
+        """A receipt goes to the one for whom it was asked; no rule decides about it."""
+        receiving = Receiving(self._spool, self._shared)
+        if len(self._envelope.recipients) > 1:
+            return self._turn_away(ALONE)
+        if is_loop(arrival.hop, frozenset({receiving.route}), arrival.received):
+            return self._turn_away(LOOP)
+        message = self._message(scan, arrival, facts, await self._body.finish())
+        entry = await receiving.entry(message, automatic=facts.automatic)
+        if isinstance(entry, Reply):
+            return self._turn_away(entry)
+        await self._spool.commit((entry,))
+        self._on_commit((entry,))
+        self._tell((entry,))
+        return _queued(message)
 
     def _in_session(self, refused: int) -> bool:
         """A null path has nobody to report to; else it is the listener's way, and only if nobody gets the message."""
@@ -207,7 +233,7 @@ class Submission:
         self._tell(entries)
         self._shared.history.accepted(message, rows)
         await notifications.unreportable(rows)
-        return Reply(250, Status(2, 0, 0), (f"queued as {message.queue_id}",))
+        return _queued(message)
 
     def _tell(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -244,6 +270,10 @@ class Submission:
             message_id=arrival.message_id,
             taken=arrival.taken,
         )
+
+
+def _queued(message: Message) -> Reply:
+    return Reply(250, Status(2, 0, 0), (f"queued as {message.queue_id}",))
 
 
 def _without_marks(scan: Scan, policy: Policy) -> tuple[Retitle, ...]:

@@ -29,6 +29,11 @@ async def read_header(bodies: Bodies, message: Message) -> bytes:
     return await _read(bodies, message.body, message.header_bytes)
 
 
+async def read_beginning(bodies: Bodies, message: Message, size: int) -> bytes:
+    """The first bytes as received. Raises SpoolError for a damaged body."""
+    return await _read(bodies, message.body, size)
+
+
 async def read_returned(bodies: Bodies, message: Message) -> Returned:
     """What a report may hold. Whole messages only in 7 bits, as message/rfc822 has no encoding (RFC 2046 5.2.1).
 

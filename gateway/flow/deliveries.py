@@ -6,7 +6,6 @@ its answer lacks, and a route that is gone or too weak are our fault: Deferred(L
 and somebody hears of it.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,18 +20,17 @@ from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
 from gateway.core.record import Message, RecipientRow
 from gateway.core.reply import Status
-from gateway.core.report import answers, reader_of
 from gateway.core.route import Route, demand
 from gateway.core.tls import Protection
 from gateway.core.witness import fell_short
 from gateway.flow.carriers import Carrier
 from gateway.flow.content import read_header
 from gateway.flow.ports import Bodies, Delivery, Target
+from gateway.flow.receipts import Receipts
 from gateway.flow.settling import Attempt
 from gateway.flow.shared import Shared
 from gateway.wire.render import render
 
-_ASKS_RECEIPT: Final = re.compile(rb"^Disposition-Notification-To[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _MOST_TARGETS: Final = 100
 """Recipients of one delivery: what every server must take (RFC 5321 section 4.5.3.1.8)."""
 
@@ -66,8 +64,10 @@ class Deliveries:
         except Exception as error:
             self._shared.events.broken("body", self._message.queue_id, error)
             return [Attempt(row, None, _our_fault("the stored message cannot be read")) for row in rows]
+        receipts = Receipts(self._shared, self._message)
+        requests = await receipts.requests(rows, header)
         attempts: list[Attempt] = []
-        for group, members in self._groups(rows, header):
+        for group, members in self._groups(rows, requests):
             carrier = self._shared.carriers.get(group.route)
             if (why := self._unusable(group, carrier)) or carrier is None:
                 outcome = _our_fault(why)
@@ -77,24 +77,19 @@ class Deliveries:
                 some = members[start : start + _MOST_TARGETS]
                 outcomes = await self._deliver(group, carrier, some, header, now)
                 attempts += [self._witnessed(row, carrier.route, outcomes) for row in some]
+        await receipts.delivered(attempts)
         return attempts
 
-    def _groups(self, rows: Sequence[RecipientRow], header: bytes) -> Iterator[tuple[_Group, list[RecipientRow]]]:
+    def _groups(
+        self, rows: Sequence[RecipientRow], requests: Mapping[int, tuple[HeaderEdit, ...]]
+    ) -> Iterator[tuple[_Group, list[RecipientRow]]]:
         groups: dict[_Group, list[RecipientRow]] = {}
-        receipt = self._receipt_edit(header)
         for row in rows:
             name = route_of(row)
             hop = self._shared.carriers.next_hop(name, row.address.domain)
-            effects = row.decision.effects
-            edits = (*effects.edits, *receipt) if effects.receipt else effects.edits
+            edits = (*row.decision.effects.edits, *requests.get(row.number, ()))
             groups.setdefault(_Group(name, row.decision.floor, hop, edits), []).append(row)
         yield from groups.items()
-
-    def _receipt_edit(self, header: bytes) -> tuple[Add, ...]:
-        """Asks for a receipt (RFC 8098 section 2.1), for a sender that is answered and has not asked for one itself."""
-        if not answers(self._message) or _ASKS_RECEIPT.search(header):
-            return ()
-        return (Add("Disposition-Notification-To", f"<{reader_of(self._message)}>"),)
 
     def _unusable(self, group: _Group, carrier: Carrier | None) -> str:
         """Why the route cannot be tried at all, which somebody has to mend; empty if it can."""

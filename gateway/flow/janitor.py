@@ -1,7 +1,8 @@
 """The janitor: what has to be done now and then in a worker, each at its own pace, none of it for a message's sake.
 
-It adopts shards whose process died, measures the queue for the gauges, sends digests, and sweeps out old audit events,
-policies that no entry needs, and bodies that no message has. A chore that fails is heard of and done again next time.
+It adopts shards whose process died, measures the queue for the gauges, sends digests and reminders, and sweeps out old
+audit events, policies that no entry needs, and bodies that no message has. A chore that fails is heard of and done
+again next time.
 """
 
 import asyncio
@@ -17,13 +18,14 @@ ADOPT_EVERY: Final = timedelta(seconds=5)
 MEASURE_EVERY: Final = timedelta(seconds=15)
 SWEEP_EVERY: Final = timedelta(hours=1)
 DIGEST_EVERY: Final = timedelta(minutes=5)
+REMIND_EVERY: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chores:
     """``spools`` gives those that this worker owns now; ``adopt`` looks for more; ``gauge`` hears their sum.
 
-    ``digest`` sends what was gathered for the mailboxes of roles.
+    ``digest`` sends what was gathered for the mailboxes of roles, ``remind`` what senders hear of missing receipts.
     """
 
     spools: Callable[[], Sequence[Spool]]
@@ -31,6 +33,7 @@ class Chores:
     gauge: Callable[[QueueSize], None]
     audit_keep: timedelta
     digest: Callable[[], Awaitable[None]]
+    remind: Callable[[], Awaitable[None]]
 
 
 class Janitor:
@@ -48,6 +51,7 @@ class Janitor:
             tasks.create_task(self._every(MEASURE_EVERY, "measure", self._measure))
             tasks.create_task(self._every(SWEEP_EVERY, "sweep", self._sweep))
             tasks.create_task(self._every(DIGEST_EVERY, "digest", self._chores.digest))
+            tasks.create_task(self._every(REMIND_EVERY, "remind", self._chores.remind))
 
     async def _every(self, pace: timedelta, name: str, chore: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -65,6 +65,9 @@ class SmtpSession(Conversation):
         known = transaction.recipients
         if len(known) >= self.desk.options.max_recipients and recipient.address not in known:
             return replies.TOO_MANY_RECIPIENTS
+        refusal = self.desk.accept.recipient_refused(transaction.mail.reverse_path, known, recipient.address)
+        if refusal is not None:
+            return self.refused(refusal)
         # The same address again is one recipient, with the wishes that came first.
         known.setdefault(recipient.address, recipient)
         return replies.RECIPIENT_OK

@@ -17,6 +17,7 @@ from gateway.spool.schema import open_for_reading
 
 _PAGE: Final = 200
 _MESSAGES: Final = 100
+_ELSEWHERE: Final = 10_000
 
 Answer = TypeVar("Answer")
 
@@ -47,6 +48,18 @@ class ShardReader:
             while page := _ask(path, lambda db, last=last: queries.events(db, queue_id, last, _PAGE)):
                 yield from page
                 last = page[-1][0]
+
+    def story(self, queue_id: QueueId) -> tuple[Event, ...]:
+        """All that the audit says of a message by time; receipts are noted in the shard that they come in by.
+
+        Raises SpoolError.
+        """
+        found = [event for _, event in self.events(queue_id)]
+        own = self._databases(queue_id)
+        for path in self._databases(None) if shard_of(queue_id) is not None else ():
+            if path not in own:
+                found += [event for _, event in _ask(path, lambda db: queries.events(db, queue_id, 0, _ELSEWHERE))]
+        return tuple(sorted(found, key=lambda event: event.at))
 
     def find_events(self, message_id: str) -> Iterator[tuple[int, Event]]:
         """Events of all messages that came with that Message-ID (100 per shard at most). Raises SpoolError."""

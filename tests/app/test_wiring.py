@@ -26,6 +26,7 @@ WIRING = Wiring(
         (replace(WIRING, smtp=()), ("listen.smtp",)),
         (replace(WIRING, log_level="debug"), ("log.level",)),
         (replace(WIRING, admin=Address(name="admin", host="::1", port=1)), ("listen.admin",)),
+        (replace(WIRING, desk=Address(name="desk", host="::1", port=1)), ("listen.desk",)),
     ],
 )
 def test_what_differs_is_named_as_the_administrator_wrote_it(after: Wiring, keys: tuple[str, ...]) -> None:

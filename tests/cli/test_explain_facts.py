@@ -267,3 +267,22 @@ def test_our_own_mail_is_explained_in_a_sentence(call: Call, at_home: Path) -> N
     code, out, err = call("explain", "--queue-id", "000-c")
     assert (code, out) == (1, "")
     assert err.startswith("sealpost: 000-c is the gateway's own mail: ")
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        ((), "Everything else"),
+        (("--new",), "Stranger"),
+        (("--resent",), "Lowered"),
+        (("--new", "--resent"), "Stranger"),
+    ],
+)
+def test_what_was_sent_before_can_be_assumed(ask: Ask, at_home: Path, more: tuple[str, ...], rule: str) -> None:
+    rules = (
+        '[[rules]]\nname = "Stranger"\nwhen = { first_contact = true }\nreject = true\nadvice = "x"\n\n'
+        '[[rules]]\nname = "Lowered"\nwhen = { resent_lower = true }\nreject = true\nadvice = "x"\n\n'
+    )
+    (at_home / "policies/council.toml").write_text(POLICY.replace("[[rules]]", f"{rules}[[rules]]", 1))
+    (at_home / "bare.eml").write_bytes(b"From: officer@council.example\n\nhello\n")
+    assert ask("bare.eml", *BASIC[1:3], "--to", "b@x.example", *more)["recipients"][0]["rule"] == rule

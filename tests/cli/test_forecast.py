@@ -19,7 +19,8 @@ PLAIN = """Received,SenderAddress,RecipientAddress,Subject,Size
 """
 STATUS = (
     '#TYPE Trace\r\n"origin_timestamp_utc";"sender_address";"recipient_status";"total_bytes"\r\n'
-    '"2026-11-20T10:00:00.0000000Z";"officer@council.example";"bob@x.example##Receive, Send;eve@y.example##Fail";"20,000"\r\n'
+    '"2026-11-20T10:00:00.0000000Z";"officer@council.example";"bob@x.example##Receive, Send;eve@y.example##Fail";'
+    '"20,000"\r\n'
     '"11/20/2026 1:00 PM";"officer@council.example";"bob@x.example##Receive, Send;broken##Fail";""\r\n'
     '"2026-11-20T10:00:00Z";"nobody";"bob@x.example";"1"\r\n'
 )

@@ -91,3 +91,160 @@ def test_a_file_that_cannot_be_opened_is_a_problem(policy: Policy, tmp_path: Pat
 def test_a_policy_without_tests_has_none(policy: Policy, tmp_path: Path) -> None:
     result = run_policy_tests(tmp_path / "council.toml", policy)
     assert (result.cases, result.problems) == (0, ())
+
+
+RICH = """
+[organisation]
+name = "Council"
+domains = ["council.example"]
+contact = "the desk"
+postmaster = "postmaster@council.example"
+
+[classification]
+levels = ["public", "controlled"]
+default = "controlled"
+floor = { public = "none", controlled = "none" }
+
+[[classification.defaults]]
+level = "public"
+listener = "printers"
+network = "10.5.0.0/16"
+
+[[labels]]
+source = "header"
+name = "X-Class"
+values = { open = "public" }
+
+[roles]
+dpo = "dpo@council.example"
+
+[[rules]]
+name = "Secret in the subject"
+when = { subject = { mark = "[SECRET]" } }
+reject = true
+override = true
+advice = "take it out"
+
+[[rules]]
+name = "Census"
+when = { any = [{ attachments = { name = "*.xml" } }, { attachments = { locked = true } }] }
+warn = "Census files go elsewhere."
+notify = "dpo"
+copy_to = "archive@council.example"
+
+[[rules]]
+name = "Crowd"
+when = { visible = { outside_over = 1 } }
+warn = "Use Bcc."
+
+[[rules]]
+name = "Stranger"
+when = { first_contact = true }
+hold = true
+
+[[rules]]
+name = "Lowered"
+when = { resent_lower = true }
+reject = true
+advice = "no"
+
+[[rules]]
+name = "Links"
+when = { links = { to = "cloud.example" } }
+reject = true
+advice = "no links"
+
+[[rules]]
+name = "At night"
+when = { time = { from = "20:00", to = "06:00", zone = "UTC" } }
+reject = true
+advice = "tomorrow"
+
+[[rules]]
+name = "Rest"
+route = ["encrypted"]
+"""
+
+
+@pytest.fixture
+def rich(tmp_path: Path) -> Policy:
+    (tmp_path / "rich.toml").write_text(RICH.replace('warn = "Use Bcc."', 'warn = "Use Bcc."\nraise = "controlled"'))
+    return load(built_in_bundle(tmp_path / "rich.toml")).policy
+
+
+BASE = "at = 2026-11-22T10:00:00Z\nknown = true\nresent = false"
+
+
+@pytest.mark.parametrize(
+    ("more", "expect"),
+    [
+        ("", 'rule = "Rest", warns = [], warned_by = [], notifies = [], copies = []'),
+        ('headers = { Subject = "[SECRET]" }', 'rule = "Secret in the subject"'),
+        ('headers = { Subject = "[SECRET]" }\noverridden = ["Secret in the subject"]', 'rule = "Rest"'),
+        (
+            'files = [{ name = "a.XML", type = "text/xml", bytes = "1KiB" }]',
+            'warns = ["Census files"], warned_by = ["Census"], notifies = ["dpo"], '
+            'copies = ["archive@council.example"]',
+        ),
+        ('files = [{ name = "a.zip", members = ["x/b.xml"] }]', 'warned_by = ["Census"]'),
+        ('files = [{ name = "a.zip", locked = true }]', 'warned_by = ["Census"], notifies = ["dpo@council.example"]'),
+        ('listener = "printers"\nclient = "10.5.1.1"', 'level = "public"'),
+        ('listener = "printers"\nclient = "10.6.1.1"', 'level = "controlled"'),
+        (
+            'headers = { X-Class = "open" }\nvisible = ["a@x.example", "b@y.example", "c@z.example"]',
+            'level = "controlled", warned_by = ["Crowd"]',
+        ),
+        ('headers = { X-Class = "open" }\nvisible = ["a@x.example"]', 'level = "public"'),
+        ("html = \"<a href='https://cloud.example/x'>x</a>\"", 'rule = "Links"'),
+        ('text = "see https://cloud.example/x"', 'rule = "Links"'),
+    ],
+)
+def test_every_key_of_a_case_reaches_the_rules(more: str, expect: str, rich: Policy, tmp_path: Path) -> None:
+    assert run(tmp_path, rich, case(expect, f"{BASE}\n{more}")) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("base", "expect"),
+    [
+        (BASE.replace("known = true", "known = false"), 'rule = "Stranger", action = "hold"'),
+        (BASE.replace("known = true", 'known = "unknown"'), 'action = "open"'),
+        (BASE.replace("resent = false", 'resent = "unknown"'), 'action = "open"'),
+        (BASE.replace("known = true\nresent = false", ""), 'rule = "Rest"'),
+        (BASE.replace("resent = false", "resent = true"), 'rule = "Lowered"'),
+        (BASE.replace("T10", "T22"), 'rule = "At night"'),
+    ],
+)
+def test_history_and_time_are_what_the_case_says(base: str, expect: str, rich: Policy, tmp_path: Path) -> None:
+    headers = 'headers = { X-Class = "open" }'
+    assert run(tmp_path, rich, case(expect, f"{base}\n{headers}")) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("expect", "problem"),
+    [
+        ('warns = ["Bcc"]', "no warning says 'Bcc': ['Census files go elsewhere. "),
+        ("warns = []", "there are warnings, expected none: ['Census"),
+        ("warned_by = []", "the warning rules are ['Census'], expected []"),
+        ('warned_by = ["Census", "Crowd"]', "the warning rules are ['Census'], expected ['Census', 'Crowd']"),
+        ("notifies = []", "the notified are ['dpo@council.example'], expected []"),
+        (
+            'copies = ["x@council.example"]',
+            "the copies are ['archive@council.example'], expected ['x@council.example']",
+        ),
+        ('level = "public"', "the level is 'controlled', expected 'public'"),
+        ('patience = "4h"', "the patience is None, expected datetime.timedelta(seconds=14400)"),
+    ],
+)
+def test_effects_that_do_not_come_out_are_problems(expect: str, problem: str, rich: Policy, tmp_path: Path) -> None:
+    files = 'files = [{ name = "a.xml" }]'
+    [found] = run(tmp_path, rich, case(expect, f"{BASE}\n{files}"))[1]
+    assert found.startswith(f"0.toml: cases[1]: `c`: {problem}")
+
+
+def test_several_recipients_are_each_expected_to_go_the_same_way(policy: Policy, tmp_path: Path) -> None:
+    text = case('rule = "Controlled"').replace('to = "b@x.example"', 'to = ["b@x.example", "c@council.example"]')
+    found = run(tmp_path, policy, text)
+    assert found == (
+        1,
+        ["0.toml: cases[1]: `c` for c@council.example: the rule is 'Inside the organisation', expected 'Controlled'"],
+    )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,11 @@ from gateway.config.bundle import read_bundle
 from gateway.config.files import check_files
 from gateway.config.load import examine, load
 from gateway.config.problems import ConfigError
-from gateway.config.what_if import Described, describe, envelope, likely_route, with_tls
+from gateway.config.what_if import Assumed, Described, Door, describe, envelope, likely_route, with_outside
 from gateway.core.address import NullPath
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
-from gateway.core.facts import Lookup
+from gateway.core.effects import NOTHING, Effects
+from gateway.core.facts import Answer, Lookup, Missing
 from gateway.core.tls import Protection, Starttls
 from tests.config.certified import certified
 from tests.fixtures.build import BOB, ROUTES, facts
@@ -31,7 +34,16 @@ def routed(*chain: str, floor: Protection = Protection.ENCRYPTED) -> Routed:
     ],
 )
 def test_each_decision_has_its_word(decision: Decision, action: str, route: tuple[str, ...]) -> None:
-    assert describe(decision) == Described("r", action, route, "encrypted", "why", "do")
+    assert describe(decision) == Described("r", action, route, "encrypted", "why", "do", NOTHING)
+
+
+def test_what_comes_with_a_decision_is_described_too() -> None:
+    sent = replace(routed("tls"), patience=timedelta(hours=4), effects=Effects(copies=("a@council.example",)))
+    assert describe(sent).patience == timedelta(hours=4)
+    assert describe(sent).effects.copies == ("a@council.example",)
+    held = Held(rule="r", chain=("tls",), floor=Protection.NONE, reason="", advice="", role="dpo", overridable=True)
+    assert (describe(held).role, describe(held).overridable) == ("dpo", True)
+    assert describe(Refused(rule="r", floor=Protection.NONE, reason="", advice="", overridable=True)).overridable
 
 
 @pytest.mark.parametrize(
@@ -58,8 +70,19 @@ def test_a_recipient_given_twice_is_one() -> None:
     assert made.reverse_path is NullPath.NULL
 
 
-def test_assumptions_are_outside_facts_of_each_recipients_domain() -> None:
-    assert with_tls(facts(), [BOB], Starttls.NO).outside == {(Lookup.STARTTLS, "partner.example"): Starttls.NO}
+def test_assumptions_answer_whatever_a_rule_asks() -> None:
+    outside = with_outside(facts(), Assumed(tls=Starttls.NO, resent=None)).outside
+    assert outside[Lookup.STARTTLS, "partner.example"] is Starttls.NO
+    known, resent = outside[Lookup.KNOWN, "bob@partner.example"], outside.get((Lookup.RESENT, "any"))
+    assert isinstance(known, Answer)
+    assert known.yes
+    assert isinstance(resent, Missing)
+    assert dict(outside) == {}
+
+
+def test_the_door_can_be_named() -> None:
+    made = envelope(NullPath.NULL, [BOB], Door(listener="printers", client="10.5.0.1"))
+    assert (made.listener, made.client.address) == ("printers", "10.5.0.1")
 
 
 def test_the_built_in_routes_carry_a_policy_without_a_warning(tmp_path: Path) -> None:

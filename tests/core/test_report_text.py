@@ -10,7 +10,7 @@ from gateway.core.progress import Ending
 from gateway.core.reply import Status
 from gateway.core.report import Identity, Item, Purpose, Report, item_of
 from gateway.core.report_text import explanation, happened, next_step, paragraphs, subject
-from tests.core.queued import DECLINED, DELIVERED, FACTS, FAILED, HOUR, MESSAGE, NOW, ROW, deferred, recipient
+from tests.core.queued import DECLINED, DELIVERED, FACTS, FAILED, HELD, HOUR, MESSAGE, NOW, ROW, deferred, recipient
 
 IDENTITY = Identity(
     hostname="gw.council.example",
@@ -98,6 +98,7 @@ SILENT = Failed(status=Status(5, 1, 2), detail="The domain x.example does not ex
         (Ending.EXPIRED, MAYBE, "No answer came. It may have arrived all the same."),
         (Ending.EXPIRED, None, "what the rule asks for could not be found out"),
         (Ending.NOT_RELEASED, None, "nobody released it in time"),
+        (Ending.RETURNED, None, "a person gave it back. the level is controlled (default)"),
         (None, deferred(Cause.DNS), "It was dns."),
         (None, DELIVERED, "mx.x.example took it."),
     ],
@@ -149,7 +150,7 @@ def test_page_says_the_same_and_escapes_every_word() -> None:
     assert "<h2>gp@x.example</h2>" in page
     assert page.startswith('<!DOCTYPE html>\r\n<html lang="en"><head>')
     assert "<title>A &lt;title&gt;: more</title>" in page and "<h1>A &lt;heading&gt;</h1>" in page
-    assert page.index("<h1>") < page.index("<h2>") and "style" not in page
+    assert page.index("<h1>") < page.index("<h2>") and "<style" not in page
     assert "<h1>Only the title</h1>" in markup(parts, "Only the title")
 
 
@@ -227,3 +228,10 @@ def test_owner_of_a_system_is_told_why_it_is_heard_of() -> None:
 def test_short_heading_begins_the_subject(purpose: Purpose) -> None:
     about = Report(purpose=purpose, message=MESSAGE, items=(item(None, warnings=(MANY,)),), header=b"")
     assert subject(about).startswith(f"{happened(purpose)}: ") and len(happened(purpose)) < 20
+
+
+def test_who_gave_it_back_is_heard_first_and_offers_no_way_past() -> None:
+    row = replace(ROW, decision=replace(HELD, overridable=True), note="Use the portal.")
+    returned = replace(item_of(row, Status(5, 7, 1)), ending=Ending.RETURNED)
+    assert not returned.overridable and item_of(replace(row, note=""), Status(5, 7, 1)).overridable
+    assert text(Purpose.FAILED, returned).startswith("What to do: Use the portal. (This is the note of the person")

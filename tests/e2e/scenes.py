@@ -17,8 +17,7 @@ from gateway.flow.ports import QueueFilter
 from gateway.sandbox.arrival import Arrival
 from gateway.spool.reader import ShardReader
 from tests.core.inside.samples import with_flag, zipped
-from tests.e2e.shared_stage import module_stage
-from tests.e2e.stage import Setting, Stage, wire
+from tests.e2e.stage import Setting, Stage, stage, wire
 
 MIB = 1024 * 1024
 COUNCIL, TRUST = "derbyshire.gov.uk", "kcsp.org.uk"
@@ -27,9 +26,11 @@ OnlyDecision = TypeVar("OnlyDecision", bound=Decision)
 
 
 @contextlib.asynccontextmanager
-async def playing(folders: pytest.TempPathFactory, name: str, setting: Setting) -> AsyncGenerator[Stage]:
+async def playing(
+    folders: pytest.TempPathFactory, name: str, setting: Setting, *, start: bool = True
+) -> AsyncGenerator[Stage]:
     """One gateway for the scenes of a module; when they are over, nothing was unprotected and nothing broke."""
-    async with module_stage(folders, name, setting) as on:
+    async with stage(folders.mktemp(name), setting, start=start) as on:
         yield on
         assert on.metric("sealpost_unprotected_total") == 0
         assert on.metric("sealpost_broken_total") == 0
@@ -54,6 +55,12 @@ def locked_zip() -> File:
     """An archive whose only member is encrypted."""
     data = with_flag(with_flag(zipped("list.csv"), b"PK\x03\x04", 6, 1), b"PK\x01\x02", 8, 1)
     return File("list.zip", data, "application/zip")
+
+
+def invitation(message: EmailMessage) -> None:
+    """Makes the letter a meeting request (RFC 6047)."""
+    text = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    message.add_alternative(text, subtype="calendar", params={"method": "REQUEST"}, cte="8bit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +201,13 @@ class Heard:
         return all(sentence in self.text for sentence in sentences)
 
 
-async def send(on: Stage, writer: Writer, message: EmailMessage, *recipients: str) -> Sent:
-    """Hands the message to the gateway, for those in To unless others are named."""
+async def send(
+    on: Stage, writer: Writer, message: EmailMessage, *recipients: str, path: str | None = None, copy: str = ""
+) -> Sent:
+    """Hands the message to the gateway, for those in To unless others are named.
+
+    ``path`` is another reverse-path than the writer; ``copy`` is a mailbox that gets it besides, by the policy.
+    """
     to = recipients or tuple(address.strip() for address in str(message["To"]).split(","))
-    return Sent(on, writer, message, await on.submit(message, *to, sender=writer.address), to)
+    queue_id = await on.submit(message, *to, sender=writer.address if path is None else path)
+    return Sent(on, writer, message, queue_id, (*to, copy) if copy else to)

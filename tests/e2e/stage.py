@@ -10,8 +10,9 @@ import shutil
 import smtplib
 import time
 import urllib.request
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from gateway.sandbox.gateway_process import GatewayProcess, run_command
 from gateway.sandbox.mx_host import HostSpec
 from gateway.sandbox.world import World, WorldOptions
 from gateway.spool.reader import ShardReader
+from gateway.spool.state_reader import read_state
 from tests.e2e.ports import free_ports
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -241,6 +243,10 @@ class Stage:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5) as page:
             lines = page.read().decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{sample} ", f"{sample}{{")))
+
+    def shared(self, prefix: str) -> Mapping[str, bytes]:
+        """What the workers share under the keys that begin so."""
+        return read_state(self.spool, prefix, 1000, datetime.now(UTC))
 
     def log(self) -> str:
         """What the gateway said."""

@@ -69,7 +69,7 @@ async def test_s2_the_rest_is_never_clear_and_takes_the_next_route(on: Stage, le
     arrival = sent.arrived(parish)
     assert (arrival.mx, arrival.tls is None) == (CONNECTOR, False)
     assert b"X-Council-Encrypt: yes" in arrival.header
-    assert b"X-Sealpost" not in arrival.header
+    assert b"X-Sealpost-Intent" not in arrival.header
     assert not sent.in_the_clear()
     (notice,) = await sent.heard()
     assert notice.subject.startswith("Sent another way")

@@ -50,6 +50,7 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
     gate = Gate()
     adopted: list[int] = []
     digested: list[int] = []
+    reminded: list[int] = []
     sizes: list[QueueSize] = []
 
     async def adopt() -> None:
@@ -60,11 +61,14 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
     async def digest() -> None:
         digested.append(1)
 
+    async def remind() -> None:
+        reminded.append(1)
+
     def spools() -> Sequence[Spool]:
         return (gate.spool, gate.spool)
 
     keep = timedelta(minutes=90)
-    chores = Chores(spools=spools, adopt=adopt, gauge=sizes.append, audit_keep=keep, digest=digest)
+    chores = Chores(spools=spools, adopt=adopt, gauge=sizes.append, audit_keep=keep, digest=digest, remind=remind)
     heard = Heard()
     async with gate.running(), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(Janitor(chores, gate.clock, heard).run())
@@ -78,7 +82,7 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
         assert sizes[-1].oldest == START
         assert len(digested) == 1
         await gate.clock.advance(SWEEP_EVERY)
-        assert len(digested) == 13
+        assert len(digested) == len(reminded) == 13
         assert len(await gate.audit(EventKind.ACCEPTED)) == 2, "the message, and the notice that it is held"
         await gate.clock.advance(SWEEP_EVERY)
         assert await gate.audit(EventKind.ACCEPTED) == []
@@ -92,7 +96,9 @@ async def test_janitor_of_an_empty_spool_measures_nothing_waiting() -> None:
     async def adopt() -> None:
         return
 
-    chores = Chores(spools=lambda: (gate.spool,), adopt=adopt, gauge=sizes.append, audit_keep=HOUR, digest=adopt)
+    chores = Chores(
+        spools=lambda: (gate.spool,), adopt=adopt, gauge=sizes.append, audit_keep=HOUR, digest=adopt, remind=adopt
+    )
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(Janitor(chores, gate.clock, Heard()).run())
         await settle()

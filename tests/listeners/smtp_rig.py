@@ -4,14 +4,14 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import cast
 
-from gateway.core.address import NullPath, ReversePath
+from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.envelope import Envelope
 from gateway.core.reply import Reply, reply
 from gateway.flow.accept import Accept
@@ -82,6 +82,12 @@ class FakeAccept:
         if self.sender_error is not None:
             raise self.sender_error
         return isinstance(reverse_path, NullPath) or reverse_path.domain == "council.example"
+
+    def recipient_refused(self, reverse_path: ReversePath, others: Iterable[Address], address: Address) -> Reply | None:
+        """Only ``refused.example`` is refused, and beside anybody else put off."""
+        if address.domain != "refused.example":
+            return None
+        return reply(452, "4.5.3", "alone") if list(others) else reply(550, "5.1.1", f"unknown to {reverse_path}")
 
     def begin(self, envelope: Envelope, profile: Profile) -> FakeSubmission:
         if self.begin_error is not None:

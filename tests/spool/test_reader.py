@@ -110,3 +110,27 @@ async def test_what_is_damaged_is_passed_over_or_told(tmp_path: Path) -> None:
     (folder_of(tmp_path, 0) / "spool.db").write_bytes(b"")
     with pytest.raises(SpoolError, match="version 0"):
         ShardReader(tmp_path).sizes()
+
+
+async def test_the_beginning_of_a_message_is_read_from_its_row_and_from_its_file(tmp_path: Path) -> None:
+    spool = await SqliteSpool.open(tmp_path, 0, PARTS)
+    reader = ShardReader(tmp_path)
+    for size in (50, 1_000_000):
+        content = bytes(number % 251 for number in range(size))
+        writer = spool.bodies.writer()
+        for start in range(0, size, 200_000):
+            writer.write(content[start : start + 200_000])
+        body = await writer.finish()
+        assert (body.path is None) is (size == 50)
+        queue_id = await commit(spool, body=body)
+        assert reader.beginning(queue_id, 40) == content[:40]
+        assert reader.beginning(queue_id, 10_000_000) == content
+        if body.path is not None:
+            (tmp_path / "shard-000" / "bodies" / body.path).unlink()
+            with pytest.raises(SpoolError, match="the body cannot be read"):
+                reader.beginning(queue_id, 40)
+    with pytest.raises(SpoolError, match="there is no message 000-x"):
+        reader.beginning(QueueId("000-x"), 40)
+    with pytest.raises(SpoolError, match="there is no message 001-x"):
+        reader.beginning(QueueId("001-x"), 40)
+    await spool.aclose()
