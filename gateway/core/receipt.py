@@ -108,8 +108,8 @@ def read_disposition(message: bytes, *, automatic: bool) -> Disposition:
 def _fields(message: bytes, at: int) -> bytes:
     """The content of the part in whose header ``at`` lies, decoded: it should be 7bit, and seldom is base64."""
     begin = max(message.rfind(b"\r\n\r\n", 0, at), message.rfind(b"\r\n--", 0, at), 0)
-    header, _, rest = message[begin:].lstrip(b"\r\n").partition(b"\r\n\r\n")
-    content = rest[:_MOST_FIELDS].partition(b"\r\n--")[0]
+    part = message[begin:at] + message[at : at + _MOST_FIELDS].partition(b"\r\n--")[0]
+    header, _, content = part.lstrip(b"\r\n").partition(b"\r\n\r\n")
     encoding = _ENCODING.search(header)
     match encoding[1].lower() if encoding is not None else b"":
         case b"base64":

@@ -75,7 +75,9 @@ class Lines(HTMLParser):
 @pytest.mark.peer("chromium")
 def test_every_page_that_people_read_meets_wcag_and_a_page_that_does_not_is_found_out() -> None:
     pages = {name: part(mail, "html") for name, mail in MAIL.items()}
-    pages |= asyncio.run(desk_pages())
+    desk = asyncio.run(desk_pages())
+    assert len(set(desk.values())) == len(desk)
+    pages |= desk
     for file in POLICIES:
         described = load(built_in_bundle(file)).policy
         pages |= {f"{file.stem} for {one}": as_html(describe_policy(described, one)) for one in Audience}

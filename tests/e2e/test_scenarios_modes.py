@@ -1,5 +1,6 @@
 """Roll-out modes and overrides, on a gateway with two workers: each takes effect, is counted, and ends."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator
@@ -13,6 +14,7 @@ from gateway.core.decision import Open, Refused, Routed
 from gateway.core.record import EventKind, State
 from gateway.core.tls import Protection
 from tests.e2e.asking import ask
+from tests.e2e.processes import PACE
 from tests.e2e.scenes import known, playing, send, somebody
 from tests.e2e.stage import POLICIES, Setting, Stage, scenario_cast, stage
 
@@ -95,6 +97,7 @@ async def test_an_ordered_mode_takes_effect_on_all_workers_within_five_seconds_a
             worker, is_observed = await decided()
             agree = agree | {worker} if is_observed is observed else agree - {worker}
             assert time.monotonic() - began < seconds
+            await asyncio.sleep(PACE)
         return time.monotonic() - began
 
     await both_workers(False, 5)

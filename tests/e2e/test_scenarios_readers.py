@@ -46,7 +46,7 @@ async def test_s6_documents_for_schools_go_back_in_one_report_and_the_rest_by_tl
 
     (report,) = await sent.heard()
     assert report.text.startswith("What to do: Use the schools portal: open Perspective Lite on SchoolsNet")
-    assert report.says("https://schoolsnet.derbyshire.gov.uk", "choose Broadcast+", SCHOOL, ACADEMY)
+    assert report.says("https://schoolsnet.derbyshire.gov.uk", "choose Broadcast+", "SharePoint", SCHOOL, ACADEMY)
     assert report.says("press Secure email and send it again", "write [SECURE] or [ENCRYPT] in the subject")
     assert INDEPENDENT not in report.text
     assert not sent.in_the_clear()
