@@ -7,12 +7,12 @@ from typing import Protocol
 
 from gateway.app.wiring import Address, Wiring
 from gateway.config.bundle import read_bundle
+from gateway.config.checks.warnings import policy_warnings
 from gateway.config.files import check_files
 from gateway.config.load import examine
 from gateway.config.page import Page
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
-from gateway.config.warnings import policy_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.config.bundle import find_config, read_bundle
+from gateway.config.checks.lines import Places
+from gateway.config.checks.warnings import label_warnings, policy_warnings, route_warnings
 from gateway.config.files import check_files
-from gateway.config.lines import Places
 from gateway.config.load import Examined, Loaded, examine
 from gateway.config.page import Page
-from gateway.config.policy_tests import TestRun, run_policy_tests
 from gateway.config.problems import ConfigError, Problem
-from gateway.config.warnings import label_warnings, policy_warnings, route_warnings
+from gateway.config.trial.policy_tests import TestRun, run_policy_tests
 from gateway.core.policy import GoOn, Hold, Reject
 from gateway.flow.labels_seen import SeenLabel
 from gateway.flow.ports import SpoolError

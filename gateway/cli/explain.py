@@ -16,9 +16,9 @@ from gateway.cli.explain_recorded import explain_recorded
 from gateway.cli.explain_text import as_text
 from gateway.config.builtin import built_in_bundle
 from gateway.config.bundle import PLACES, Bundle, find_config, read_bundle
-from gateway.config.explained import Explained, judge
 from gateway.config.load import load
-from gateway.config.what_if import Assumed, Door, answered, door, envelope, with_outside
+from gateway.config.trial.explained import Explained, judge
+from gateway.config.trial.what_if import Assumed, Door, answered, door, envelope, with_outside
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
 from gateway.core.tls import Starttls

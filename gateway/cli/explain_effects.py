@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import assert_never
 
-from gateway.config.what_if import Described
+from gateway.config.trial.what_if import Described
 from gateway.core.edits import Add, HeaderEdit, Remove, Retitle
 from gateway.core.effects import Effects
 from gateway.core.policy import Policy

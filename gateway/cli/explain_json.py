@@ -3,8 +3,8 @@
 from typing import TypedDict
 
 from gateway.cli.explain_effects import edit_line
-from gateway.config.explained import Explained, Judged, Recorded
-from gateway.config.what_if import Described, describe, likely_route
+from gateway.config.trial.explained import Explained, Judged, Recorded
+from gateway.config.trial.what_if import Described, describe, likely_route
 
 
 class LabelJson(TypedDict):

@@ -11,10 +11,10 @@ from typing import Final
 from gateway.cli.errors import Finding, Usage
 from gateway.cli.reload import spool_of
 from gateway.config.bundle import find_config, read_bundle
-from gateway.config.compare import is_copy
-from gateway.config.explained import Explained, Recorded, judge
 from gateway.config.load import load
-from gateway.config.what_if import answered
+from gateway.config.trial.compare import is_copy
+from gateway.config.trial.explained import Explained, Recorded, judge
+from gateway.config.trial.what_if import answered
 from gateway.core.address import BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.decision import Decision
 from gateway.core.facts import Facts

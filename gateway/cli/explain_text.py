@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from gateway.cli.explain_effects import duration, effect_lines
-from gateway.config.compare import end
-from gateway.config.explained import Explained, Judged, Recorded
-from gateway.config.what_if import Described, describe, likely_route
+from gateway.config.trial.compare import end
+from gateway.config.trial.explained import Explained, Judged, Recorded
+from gateway.config.trial.what_if import Described, describe, likely_route
 from gateway.core.decision import Decision, Routed
 from gateway.core.facts import Label, LabelResult
 from gateway.core.route import Declared, Route

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypedDict
 
-from gateway.config.forecast import Forecast
+from gateway.config.trial.forecast import Forecast
 
 
 class CountJson(TypedDict):

@@ -17,8 +17,8 @@ from gateway.cli.reload import MOST_REFERENCE, ReferenceOption, spool_of
 from gateway.cli.who import operator
 from gateway.config.beside import policy_hash
 from gateway.config.bundle import Bundle, find_config, read_bundle
-from gateway.config.describe import Audience, describe_policy
-from gateway.config.document import as_html, as_markdown
+from gateway.config.describe.document import as_html, as_markdown
+from gateway.config.describe.pages import Audience, describe_policy
 from gateway.config.load import load
 from gateway.config.restore import Restored, restore, with_text
 

@@ -15,11 +15,11 @@ from gateway.cli.forecast_view import forecast_json, forecast_lines
 from gateway.cli.reload import spool_of
 from gateway.cli.simulate_view import Simulated, as_json, as_lines
 from gateway.config.bundle import Bundle, find_config, read_bundle
-from gateway.config.compare import Change
-from gateway.config.forecast import forecast
 from gateway.config.load import load
-from gateway.config.message_trace import NoTrace, read_trace
-from gateway.config.simulation import Trial, simulate
+from gateway.config.trial.compare import Change
+from gateway.config.trial.forecast import forecast
+from gateway.config.trial.message_trace import NoTrace, read_trace
+from gateway.config.trial.simulation import Trial, simulate
 from gateway.config.units import parse_duration
 from gateway.flow.ports import SpoolError
 from gateway.spool.past import stretches

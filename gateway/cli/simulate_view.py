@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from gateway.config.compare import Change, End
-from gateway.config.replay import Changed, Tally
+from gateway.config.trial.compare import Change, End
+from gateway.config.trial.replay import Changed, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

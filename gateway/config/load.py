@@ -7,9 +7,9 @@ from typing import Final
 from gateway.config.admission import authorities, read_listeners
 from gateway.config.beside import Beside, unpack_policy
 from gateway.config.bundle import Bundle
+from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.desk import check_desk, read_desk
 from gateway.config.page import Page, as_table
-from gateway.config.policy_checks import check_chains, check_policy
 from gateway.config.policy_file import read_policy
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.routes import Routes, check_internal, read_routes

@@ -1,4 +1,4 @@
-"""A policy file's bytes → `Policy`. What the rules amount to is checked in `gateway.config.policy_checks`."""
+"""A policy file's bytes → `Policy`. What the rules amount to is checked in `gateway.config.checks.floors`."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,14 +1,14 @@
-"""``[[rules]]`` → `Rule`. Which keys go together is checked in `gateway.config.rule_checks`."""
+"""``[[rules]]`` → `Rule`. Which keys go together is checked in `gateway.config.checks.rules`."""
 
 from collections.abc import Sequence
 
+from gateway.config.checks.rules import check_rule
 from gateway.config.conditions import read_when
 from gateway.config.names import Names
 from gateway.config.page import Page, dotted
 from gateway.config.policy_tables import RuleTable
 from gateway.config.registers.transfers import Transfer, transfer_rule
 from gateway.config.roles import Roles
-from gateway.config.rule_checks import check_rule
 from gateway.config.wishes import read_template, read_wishes
 from gateway.core.policy import Action, GoOn, Hold, Reject, Rule, Send
 

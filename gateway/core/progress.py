@@ -97,5 +97,5 @@ def _deferred(
 
 
 def _hurried(row: RecipientRow) -> bool:
-    """Whether a delay endangers people at the recipient's: the next route is better than a report, whatever the cause."""
+    """Whether a delay endangers people at the recipient's: the next route is better than a report."""
     return isinstance(row.decision, Routed) and row.decision.patience is not None

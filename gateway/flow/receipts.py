@@ -39,14 +39,14 @@ _OWN_REQUEST: Final = re.compile(
 class Asked:
     """One recipient who was asked; ``delivered_at`` is None until the message was handed on.
 
-    ``remind`` says that its sender is to hear of it if no receipt comes.
+    At ``due_at`` its sender is to hear of it if no receipt has come; None if never.
     """
 
     sender: str
     recipient: str
     accepted_at: datetime
     delivered_at: datetime | None = None
-    remind: bool = False
+    due_at: datetime | None = None
 
 
 _ASKED: Final = TypeAdapter(Asked)
@@ -58,7 +58,7 @@ def name_of(ticket: Ticket) -> str:
 
 
 def due_key(due_at: datetime, queue_id: str) -> str:
-    """The keys of what is due sort by time."""
+    """The keys of what is due sort by time, in whole seconds."""
     return f"{DUE}{due_at:{_DUE_AT}}/{queue_id}"
 
 
@@ -121,10 +121,11 @@ class Receipts:
         values: dict[str, bytes] = {}
         for row in rows:
             after = _remind_after(row)
-            waiting = replace(self._waited_for[row.number], delivered_at=now, remind=after is not None)
+            due_at = None if after is None else (now + after).replace(microsecond=0)
+            waiting = replace(self._waited_for[row.number], delivered_at=now, due_at=due_at)
             values[self._key(row)] = _ASKED.dump_json(waiting)
-            if after is not None:
-                values[due_key(now + after, self._message.queue_id)] = b""
+            if due_at is not None:
+                values[due_key(due_at, self._message.queue_id)] = b""
         await self._keep(values, rows)
 
     def _key(self, row: RecipientRow) -> str:

@@ -1,6 +1,6 @@
 """Reminders (mission R6): one process of the machine tells senders, once a message, who sent no receipt in time.
 
-Due at the first recipient's time, and about all who were reached by then. Told before it is noted as told: a crash
+Due when the time of one of them is up, and about all who were reached by then. Told before it is noted as told: a crash
 between the two reminds twice, and never not at all.
 """
 
@@ -72,7 +72,7 @@ class Reminders:
         await state.put(_REMINDED + queue_id, b"", self._shared.clock.now() + VALID_FOR)
 
     async def _missing(self, queue_id: QueueId) -> list[Asked]:
-        """Who was reached, is to be reminded of, and has not confirmed it, in the order of the envelope."""
+        """Who was reached and has not confirmed it, in the order of the envelope; nobody if no one's time is up."""
         state = self._shared.state
         confirmed = await state.items(f"{CONFIRMED}{queue_id}/", MOST_RECIPIENTS)
         found = await state.items(f"{ASKED}{queue_id}/", MOST_RECIPIENTS)
@@ -80,9 +80,11 @@ class Reminders:
         for key, value in found.items():
             asked, number = read_asked(value), int(key.rpartition("/")[2])
             answered = CONFIRMED + name_of(Ticket(queue_id, number)) in confirmed
-            if asked is not None and asked.remind and not answered:
+            if asked is not None and asked.due_at is not None and not answered:
                 waiting[number] = asked
-        return [waiting[number] for number in sorted(waiting)]
+        now = self._shared.clock.now()
+        due = any(one.due_at is not None and one.due_at <= now for one in waiting.values())
+        return [waiting[number] for number in sorted(waiting)] if due else []
 
     async def _tell(self, reminder: Reminder) -> None:
         post = Post(self._spool, self._shared)

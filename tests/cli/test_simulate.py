@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.config import simulation
 from gateway.config.bundle import read_bundle
 from gateway.config.load import load
+from gateway.config.trial import simulation
 from gateway.core.address import parse_address
 from gateway.core.decide import decide
 from gateway.core.policy import Policy

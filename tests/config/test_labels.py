@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from gateway.config.checks.floors import check_policy
 from gateway.config.page import Page
-from gateway.config.policy_checks import check_policy
 from gateway.config.policy_file import read_policy
 from gateway.core.defaults import Default
 from gateway.core.domains import DomainSet, Group, parse_party

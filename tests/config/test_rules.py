@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.page import Page
-from gateway.config.policy_checks import check_chains, check_policy
 from gateway.config.policy_file import read_policy
 from gateway.core.address import parse_address
 from gateway.core.domains import parse_party

@@ -21,9 +21,7 @@ def texts(count: int) -> tuple[str, str, str]:
         queue_id=QueueId("000-1"),
         sender="officer@council.example",
         accepted_at=SENT,
-        outstanding=[
-            Outstanding(f"gp{number}@x.example", SENT + timedelta(minutes=number)) for number in range(count)
-        ],
+        outstanding=[Outstanding(f"gp{number}@x.example", SENT + timedelta(minutes=number)) for number in range(count)],
     )
     stamp = Stamp(now=SENT + timedelta(days=5), message_id="m", boundary="b")
     mail = email.message_from_bytes(build_reminder(reminder, IDENTITY, stamp), policy=email.policy.default)

@@ -10,8 +10,8 @@ import grimp
 import pytest
 
 from gateway.config.builtin import built_in_bundle
-from gateway.config.describe import Audience, describe_policy
-from gateway.config.document import as_html
+from gateway.config.describe.document import as_html
+from gateway.config.describe.pages import Audience, describe_policy
 from gateway.config.load import load
 from tests.e2e.desk_pages import desk_pages
 from tests.e2e.own_mail import own_mail

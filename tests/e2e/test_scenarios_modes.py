@@ -101,7 +101,7 @@ async def test_an_ordered_mode_takes_effect_on_all_workers_within_five_seconds_a
         return time.monotonic() - began
 
     await both_workers(False, 5)
-    order = ("mode", "observe", "--rule", INTERNAL, "--baseline", "opportunistic", "--until", "7s", *WHY)
+    order = ("mode", "observe", "--rule", INTERNAL, "--baseline", "opportunistic", "--until", "6s", *WHY)
     assert (await ask(on.folder, *order)).code == 0
     await both_workers(True, 5)
     await both_workers(False, 10)

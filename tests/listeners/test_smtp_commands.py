@@ -162,6 +162,18 @@ async def test_recipient_named_twice_is_one_recipient_with_its_first_wishes() ->
         assert recipients[0].notify == {Notify.NEVER}
 
 
+async def test_recipient_may_be_refused_for_what_stands_beside_it() -> None:
+    async with rig() as running:
+        client = await running.greeted()
+        await client.ask(b"MAIL FROM:<a@council.example>")
+        assert await client.ask(b"RCPT TO:<b@refused.example>") == "550 5.1.1 unknown to a@council.example"
+        assert await client.ask(b"RCPT TO:<c@x.example>") == "250 2.1.5 OK"
+        assert await client.ask(b"RCPT TO:<b@refused.example>") == "452 4.5.3 alone"
+        assert (await client.data(b"x: y\r\n\r\n.\r\n")).startswith("250 ")
+        assert [str(one.address) for one in running.accept.last.envelope.recipients] == ["c@x.example"]
+        assert [code for _, _, code in running.events.refusals] == [550, 452]
+
+
 async def test_one_session_does_not_leak_into_another() -> None:
     async with rig(with_options(max_recipients=1)) as running:
         first, second = await running.greeted(), await running.greeted()

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.config.builtin import built_in_bundle
 from gateway.config.load import Loaded, load
-from gateway.config.policy_tests import run_policy_tests
-from gateway.config.what_if import likely_route
+from gateway.config.trial.policy_tests import run_policy_tests
+from gateway.config.trial.what_if import likely_route
 from gateway.core.address import Address, parse_address
 from gateway.core.decide import decide
 from gateway.core.decision import Decision, Held, Refused, Routed

@@ -1,14 +1,15 @@
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.core.record import QueueId, State
+from gateway.core.record import EventKind, QueueId, State
 from gateway.flow.ports import QueueFilter, SpoolError
 from gateway.spool.reader import ShardReader
 from gateway.spool.schema import open_for_reading
 from gateway.spool.sqlite import SpoolParts, SqliteSpool, folder_of
-from tests.spool.samples import HOUR, START, StandingClock, commit, row, settlement
+from tests.spool.samples import HOUR, START, StandingClock, commit, entry, event, row, settlement
 
 PARTS = SpoolParts(clock=StandingClock())
 
@@ -64,6 +65,23 @@ async def test_events_of_a_message_and_of_all_are_read_behind_a_number(tmp_path:
     assert list(reader.events(QueueId("no queue id"))) == []
     assert [event.text for _, event in reader.find_events(f"<{one}@council.example>")] == ["accepted", "queued"]
     assert list(reader.find_events("")) == []
+    await first.aclose()
+    await second.aclose()
+
+
+async def test_story_of_a_message_has_what_other_shards_say_of_it_by_time(tmp_path: Path) -> None:
+    first, second = await two_shards(tmp_path)
+    one = await commit(second)
+    receipt = entry(first.new_queue_id())
+    told = event(one, "displayed", at=START + HOUR, kind=EventKind.RECEIPT)
+    await first.commit([replace(receipt, events=(told, *receipt.events))])
+    (lease,) = await second.claim(START, 1, frozenset())
+    await second.settle(lease, settlement(lease, State.QUEUED, due_at=START + HOUR))
+    reader = ShardReader(tmp_path)
+    assert [event.text for event in reader.story(one)] == ["accepted", "queued", "displayed"]
+    assert [event.text for event in reader.story(receipt.message.queue_id)] == ["accepted"]
+    assert [event.text for _, event in reader.events(one)] == ["accepted", "queued"]
+    assert reader.story(QueueId("no queue id")) == ()
     await first.aclose()
     await second.aclose()
 

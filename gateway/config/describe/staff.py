@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from gateway.config.condition_words import in_words
-from gateway.config.document import Bullets, Paragraph, Section
-from gateway.config.rule_words import PROTECTION, fill, way
+from gateway.config.describe.condition_words import in_words
+from gateway.config.describe.document import Bullets, Paragraph, Section
+from gateway.config.describe.rule_words import PROTECTION, fill, way
 from gateway.core.labels import SubjectSource
 from gateway.core.policy import GoOn, Hold, Policy, Reject, Rule, Send
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.lines import Places, key_lines, line_of
+from gateway.config.checks.lines import Places, key_lines, line_of
 from gateway.config.page import as_list, as_table, dotted
 from gateway.config.problems import Problem
 
@@ -81,7 +81,7 @@ def test_what_is_missing_is_told_at_the_table_around_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", sorted(Path(__file__).parents[2].glob("policies/**/*.toml")), ids=lambda file: file.name
+    "file", sorted(Path(__file__).parents[3].glob("policies/**/*.toml")), ids=lambda file: file.name
 )
 def test_every_key_of_the_shipped_files_is_found(file: Path) -> None:
     text = file.read_text()

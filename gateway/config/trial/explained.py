@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gateway.config.entries import entries_of
+from gateway.config.trial.entries import entries_of
 from gateway.core.address import Address
 from gateway.core.decide import Ruling, decide
 from gateway.core.decision import Decision, Tried

@@ -15,8 +15,8 @@ from pydantic import Field as Key
 
 from gateway.config.page import Page, Strict, dotted
 from gateway.config.problems import Problem
+from gateway.config.trial.what_if import Assumed, Described, Door, describe, envelope, with_outside
 from gateway.config.units import Duration, OneOrMore, Size
-from gateway.config.what_if import Assumed, Described, Door, describe, envelope, with_outside
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
 from gateway.core.decide import decide

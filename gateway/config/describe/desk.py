@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from gateway.config.describe_tables import contacts, routes, rows
-from gateway.config.document import Bullets, Rows, Section
+from gateway.config.describe.document import Bullets, Rows, Section
+from gateway.config.describe.tables import contacts, routes, rows
 from gateway.core.policy import Policy
 from gateway.core.sizes import exactly
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from gateway.config.compare import Change, compare, end
+from gateway.config.trial.compare import Change, compare, end
 from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed
 from gateway.core.tls import Protection
 from tests.fixtures.build import ROUTES

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
-from gateway.config.implies import implies
+from gateway.config.checks.implies import implies
 from gateway.config.load import Examined
 from gateway.config.page import Page, as_table, dotted
 from gateway.config.registers.warnings import register_warnings

@@ -4,10 +4,10 @@ import pytest
 
 from gateway.config.builtin import built_in_bundle
 from gateway.config.load import load
-from gateway.config.policy_tests import run_policy_tests
+from gateway.config.trial.policy_tests import run_policy_tests
 from gateway.core.policy import Policy
 
-POLICY = Path(__file__).parents[1] / "fixtures/policies/council.toml"
+POLICY = Path(__file__).parents[2] / "fixtures/policies/council.toml"
 
 
 @pytest.fixture

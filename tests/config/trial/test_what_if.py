@@ -9,7 +9,7 @@ from gateway.config.bundle import read_bundle
 from gateway.config.files import check_files
 from gateway.config.load import examine, load
 from gateway.config.problems import ConfigError
-from gateway.config.what_if import Assumed, Described, Door, describe, envelope, likely_route, with_outside
+from gateway.config.trial.what_if import Assumed, Described, Door, describe, envelope, likely_route, with_outside
 from gateway.core.address import NullPath
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.effects import NOTHING, Effects

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config.builtin import built_in_bundle
-from gateway.config.condition_words import in_words
-from gateway.config.describe import Audience, describe_policy
-from gateway.config.document import Bullets, Document, Paragraph, Rows, Section, as_html, as_markdown
+from gateway.config.describe.condition_words import in_words
+from gateway.config.describe.document import Bullets, Document, Paragraph, Rows, Section, as_html, as_markdown
+from gateway.config.describe.pages import Audience, describe_policy
 from gateway.config.load import load
 from gateway.core.conditions.logic import All, AnyOf, Not
 from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
@@ -21,7 +21,7 @@ from gateway.core.domains import Group
 from gateway.core.facts import Intent
 from gateway.core.policy import GoOn, Policy
 
-POLICIES = Path(__file__).parents[2] / "policies"
+POLICIES = Path(__file__).parents[3] / "policies"
 SHIPPED = sorted(POLICIES.glob("*.toml"))
 
 
@@ -46,7 +46,7 @@ def test_every_rule_that_does_something_is_named_and_no_place_is_left_open(file:
 @pytest.mark.parametrize("audience", Audience)
 def test_the_same_policy_gives_the_same_page(audience: Audience) -> None:
     script = (
-        "import sys; from tests.config.test_describe import *;"
+        "import sys; from tests.config.describe.test_pages import *;"
         f"sys.stdout.write(as_html(describe_policy(shipped(SHIPPED[0]), Audience('{audience}'))))"
     )
     pages = {

@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from gateway.config.compare import End, end
-from gateway.config.message_trace import Traced
-from gateway.config.what_if import Assumed, envelope, likely_route, with_outside
+from gateway.config.trial.compare import End, end
+from gateway.config.trial.message_trace import Traced
+from gateway.config.trial.what_if import Assumed, envelope, likely_route, with_outside
 from gateway.core.address import Address, NullPath
 from gateway.core.classify import gather
 from gateway.core.decide import decide

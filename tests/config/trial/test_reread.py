@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.config.reread import Reader, reread
+from gateway.config.trial.reread import Reader, reread
 from gateway.core.defaults import Default
 from gateway.core.facts import Classification, Facts, Intent, Label, LabelResult
 from gateway.core.labels import HeaderSource, LabelSource, SubjectSource

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.implies import implies
-from gateway.config.warnings import shadowed
+from gateway.config.checks.implies import implies
+from gateway.config.checks.warnings import shadowed
 from gateway.core.address import Address
 from gateway.core.conditions.base import Condition, look
 from gateway.core.conditions.logic import All, AnyOf, Not

@@ -1,11 +1,11 @@
-"""Tables and lists that several pages of `gateway.config.describe` show."""
+"""Tables and lists that several pages of `gateway.config.describe.pages` show."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from gateway.config.condition_words import in_words
-from gateway.config.document import Bullets, Section
-from gateway.config.rule_words import fill, then, way
+from gateway.config.describe.condition_words import in_words
+from gateway.config.describe.document import Bullets, Section
+from gateway.config.describe.rule_words import fill, then, way
 from gateway.core.policy import GoOn, Policy
 from gateway.core.sizes import exactly
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from gateway.config.compare import Change
-from gateway.config.replay import Candidate, Tally, replay
-from gateway.config.reread import reader_of
+from gateway.config.trial.compare import Change
+from gateway.config.trial.replay import Candidate, Tally, replay
+from gateway.config.trial.reread import reader_of
 from gateway.core.conditions.message import ClassificationIs
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.decide import decide

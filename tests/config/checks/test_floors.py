@@ -1,5 +1,5 @@
+from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.page import Page
-from gateway.config.policy_checks import check_chains, check_policy
 from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource, SubjectSource

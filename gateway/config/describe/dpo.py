@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from gateway.config.describe_tables import contacts, rows
-from gateway.config.document import Bullets, Paragraph, Rows, Section
+from gateway.config.describe.document import Bullets, Paragraph, Rows, Section
+from gateway.config.describe.rule_words import PROTECTION
+from gateway.config.describe.tables import contacts, rows
 from gateway.config.registers.warnings import partners_of
-from gateway.config.rule_words import PROTECTION
 from gateway.core.modes import Rollout
 from gateway.core.policy import Policy
 

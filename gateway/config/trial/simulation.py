@@ -11,8 +11,8 @@ from gateway.config.beside import policy_hash
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded, load, policy_from
 from gateway.config.problems import ConfigError
-from gateway.config.replay import Candidate, Tally, replay
-from gateway.config.reread import Reader, reader_of
+from gateway.config.trial.replay import Candidate, Tally, replay
+from gateway.config.trial.reread import Reader, reader_of
 from gateway.spool.past import Stretch, read
 
 _MOST_PROCESSES: Final = 8

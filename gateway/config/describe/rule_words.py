@@ -1,4 +1,4 @@
-"""What rules and routes come to, in the words of people; shared by the pages of `gateway.config.describe`."""
+"""What rules and routes come to, in the words of people; shared by the pages of `gateway.config.describe.pages`."""
 
 from collections.abc import Iterator
 from typing import Final, assert_never

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.config.compare import Change, End, compare, end, is_copy
-from gateway.config.reread import Reader, reader_of, reread
+from gateway.config.trial.compare import Change, End, compare, end, is_copy
+from gateway.config.trial.reread import Reader, reader_of, reread
 from gateway.core.address import BadAddress, parse_address
 from gateway.core.decide import Ruling, decide
 from gateway.core.decision import Decision, Open

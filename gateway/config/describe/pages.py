@@ -7,10 +7,10 @@ officer what is promised, held, told and agreed. The same policy gives the same 
 from enum import StrEnum
 from typing import assert_never
 
-from gateway.config.describe_desk import desk_page
-from gateway.config.describe_dpo import dpo_page
-from gateway.config.describe_staff import staff_page
-from gateway.config.document import Document
+from gateway.config.describe.desk import desk_page
+from gateway.config.describe.document import Document
+from gateway.config.describe.dpo import dpo_page
+from gateway.config.describe.staff import staff_page
 from gateway.core.policy import Policy
 
 
