@@ -1,45 +1,33 @@
 """Accept: from the first byte of a message to the commit after which the gateway is responsible for it.
 
-Scan, proofs, facts, one decision per recipient, loops, plan, commit, 250: in this order, once, for every listener. Who
-may relay at all, and the syntax of what a client says, are the listener's.
+Scan, proofs, facts, one decision per recipient, loops, plan, commit, 250: in this order, once, for every listener. The
+commit itself is `Taking`'s; who may relay at all, and the syntax of what a client says, are the listener's.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.arrival import Arrival, read_arrival
-from gateway.core.chronicle import entry_events
 from gateway.core.classify import gather
 from gateway.core.decision import Decision, Open, Refused, Routed
-from gateway.core.edits import Retitle
-from gateway.core.envelope import Envelope, Recipient
+from gateway.core.envelope import Envelope
 from gateway.core.facts import Facts, Scan
 from gateway.core.hop import is_loop
-from gateway.core.marks import marks_to_remove
-from gateway.core.override import Mark, read_marks, stops
+from gateway.core.override import Mark, read_marks
 from gateway.core.policy import Policy
-from gateway.core.record import BodyRef, Entry, Kind, Message, RecipientRow, State
-from gateway.core.refusal import postponement, refusal, softly_refused
-from gateway.core.reply import Reply, Status, reply
+from gateway.core.record import BodyRef, Entry, Message
+from gateway.core.refusal import postponement, softly_refused
+from gateway.core.reply import Reply, reply
 from gateway.core.scan import Scanner
-from gateway.core.trace import received
-from gateway.flow.copies import copies
-from gateway.flow.holding import hold_letters
-from gateway.flow.notices import at_acceptance
-from gateway.flow.notifications import Notifications, all_notifications
 from gateway.flow.options import Refusals
 from gateway.flow.overrides import Attempt, Overrides
-from gateway.flow.policies import Edition
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
-from gateway.flow.post import Post
 from gateway.flow.profile import HeaderProof, Profile
 from gateway.flow.receiving import ALONE, FOREIGN, Receiving, is_receipt, may_send, recipient_refused
-from gateway.flow.rows import given_back, started
 from gateway.flow.rulings import Rulings, rule
 from gateway.flow.shared import Shared
+from gateway.flow.taking import NO_BODY, Taking
 
 __all__ = ["Accept", "HeaderProof", "Profile", "Submission"]
 
@@ -47,9 +35,6 @@ NO_ROOM: Final = reply(452, "4.3.1", "no room for the message now, try again lat
 NOT_PROVEN: Final = reply(550, "5.7.1", "the message lacks the proof of the sending system that this listener asks for")
 NOT_OURS: Final = reply(550, "5.7.1", "mail with a null reverse-path needs a From of a domain that we send for")
 LOOP: Final = reply(554, "5.4.6", "the message goes round in a loop")
-
-_NOTHING: Final = BodyRef(size=0, sha256=hashlib.sha256(b"").hexdigest(), inline=b"")
-"""The body of a message that is refused in the session: it is audited, but not one byte of it is kept."""
 
 
 class Accept:
@@ -89,8 +74,8 @@ class Submission:
         self._profile = profile
         self._spool = spool
         self._shared = shared
-        self._on_commit = on_commit
-        self._edition: Edition = shared.book.edition
+        self._edition = shared.book.edition
+        self._taking = Taking(spool=spool, shared=shared, edition=self._edition, envelope=envelope, on_commit=on_commit)
         self._scanner = Scanner(text_bytes=self._edition.policy.text_bytes)
         self._body: BodyWriter = spool.bodies.writer()
 
@@ -135,10 +120,12 @@ class Submission:
         rulings, told = await self._judged(facts, read_marks(scan), arrival.message_id)
         if is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
             return self._turn_away(LOOP)
-        decided = self._decided(rulings)
+        decided = self._taking.decided(rulings)
         refused = [(recipient, decision) for recipient, decision in decided if isinstance(decision, Refused)]
         if refused and self._in_session(len(refused)):
-            return await self._refuse(scan, arrival, rulings, refused)
+            self.discard()
+            answer = await self._taking.refuse(self._message(scan, arrival, rulings.facts, NO_BODY), rulings, refused)
+            return self._told_refused(answer)
         softened = [
             (recipient, decision)
             for recipient, decision in decided
@@ -146,7 +133,8 @@ class Submission:
         ]
         if softened and self._in_session(len(softened)):
             return self._turn_away(postponement(softened, policy.organisation.contact))
-        return await self._keep(scan, arrival, rulings, told)
+        message = self._message(scan, arrival, rulings.facts, await self._body.finish())
+        return await self._taking.keep(message, rulings, told)
 
     async def _judged(self, facts: Facts, marks: Sequence[Mark], message_id: str) -> tuple[Rulings, str]:
         """The decisions, and the audit's sentence if one-time tokens got the message past some rule."""
@@ -170,10 +158,7 @@ class Submission:
         entry = await receiving.entry(message, automatic=facts.automatic)
         if isinstance(entry, Reply):
             return self._turn_away(entry)
-        await self._spool.commit((entry,))
-        self._on_commit((entry,))
-        self._tell((entry,))
-        return _queued(message)
+        return await self._taking.pass_on(entry)
 
     def _in_session(self, refused: int) -> bool:
         """A null path has nobody to report to; else it is the listener's way, and only if nobody gets the message."""
@@ -182,104 +167,16 @@ class Submission:
         return self._profile.refusals is Refusals.SESSION and refused == len(self._envelope.recipients)
 
     def _turn_away(self, answer: Reply) -> Reply:
-        self._told_refused(answer)
         self.discard()
-        return answer
+        return self._told_refused(answer)
 
-    def _told_refused(self, answer: Reply) -> None:
+    def _told_refused(self, answer: Reply) -> Reply:
         client = self._envelope.client
         self._shared.events.refused(self._profile.listener, client.address, answer.lines[0], answer.code)
-
-    async def _refuse(
-        self, scan: Scan, arrival: Arrival, rulings: Rulings, refused: list[tuple[Recipient, Refused]]
-    ) -> Reply:
-        """The whole message, in the session. What was decided is audited all the same."""
-        self.discard()
-        message = self._message(scan, arrival, rulings.facts, _NOTHING)
-        rows = tuple(replace(row, state=State.REFUSED) for row in self._rows(message, self._decided(rulings)))
-        entry = Entry(message=message, rows=rows, events=entry_events(message, rows))
-        notified = await Notifications(self._spool, self._shared, message).entries(all_notifications(rows))
-        await self._spool.commit((entry, *notified))
-        self._on_commit(notified)
-        self._tell(notified)
-        answer = refusal(refused, self._edition.policy.organisation.contact, await self._tokens(message, refused))
-        self._told_refused(answer)
-        self._shared.history.accepted(message, rows)
-        for row in rows:
-            self._shared.events.ended(message, row)
         return answer
 
-    async def _tokens(self, message: Message, refused: list[tuple[Recipient, Refused]]) -> Mapping[str, str]:
-        stopped = [(decision.rule, recipient.address) for recipient, decision in refused if stops(decision)]
-        return await Overrides(self._shared).issue(message, stopped) if stopped else {}
-
-    async def _keep(self, scan: Scan, arrival: Arrival, rulings: Rulings, told: str) -> Reply:
-        message = self._message(scan, arrival, rulings.facts, await self._body.finish())
-        rows = tuple(given_back(message, row) for row in self._rows(message, self._with_copies(rulings)))
-        post, notifications = Post(self._spool, self._shared), Notifications(self._spool, self._shared, message)
-        try:
-            entries = [Entry(message=message, rows=rows, events=entry_events(message, rows, told))]
-            entries += await notifications.entries(all_notifications(rows))
-            entries += await post.entries(message, at_acceptance(message, rows))
-            entries += await hold_letters(post, self._shared, message, rows)
-            if any(isinstance(row.decision, Open) for row in rows):
-                await self._spool.keep_policy(message.policy_hash, self._edition.text)
-            await self._spool.commit(entries)
-        except Exception:
-            post.discard()
-            raise
-        # From here on the message is ours, whatever happens.
-        self._on_commit(entries)
-        self._tell(entries)
-        self._shared.history.accepted(message, rows)
-        await notifications.unreportable(rows)
-        return _queued(message)
-
-    def _tell(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self._shared.events.accepted(entry.message, entry.rows)
-            for row in entry.rows:
-                if not row.state.waits:
-                    self._shared.events.ended(entry.message, row)
-
-    def _rows(self, message: Message, decided: Sequence[tuple[Recipient, Decision]]) -> tuple[RecipientRow, ...]:
-        return started(message, decided, self._shared.planner, self._edition.policy)
-
-    def _decided(self, rulings: Rulings) -> tuple[tuple[Recipient, Decision], ...]:
-        return tuple(zip(self._envelope.recipients, rulings.decisions, strict=True))
-
-    def _with_copies(self, rulings: Rulings) -> tuple[tuple[Recipient, Decision], ...]:
-        decided, otherwise = self._decided(rulings), self._shared.system.routes[Kind.NOTICE]
-        return (*decided, *copies(decided, rulings.facts, self._edition.policy, otherwise))
-
     def _message(self, scan: Scan, arrival: Arrival, facts: Facts, body: BodyRef) -> Message:
-        now, queue_id = self._shared.clock.now(), self._spool.new_queue_id()
-        trace = received(self._envelope, queue_id, self._shared.system.hostname, now)
-        return Message(
-            queue_id=queue_id,
-            kind=Kind.RELAY,
-            origin=None,
-            envelope=self._envelope,
-            facts=facts,
-            policy_hash=self._edition.policy.hash,
-            accepted_at=now,
-            header_bytes=scan.header_bytes,
-            eight_bit=scan.eight_bit,
-            edits=(*arrival.removals, *_without_marks(scan, self._edition.policy), trace),
-            body=body,
-            message_id=arrival.message_id,
-            taken=arrival.taken,
-        )
-
-
-def _queued(message: Message) -> Reply:
-    return Reply(250, Status(2, 0, 0), (f"queued as {message.queue_id}",))
-
-
-def _without_marks(scan: Scan, policy: Policy) -> tuple[Retitle, ...]:
-    """Takes the marks that are for us out of the subject."""
-    marks = marks_to_remove(policy, scan)
-    return (Retitle(without=marks),) if marks else ()
+        return self._taking.message(scan, arrival, facts, body)
 
 
 def _from_us(facts: Facts, policy: Policy) -> bool:

@@ -136,3 +136,23 @@ async def test_recipient_that_can_never_be_decided_goes_back_and_its_neighbour_i
     assert await gate.ends() == {"a@asks.example": State.REPORTED, "b@one.example": State.DELIVERED}
     assert gate.transports["tls"].carried == ["b@one.example"]
     assert {where for where, _, _ in gate.heard.faults} == {"decide"}
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["gateway.flow.history.History.accepted", "tests.fakes.events.Heard.accepted"],
+)
+async def test_what_fails_behind_the_commit_neither_refuses_nor_loses_the_message(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    with monkeypatch.context() as broken_for_now:
+        broken_for_now.setattr(target, broken)
+        answer = await gate.hand_over("a@one.example")
+    assert answer.code == 250
+    assert [where for where, _, _ in gate.heard.faults] == ["accepted"]
+    gate.restart()
+    async with gate.running():
+        await settle()
+    assert await gate.ends() == {"a@one.example": State.DELIVERED}
+    assert gate.transports["tls"].carried == ["a@one.example"]
