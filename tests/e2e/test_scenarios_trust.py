@@ -1,11 +1,14 @@
 """The schools' trust: its column of the scenarios, with real messages over sockets and the shipped kcsp.toml."""
 
 from collections.abc import AsyncGenerator
+from email import message_from_bytes
 
 import pytest
 import pytest_asyncio
 
+from gateway.core.address import parse_address
 from gateway.core.decision import Held, Refused, Routed
+from gateway.core.receipt import Ticket, read_ticket
 from gateway.core.record import State
 from gateway.core.tls import Protection
 from tests.core.inside.samples import zipped
@@ -57,7 +60,9 @@ async def test_s1_confidential_mail_goes_by_egress_marked_and_with_a_copy_for_th
     assert (arrival.mx, copy.mx) == (EGRESS.name, "mail.council.example")
     assert b"Subject: [CONFIDENTIAL] Your child\r\n" in arrival.header
     assert b"Sensitivity: Company-Confidential\r\n" in arrival.header
-    assert f"Disposition-Notification-To: <{head.address}>\r\n".encode() in arrival.header
+    asked = str(message_from_bytes(arrival.content)["Disposition-Notification-To"]).strip("<>")
+    assert asked.endswith("@receipts.kcsp.org.uk")
+    assert read_ticket(parse_address(asked), (on.folder / "hop.key").read_bytes()) == Ticket(sent.queue_id, 0)
     assert b"SEN/42" not in arrival.header
     assert await sent.heard() == []
 
