@@ -42,7 +42,8 @@ class Routed:
 
     ``original_floor`` differs where the rule says ``below_floor``, with its reason in ``lowered_because``, and where
     the decision is only observed: then ``instead`` says what it would have been and the chain is the baseline route.
-    ``patience`` is the longest that any route but the last keeps it; None leaves that to the routes.
+    ``patience`` is the longest that any route but the last keeps it; None leaves that to the routes. ``without`` says
+    why routes of the rule are not in the chain, a sentence for each.
     """
 
     rule: str
@@ -54,6 +55,7 @@ class Routed:
     lowered_because: str | None = None
     instead: Instead | None = None
     patience: timedelta | None = None
+    without: tuple[str, ...] = ()
     effects: Effects = NOTHING
 
 

@@ -50,10 +50,10 @@ def also(point: Point) -> str:
     return f"Also: {to_do(point)} (why: {point.reason}; rule: {point.rule})"
 
 
-def note_lines(note: Noted) -> tuple[str, ...]:
+def note_lines(note: Noted, begins: str = "What to do") -> tuple[str, ...]:
     """The point as a paragraph of its own."""
     return (
-        f"What to do: {note.to_do}",
+        f"{begins}: {note.to_do}",
         f"Why: {_some(note.reasons, _MOST_REASONS, '; ')}",
         f"Rule: {note.rule}",
         f"Recipients: {_some(note.recipients, _MOST_NAMED, ', ')}",

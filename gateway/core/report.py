@@ -41,6 +41,7 @@ class Item:
     ``floor`` is what the message asked for, also where its rule lowered that. ``route`` names the route that carried
     the message, for MOVED and RELAYED; ``role`` who may release it, for HELD. ``warnings`` are further points.
     ``overridable`` ones may be sent all the same with a token. ``note`` is for RETURNED, by the person who did it.
+    ``without`` says why ways of its rule were out from the start.
     """
 
     number: int
@@ -59,6 +60,7 @@ class Item:
     warnings: tuple[Point, ...] = ()
     overridable: bool = False
     note: str = ""
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ def item_of(row: RecipientRow, status: Status) -> Item:
         # Whom a person has answered needs no way past that answer.
         overridable=stops(row.decision) and not row.note,
         note=row.note,
+        without=row.decision.without if isinstance(row.decision, Routed) else (),
     )
 
 

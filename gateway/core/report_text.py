@@ -6,7 +6,7 @@ message itself.
 
 from typing import Final, assert_never
 
-from gateway.core.notice import also, note_lines, noted
+from gateway.core.notice import note_lines, noted
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome
 from gateway.core.override import token_lines
 from gateway.core.paragraph import Paragraph, when
@@ -29,7 +29,7 @@ def paragraphs(report: Report, identity: Identity) -> tuple[Paragraph, ...]:
     if report.purpose is Purpose.WARNED:
         each = _points(report)
     else:
-        each = tuple(_about(report.purpose, item, identity) for item in report.items)
+        each = (*_each(report, identity), *_points_besides(report))
     whole = (first, *each, *_overrides(report), _closing(report, identity))
     return tuple(part.in_lines() for part in whole)
 
@@ -82,9 +82,12 @@ def explanation(item: Item) -> str:
             who = "The recipient's mail system refused it for good." if refused else "It cannot be delivered."
             return f"{who} {cause(item.outcome)}"
         case Ending.DECLINED:
-            return f"The recipient's mail system cannot take it as protected as it must be. {cause(item.outcome)}"
+            why = f"The recipient's mail system cannot take it as protected as it must be. {cause(item.outcome)}"
+            return " ".join((why, *item.without))
         case Ending.UNPROTECTED:
-            return f"It could not be sent protected before the time was over. {cause(item.outcome)}"
+            return " ".join(
+                (f"It could not be sent protected before the time was over. {cause(item.outcome)}", *item.without)
+            )
         case Ending.EXPIRED:
             return f"It could not be delivered before the time was over. {cause(item.outcome)}"
         case Ending.NOT_RELEASED | Ending.RETURNED:
@@ -163,9 +166,9 @@ def _about(purpose: Purpose, item: Item, identity: Identity) -> Paragraph:
     match purpose:
         case Purpose.FAILED:
             step = f"Next step: {next_step(item, identity)}"
-            lines = (f"Why: {explanation(item)}", f"Rule: {item.rule}", step, *map(also, item.warnings))
+            lines = (f"Why: {explanation(item)}", f"Rule: {item.rule}", step)
         case Purpose.HELD:
-            lines = (*_hold_lines(item, identity), *map(also, item.warnings))
+            lines = _hold_lines(item, identity)
         case Purpose.DELAYED:
             until = (f"We try until: {when(item.until)}",) if item.until is not None else ()
             lines = (f"Why: {explanation(item)}", *until)
@@ -185,6 +188,22 @@ def _hold_lines(item: Item, identity: Identity) -> tuple[str, ...]:
         f"Who releases it: {item.role or identity.contact}",
         *until,
     )
+
+
+def _each(report: Report, identity: Identity) -> tuple[Paragraph, ...]:
+    """A paragraph for each recipient; those of whom the same is to be said share one."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for item in report.items:
+        about = _about(report.purpose, item, identity)
+        alike.setdefault(about.lines, []).append(about.heading)
+    return tuple(Paragraph(", ".join(who), lines) for lines, who in alike.items())
+
+
+def _points_besides(report: Report) -> tuple[Paragraph, ...]:
+    """Further points of what goes back or waits, each once."""
+    if report.purpose not in (Purpose.FAILED, Purpose.HELD):
+        return ()
+    return tuple(Paragraph("", note_lines(note, "Also")) for note in noted(report.items))
 
 
 def _points(report: Report) -> tuple[Paragraph, ...]:

@@ -64,6 +64,7 @@ def send(candidate: Candidate, action: Send, policy: Policy, effects: Effects) -
         advice=advice,
         lowered_because=rule.below_floor if floor < demand.floor else None,
         patience=demand.partner.most_wait,
+        without=tuple(f"It cannot go by {name}: {text[:1].lower()}{text[1:]}." for name, text in out.items()),
         effects=effects,
     )
 

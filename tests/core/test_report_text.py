@@ -111,7 +111,20 @@ def test_several_recipients_with_one_step_share_it() -> None:
     shown = text(Purpose.FAILED, item(Ending.REFUSED), item(Ending.REFUSED, recipient=recipient("b@y.example")))
     assert shown.startswith("What to do: Ask the Service Desk for a transfer.\r\n")
     assert "to gp@x.example and 1 more was not delivered" in shown
-    assert shown.index("gp@x.example\r\nWhy") < shown.index("b@y.example\r\nWhy")
+    assert "\r\ngp@x.example, b@y.example\r\nWhy" in shown and shown.count("Why: ") == 1
+
+
+def test_recipients_of_whom_other_things_are_to_be_said_stand_apart() -> None:
+    other = item(Ending.REFUSED, recipient=recipient("b@y.example"), reason="another reason")
+    shown = text(Purpose.FAILED, item(Ending.REFUSED), other)
+    assert shown.index("\r\ngp@x.example\r\nWhy") < shown.index("\r\nb@y.example\r\nWhy: another reason")
+
+
+def test_ways_that_were_out_from_the_start_are_named() -> None:
+    without = ("It cannot go by encrypted: the attached files come to 18.0 MiB, the limit is 13 MiB.",)
+    for ending in (Ending.DECLINED, Ending.UNPROTECTED):
+        assert without[0] in text(Purpose.FAILED, item(ending, without=without))
+    assert without[0] not in text(Purpose.FAILED, item(Ending.FAILED, without=without))
 
 
 def test_several_recipients_with_different_steps_are_sent_to_their_own() -> None:
@@ -195,7 +208,8 @@ def test_hold_says_who_releases_it_and_when_it_comes_back() -> None:
     assert "waits for a check, and goes on when it is released." in shown
     assert "Who releases it: dpo" in shown
     assert "If nobody releases it, it comes back to you on 5 March 2026, 09:05 UTC." in shown
-    assert "Also: Put them in Bcc next time. (why: 12 outside addresses are in To and Cc; rule: Many in view)" in shown
+    also = "Also: Put them in Bcc next time.\r\nWhy: 12 outside addresses are in To and Cc\r\nRule: Many in view\r\n"
+    assert f"{also}Recipients: gp@x.example" in shown
 
 
 def test_hold_without_advice_or_role_names_whom_to_call() -> None:
@@ -212,9 +226,11 @@ def test_holds_with_different_steps_are_told_apart() -> None:
 
 
 def test_points_stand_in_the_report_of_what_came_back() -> None:
-    shown = text(Purpose.FAILED, item(Ending.REFUSED, warnings=(SUBJECT,)))
+    b = item(Ending.REFUSED, warnings=(SUBJECT,), recipient=recipient("b@y.example"))
+    shown = text(Purpose.FAILED, item(Ending.REFUSED, warnings=(SUBJECT,)), b)
     assert shown.startswith("What to do: Ask the Service Desk")
-    assert "Also: a pattern hit the subject (why: a pattern hit the subject; rule: Subject)" in shown
+    assert shown.count("Also: a pattern hit the subject\r\n") == 1
+    assert "Rule: Subject\r\nRecipients: gp@x.example, b@y.example" in shown
 
 
 def test_owner_of_a_system_is_told_why_it_is_heard_of() -> None:

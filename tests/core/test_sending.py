@@ -49,6 +49,8 @@ def test_what_the_partner_is_owed_is_asked_of_every_connection() -> None:
 def test_a_route_that_can_never_give_what_the_partner_is_owed_is_left_out() -> None:
     decision = with_partner(Protection.SEALED, "tls encrypted")
     assert isinstance(decision, Routed)
+    owed = "It cannot go by tls: mail to The Partner has to be sealed, and this gives encrypted."
+    assert decision.without == (owed,)
     assert (decision.chain, decision.floor) == (("encrypted",), Protection.SEALED)
     assert decision.reason == (f"{WHY}; not by tls: Mail to The Partner has to be sealed, and this gives encrypted")
 
