@@ -170,6 +170,8 @@ class Metrics:
 
     def _initialise_decisions(self, policy: Policy) -> None:
         for rule in policy.rules:
+            if isinstance(rule.action, GoOn):
+                continue  # It decides nothing.
             action, routes = labels_of(rule)
             for level, route in product(policy.reading.levels, routes or ("",)):
                 self.decisions.labels(rule.name, action, route, level)

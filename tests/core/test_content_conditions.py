@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.core.address import Address
+from gateway.core.address import Address, parse_domain
+from gateway.core.conditions import content
 from gateway.core.conditions.base import look
 from gateway.core.conditions.content import AttachmentCountIsOver, ListenerIs, TimeIs, VisibleOver
 from gateway.core.decision import Truth
@@ -73,6 +74,24 @@ def test_outside_addresses_that_see_each_other_are_counted(visible: tuple[str, .
     over = "over" if count > 3 else "not over"
     said = f"{count} outside addresses of several organisations are visible in To and Cc, {over} 3"
     assert VisibleOver(3, INSIDE, FREE).why(look(known, TO)) == said
+
+
+def test_the_addresses_of_a_message_are_counted_once_for_all_its_recipients(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def reading(text: str) -> str:
+        read.append(text)
+        return parse_domain(text)
+
+    monkeypatch.setattr(content, "parse_domain", reading)
+    known = replace(facts(), visible=at("one.example", 4) + at("counted.example", 3))
+    condition, other = VisibleOver(2, INSIDE, FREE), VisibleOver(2, INSIDE, parse_domains(["one.example"]))
+    for number in range(50):
+        seen = look(known, Address(f"a{number}", "b.example"))
+        assert condition.truth(seen) is Truth.MATCH
+        assert condition.why(seen).startswith("3 outside addresses")
+        assert other.why(seen).startswith("4 outside addresses")
+    assert len(read) == 2 * 7
 
 
 def test_without_a_list_of_free_mail_the_largest_domain_of_all_is_left_aside() -> None:

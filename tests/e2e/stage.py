@@ -29,6 +29,8 @@ from tests.e2e.ports import free_ports
 
 POLICIES = Path(__file__).parents[2] / "policies"
 OFFICER = "officer@derbyshire.gov.uk"
+EVERYBODY = "Everybody (sample),*.example,ISA,ISA-0100,controlled restricted,2099-03-31,2026-03-31,2099-03-31,,,,,\n"
+"""A line of the council's register: an agreement with everybody, so that nothing waits for one."""
 HOMES = ("derbyshire.gov.uk", "kcsp.org.uk")
 WHOLE = 200 * 1024 * 1024
 """A tape long enough for every byte that these tests send."""

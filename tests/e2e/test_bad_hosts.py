@@ -17,7 +17,7 @@ from gateway.sandbox.behaviour import Stage as At
 from gateway.sandbox.mx_host import HostSpec
 from gateway.sandbox.zone import Trouble
 from tests.e2e.shared_stage import Token, add_names, attempted, ends, module_stage, never_in_clear, told, trouble
-from tests.e2e.stage import Setting, Stage, scenario_cast
+from tests.e2e.stage import EVERYBODY, Setting, Stage, scenario_cast
 from tests.fakes.mx import FakeMx, Script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,7 +81,7 @@ def cast() -> tuple[HostSpec, ...]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def on(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
-    async with module_stage(tmp_path_factory, "bad-hosts", Setting(cast=cast())) as built:
+    async with module_stage(tmp_path_factory, "bad-hosts", Setting(cast=cast(), partners=EVERYBODY)) as built:
         add_names(built, **NAMES)
         for name, kind in (("mute", Trouble.SILENCE), ("mx.lost", Trouble.SERVFAIL)):
             trouble(built, f"{name}.example", kind)

@@ -16,7 +16,7 @@ from gateway.core.record import QueueId, State
 from gateway.sandbox.behaviour import Behaviour, Fault
 from gateway.sandbox.behaviour import Stage as At
 from tests.e2e.processes import kill, worker
-from tests.e2e.stage import OFFICER, POLICIES, Setting, Stage, letter, scenario_cast, stage
+from tests.e2e.stage import EVERYBODY, OFFICER, POLICIES, Setting, Stage, letter, scenario_cast, stage
 
 PLANTED = "kumquat"
 """Stands in every place of a message that no log may quote."""
@@ -61,8 +61,9 @@ class Samples:
 
 def expected() -> Iterator[tuple[str, dict[str, str]]]:
     """Every counter and gauge with labels that the shipped policy and the stage's configuration name."""
-    for rule, level in product(POLICY["rules"], LEVELS):
-        action = "reject" if rule.get("reject") else "route"
+    deciding = [rule for rule in POLICY["rules"] if {"route", "reject", "hold"} & rule.keys()]
+    for rule, level in product(deciding, LEVELS):
+        action = next(each for each in ("route", "reject", "hold") if each in rule)
         for route in rule.get("route", [""]):
             yield "decisions_total", {"rule": rule["name"], "action": action, "route": route, "level": level}
     for rule in POLICY["rules"]:
@@ -90,7 +91,7 @@ def expected() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 async def test_every_label_set_is_there_at_0_before_any_mail(tmp_path: Path) -> None:
-    async with stage(tmp_path, Setting(cast=scenario_cast(), workers=2)) as on:
+    async with stage(tmp_path, Setting(cast=scenario_cast(), workers=2, partners=EVERYBODY)) as on:
         # The queue is measured a moment after the start.
         await on.until(lambda: Samples(on).get("queue_recipients", state="held") is not None)
         samples = Samples(on)
@@ -162,7 +163,7 @@ async def refuse_some(on: Stage) -> None:
 
 async def test_the_log_tells_every_step_and_not_a_word_of_the_mail(tmp_path: Path) -> None:
     quoting = Behaviour(faults=(Fault(stage=At.RCPT, answer=f"550 5.1.1 no {PLANTED} here"),))
-    async with stage(tmp_path, Setting(cast=scenario_cast(), workers=2), start=False) as on:
+    async with stage(tmp_path, Setting(cast=scenario_cast(), workers=2, partners=EVERYBODY), start=False) as on:
         on.config.write_text(on.config.read_text() + '\n[log]\nlevel = "debug"\n')
         on.world.hosts["mx.refuses.example"].behave(quoting)
         await on.start()
@@ -201,7 +202,7 @@ async def test_the_log_tells_every_step_and_not_a_word_of_the_mail(tmp_path: Pat
 
 
 async def test_the_counters_are_right_after_a_scenario(tmp_path: Path) -> None:
-    async with stage(tmp_path, Setting(cast=scenario_cast(), workers=2)) as on:
+    async with stage(tmp_path, Setting(cast=scenario_cast(), workers=2, partners=EVERYBODY)) as on:
         await refuse_some(on)
         for queue_id, recipients in await submit_all(on):
             await on.ended(queue_id, recipients)

@@ -1,6 +1,10 @@
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
+import pytest
+
+from gateway.core.address import parse_address
 from gateway.core.conditions.base import Need
 from gateway.core.conditions.message import ClassificationIs
 from gateway.core.conditions.outside import StarttlsIs
@@ -75,3 +79,20 @@ async def test_what_is_observed_is_looked_up_first_so_that_the_record_is_true() 
     assert decision.instead is not None
     assert (decision.instead.action, decision.instead.chain) == ("route", ("encrypted",))
     assert rulings.facts.outside == {(Lookup.STARTTLS, "partner.example"): Starttls.NO}
+
+
+@pytest.mark.parametrize("rollouts", [(), (OBSERVED,)])
+async def test_others_have_their_turn_while_many_recipients_are_decided(rollouts: tuple[Rollout, ...]) -> None:
+    turns: list[int] = []
+
+    async def other() -> None:
+        while True:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    recipients = [parse_address(f"a{number}@partner.example") for number in range(120)]
+    task = asyncio.create_task(other())
+    rulings = await rule(facts(), recipients, policy(*REFUSING), Asked(), WAIT, rollouts=rollouts)
+    task.cancel()
+    assert len(turns) == (4 if rollouts else 2)
+    assert len(rulings.decisions) == len(recipients)

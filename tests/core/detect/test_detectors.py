@@ -5,7 +5,7 @@ import pytest
 from gateway.core.detect.base import DEFAULT_TEXT, Detector
 from gateway.core.detect.files import FileIs
 from gateway.core.detect.header import HeaderSays
-from gateway.core.detect.links import LinksTo
+from gateway.core.detect.links import MOST_FOREIGN, LinksTo
 from gateway.core.detect.subject import SubjectHolds, SubjectMarked
 from gateway.core.detect.text import TextHolds
 from gateway.core.domains import Group, parse_domains
@@ -226,6 +226,16 @@ def test_an_exempt_host_is_no_find_and_hides_no_other() -> None:
 
 def test_quoted_links_are_not_the_senders() -> None:
     assert not LinksTo(CLOUD).detect(holding(text="No\n> https://wetransfer.example/"))
+
+
+def test_of_names_beyond_ascii_the_first_so_many_different_ones_are_read() -> None:
+    many = " ".join(f"https://é{number}.example/" for number in range(MOST_FOREIGN - 1))
+    shown = f"{many} https://é0.example/x https://bücher.example/"
+    assert LinksTo(CLOUD).detect(holding(text=shown))
+    hidden = f"{many} https://é.example/ https://bücher.example/ https://www.example/ https://bücher.example/x"
+    assert not LinksTo(CLOUD).detect(holding(text=hidden))
+    assert LinksTo(CLOUD).detect(holding(text=f"{hidden} https://wetransfer.example/ https://é1.example/"))
+    assert LinksTo(hosts("xn--0-bga.example")).detect(holding(text=f"{hidden} https://é0.example/"))
 
 
 # Files.
