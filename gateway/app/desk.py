@@ -34,6 +34,7 @@ from gateway.config.bundle import Bundle
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.desk.hands import By
+from gateway.desk.login import is_proxy
 from gateway.desk.pages import DeskPages, InForce
 from gateway.desk.serving import serve_desk
 from gateway.spool.reader import ShardReader
@@ -91,7 +92,8 @@ class Desk:
         [descriptor] = start.listeners
         pages = DeskPages(self._in_force, ShardReader(spool), ControlHands(spool), SystemClock().now)
         async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(serve_desk(pages.application(), socket.socket(fileno=descriptor)))
+            sock = socket.socket(fileno=descriptor)
+            serving = tasks.create_task(serve_desk(pages.application(), sock, self._admits))
             reporting = tasks.create_task(self._report())
             await self._obey()
             serving.cancel()
@@ -130,6 +132,9 @@ class Desk:
 
     def _refuse(self, bundle: Bundle, reason: str) -> None:
         self._link.send(NotReloaded(hash=bundle.hash, reason=reason))
+
+    def _admits(self, host: str) -> bool:
+        return is_proxy(host, self._in_force().options)
 
     def _in_force(self) -> InForce:
         assert self._now is not None

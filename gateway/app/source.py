@@ -57,7 +57,7 @@ class Files:
             raise ConfigError((*examined.problems, *files.problems))
         loaded = examined.loaded()
         page = Page(str(bundle.policy))
-        policy_warnings(page, loaded.policy, datetime.now(UTC).date())
+        policy_warnings(page, loaded.policy, datetime.now(UTC).date(), bundle)
         return Configuration(
             bundle=bundle.to_bytes(),
             hash=bundle.hash,

@@ -95,7 +95,7 @@ def _warnings(examined: Examined) -> tuple[Problem, ...]:
     config, policy = Page(str(examined.bundle.config)), Page(str(examined.bundle.policy))
     now = datetime.now(UTC)
     if examined.policy is not None:
-        policy_warnings(policy, examined.policy, now.date())
+        policy_warnings(policy, examined.policy, now.date(), examined.bundle)
     route_warnings(config, examined)
     if examined.settings is not None:
         label_warnings(policy, _labels_seen(config, examined.settings.spool_dir, now))

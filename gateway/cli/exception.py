@@ -4,6 +4,7 @@ An exception always ends, and lets nothing go less protected: it only widens the
 """
 
 import json
+import sys
 import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +30,9 @@ from gateway.core.sizes import exactly
 
 LONGEST: Final = timedelta(days=366)
 """Until somebody has to ask again."""
+
+WIDE: Final = 10_000
+"""Columns, where nothing says how many there are."""
 
 exception = typer.Typer(help="Let larger files go by a route, for a while, or list who may.", no_args_is_help=True)
 
@@ -78,7 +82,9 @@ def list_(
     if as_json:
         typer.echo(json.dumps([_object(waiver, today) for waiver in waivers], indent=2))
     elif waivers:
-        Console().print(_table(waivers, today))
+        # Whoever reads it by a pipe gets whole addresses, however wide.
+        width = None if sys.stdout.isatty() else WIDE
+        Console(width=width).print(_table(waivers, today))
     else:
         typer.echo("There are no exceptions.")
 
@@ -160,7 +166,9 @@ def _object(waiver: Waiver, today: date) -> dict[str, object]:
 
 
 def _table(waivers: tuple[Waiver, ...], today: date) -> Table:
-    table = Table("Route", "From", "To", "Up to", "Until", "Reference", "Reason", box=None)
+    table = Table(box=None)
+    for name in ("Route", "From", "To", "Up to", "Until", "Reference", "Reason"):
+        table.add_column(name, overflow="fold")
     for waiver in waivers:
         until = f"{waiver.until} (ended)" if waiver.until < today else f"{waiver.until}"
         texts = (waiver.route, waiver.sender.label, waiver.recipient.label, exactly(waiver.up_to), until)

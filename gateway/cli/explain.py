@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +12,18 @@ import typer
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
 from gateway.cli.explain_json import as_json
-from gateway.cli.explain_message import NO_FILE, read_message
+from gateway.cli.explain_message import NO_FILE, read_message, refused_at_the_door
 from gateway.cli.explain_recorded import explain_recorded
 from gateway.cli.explain_text import as_text
 from gateway.config.builtin import built_in_bundle
 from gateway.config.bundle import PLACES, Bundle, find_config, read_bundle
-from gateway.config.load import load
+from gateway.config.load import Loaded, load
+from gateway.config.page import did_you_mean
 from gateway.config.trial.explained import Explained, judge
 from gateway.config.trial.what_if import Assumed, Door, answered, door, envelope, with_outside
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
+from gateway.core.scan import TooComplex
 from gateway.core.tls import Starttls
 
 
@@ -87,17 +90,23 @@ def explain(
             sender=_sender(sender),
             recipients=tuple(_address("--to", text) for text in to),
             assumed=Assumed(tls=tls, known=not new, resent=resent),
-            by=Door(listener=listener, client=client),
+            by=Door(listener=listener, client=_client(client)),
             at=_moment(at),
         )
-        explained = _explain(asked, bundle_of(config, policy))
+        explained = _explain(asked, bundle_of(config, policy), any_listener=_is_alone(config, policy))
     typer.echo(json.dumps(as_json(explained), indent=2) if as_data else as_text(explained))
 
 
-def _explain(asked: _Question, bundle: Bundle) -> Explained:
-    policy = load(bundle).policy
+def _explain(asked: _Question, bundle: Bundle, *, any_listener: bool) -> Explained:
+    loaded = load(bundle)
+    policy = loaded.policy
+    if not any_listener:
+        _check_listener(asked.by.listener, loaded)
     scan = read_message(asked.message, policy.text_bytes)
-    facts = gather(scan, envelope(asked.sender, asked.recipients, asked.by), policy, asked.at)
+    try:
+        facts = gather(scan, envelope(asked.sender, asked.recipients, asked.by), policy, asked.at)
+    except TooComplex as exc:
+        raise refused_at_the_door(asked.message, exc) from exc
     facts = with_outside(facts, asked.assumed)
     return Explained(
         message="the standard input" if asked.message == NO_FILE else str(asked.message),
@@ -114,9 +123,27 @@ def _explain(asked: _Question, bundle: Bundle) -> Explained:
 
 def bundle_of(config: Path | None, policy: Path | None) -> Bundle:
     """The configuration with that policy; where there is none, built-in routes."""
-    if policy is not None and config is None and not any(place.is_file() for place in PLACES):
+    if policy is not None and _is_alone(config, policy):
         return built_in_bundle(policy)
     return read_bundle(find_config(config), policy)
+
+
+def _is_alone(config: Path | None, policy: Path | None) -> bool:
+    """Whether there is a policy and no configuration, and so no listeners that could be known."""
+    return policy is not None and config is None and not any(place.is_file() for place in PLACES)
+
+
+def _check_listener(name: str, loaded: Loaded) -> None:
+    known = {smtp.name for smtp in loaded.settings.smtp}
+    if name != Door().listener and name not in known:
+        raise Usage(f"--listener: unknown listener `{name}`{did_you_mean(name, known)}")
+
+
+def _client(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as exc:
+        raise Usage(f"--client `{text}` is not an IP address") from exc
 
 
 def _sender(text: str) -> ReversePath:

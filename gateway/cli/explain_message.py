@@ -29,7 +29,12 @@ def read_message(message: Path, text_bytes: int) -> Scan:
             scanner.feed(block)
         return scanner.close()
     except TooComplex as exc:
-        raise Finding(f"{message} would be refused at the door with 554 5.6.0: {exc}") from exc
+        raise refused_at_the_door(message, exc) from exc
+
+
+def refused_at_the_door(message: Path, why: TooComplex) -> Finding:
+    """What is said of a message that no rule would see."""
+    return Finding(f"{message} would be refused at the door with 554 5.6.0: {why}")
 
 
 def _blocks(message: Path) -> Iterator[bytes]:

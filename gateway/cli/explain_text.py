@@ -6,7 +6,7 @@ from gateway.cli.explain_effects import duration, effect_lines
 from gateway.config.trial.compare import end
 from gateway.config.trial.explained import Explained, Judged, Recorded
 from gateway.config.trial.what_if import Described, describe, likely_route
-from gateway.core.decision import Decision, Routed
+from gateway.core.decision import Decision, Held, Routed
 from gateway.core.facts import Label, LabelResult
 from gateway.core.route import Declared, Route
 from gateway.core.sizes import exactly, roughly
@@ -120,7 +120,7 @@ def _headline(told: Described, answered: bool) -> str:
 
 
 def _lowered(decision: Decision) -> str:
-    if not isinstance(decision, Routed) or decision.lowered_because is None:
+    if not isinstance(decision, Routed | Held) or decision.lowered_because is None:
         return ""
     return f" (lowered from {decision.original_floor.label}: {decision.lowered_because})"
 

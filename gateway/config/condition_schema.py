@@ -29,7 +29,7 @@ def _words(description: str, known: tuple[str, ...] = ()) -> Schema:
 
 def _scale(description: str, known: tuple[str, ...] = ()) -> Schema:
     word: Schema = {"enum": list(known)} if known else _text()
-    at_least = _table("that one or a higher", {"at_least": word}, ("at_least",))
+    at_least = _table("that one or a higher", {"at_least": {**word, "description": "The lowest."}}, ("at_least",))
     return {"description": description, "anyOf": [word, {"type": "array", "items": word, "minItems": 1}, at_least]}
 
 
@@ -53,7 +53,9 @@ def _true(description: str) -> Schema:
 
 
 def _over(description: str) -> Schema:
-    return _table(description, {"over": {"type": "string", "pattern": SIZE}}, ("over",))
+    return _table(
+        description, {"over": {"type": "string", "pattern": SIZE, "description": "More than that."}}, ("over",)
+    )
 
 
 def _number(description: str) -> Schema:
@@ -115,8 +117,8 @@ CONDITIONS: Final[Schema] = {
     "time": _table(
         "When the message came.",
         {
-            "from": _CLOCK,
-            "to": _CLOCK,
+            "from": {**_CLOCK, "description": "The first moment, such as 08:00."},
+            "to": {**_CLOCK, "description": "The first moment after it; a window may go over midnight."},
             "days": _words("Default every day.", tuple(DAYS)),
             "zone": _text("Such as Europe/London."),
         },

@@ -10,6 +10,7 @@ from gateway.core.conditions.base import Condition
 from gateway.core.conditions.history import FirstContact, LooksAlike, ResemblesSender, ResentLower
 from gateway.core.domains import DomainSet
 from gateway.core.lookalike import LookAlikes
+from gateway.core.registers.schools import SchoolType
 
 _FREE_MAIL: Final = "group:free-mail"
 
@@ -17,10 +18,13 @@ _FREE_MAIL: Final = "group:free-mail"
 def _look_alike(value: object, names: Names) -> Condition:
     _true(value)
     partners, schools = names.registers.partners, names.registers.schools
-    inside, groups = names.organisation.domains, tuple(group.domains for group in names.groups.values())
+    inside = names.organisation.domains
     trusted = inside.exact.union(partners.domains)
-    exact = trusted.union(schools.domains, *(group.exact for group in groups))
-    below = inside.below.union(partners.below, schools.below, *(group.below for group in groups))
+    # Below *.gov.uk or *.derbyshire.sch.uk many have a name, and being there makes none of them known: wildcards of
+    # groups are left out, and so are those under which everybody is at a school.
+    shared = {domain for domain, school in schools.below.items() if school.type is SchoolType.UNKNOWN}
+    exact = trusted.union(schools.domains.keys() - shared, *(group.domains.exact for group in names.groups.values()))
+    below = inside.below.union(partners.below, schools.below.keys() - shared)
     return LooksAlike(_look_alikes(DomainSet(exact, below), trusted))
 
 

@@ -61,6 +61,7 @@ class ReceiptsTable(Strict):
 class GroupTable(Strict):
     """``[groups]``: who a rule means by ``group:<name>``; ``file`` holds more members (.txt, .csv or .toml)."""
 
+    title: Line = Field(default="", max_length=100)
     addresses: list[str] = Field(default_factory=list[str])
     domains: list[str] = Field(default_factory=list[str])
     file: str | None = Field(default=None, min_length=1)

@@ -17,14 +17,19 @@ from pydantic_core import core_schema
 
 from gateway.config import label_tables
 from gateway.config.condition_schema import SIZE, WHEN, Schema, when_schema
+from gateway.config.key_words import CONFIG_KEYS
 from gateway.config.page import Strict, as_table
+from gateway.config.policy_key_words import POLICY_KEYS
 from gateway.config.policy_tables import PolicyTable
 from gateway.config.tables import ConfigTable, RouteTable
 from gateway.config.units import parse_duration, parse_network, read_size
 from gateway.transports import TRANSPORTS
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_KEYS: Final = {**CONFIG_KEYS, **POLICY_KEYS}
 _DURATION: Final = r"^\d{1,6}[smhd]$"
+
+_SOURCE: Final = "Where the level is written."
 
 # What a person writes where the tables hold something else.
 _WRITTEN: Final[dict[object, Schema]] = {
@@ -46,12 +51,8 @@ class _AsWritten(GenerateJsonSchema):
 def config_schema() -> Schema:
     """Of sealpost.toml."""
     schema = _of(ConfigTable, "sealpost.toml: where mail comes in, by which routes it leaves, and where it waits.")
-    routes: Schema = {
-        "type": "object",
-        "description": "Named ways out; policies name them.",
-        "additionalProperties": _route(),
-    }
-    cast("dict[str, object]", schema["properties"])["routes"] = routes
+    routes = as_table(as_table(schema["properties"])["routes"])
+    routes["additionalProperties"] = _route()
     return schema
 
 
@@ -61,21 +62,29 @@ def policy_schema() -> Schema:
     definitions = cast("dict[str, object]", schema["$defs"])
     definitions[WHEN] = when_schema()
     rule = as_table(as_table(definitions["RuleTable"])["properties"])
-    rule["when"] = {"$ref": f"#/$defs/{WHEN}"}
+    rule["when"] = {"$ref": f"#/$defs/{WHEN}", "description": as_table(rule["when"])["description"]}
     labels = [_of(table) for table in _label_tables()]
-    properties = cast("dict[str, object]", schema["properties"])
-    properties["labels"] = {
-        "type": "array",
-        "description": "Where a level is written; every source is read, and the highest level wins.",
-        "items": {"anyOf": labels},
-    }
+    sources = as_table(as_table(schema["properties"])["labels"])
+    sources["items"] = {"anyOf": labels}
     return schema
 
 
 def _of(model: type[BaseModel], title: str = "") -> Schema:
     schema: Schema = model.model_json_schema(by_alias=True, schema_generator=_AsWritten)
-    plain = _plain(schema)
-    return {"$schema": _DRAFT, "title": title, **as_table(plain)} if title else as_table(plain)
+    plain = as_table(_plain(schema))
+    _describe(model.__name__, plain)
+    for name, table in as_table(plain.get("$defs")).items():
+        _describe(name, as_table(table))
+    return {"$schema": _DRAFT, "title": title, **plain} if title else plain
+
+
+def _describe(name: str, table: Schema) -> None:
+    """Says of each key what it is for, and behind that how it is written."""
+    words = _KEYS.get(name, {})
+    for key, value in as_table(table.get("properties")).items():
+        about = as_table(value)
+        said = (words.get(key, _SOURCE if key == "source" else ""), str(about.get("description", "")))
+        about["description"] = " ".join(filter(None, said))
 
 
 def _plain(value: object) -> object:
@@ -107,8 +116,10 @@ def _transport(name: str, common: Schema) -> Schema:
     options = TRANSPORTS[name].Options
     hints = get_type_hints(options)
     own: Schema = {field.name: _option(hints[field.name], secret=not field.repr) for field in _fields(options)}
+    _describe(name, {"properties": own})
     needed = [field.name for field in _fields(options) if field.default is MISSING and field.default_factory is MISSING]
-    properties = {**as_table(common["properties"]), "transport": {"const": name}, **own}
+    shared = as_table(common["properties"])
+    properties = {**shared, "transport": {**as_table(shared["transport"]), "const": name}, **own}
     required = [*cast("list[str]", common["required"]), *needed]
     about = re.sub(r"\s+", " ", (options.__doc__ or "").partition("Raises:")[0].replace("``", "`")).strip()
     return {**common, "properties": properties, "required": required, "description": about}

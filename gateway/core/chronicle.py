@@ -49,9 +49,9 @@ def row_event(message: Message, row: RecipientRow, kind: EventKind, at: datetime
 
 
 def _without_words(facts: Facts) -> Facts:
-    """Names of files, and of those in them, are the sender's words, and so is what a garbled label holds."""
+    """Names of files, and of those in them, are the sender's words, and so may be a label that names no level."""
     found = facts.classification
-    labels = [replace(label, raw="") if label.result is LabelResult.GARBLED else label for label in found.labels]
+    labels = [label if label.result is LabelResult.LEVEL else replace(label, raw="") for label in found.labels]
     return replace(
         facts,
         classification=replace(found, labels=tuple(labels)),

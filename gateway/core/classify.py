@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.core.address import NullPath
 from gateway.core.defaults import default_level, origin_of, system_of
+from gateway.core.defect import Defect
 from gateway.core.envelope import Envelope
 from gateway.core.facts import Classification, Facts, Intent, Label, LabelResult, Scan
 from gateway.core.fingerprint import fingerprint
@@ -32,12 +33,16 @@ def gather(scan: Scan, envelope: Envelope, policy: Policy, at: datetime, key: by
     """All facts that the message and its envelope give; ``outside`` stays empty.
 
     Without a ``key`` there is no fingerprint.
+
+    Raises:
+        TooComplex: To and Cc are past a limit.
     """
     reading, origin = policy.reading, origin_of(envelope)
     intent, intent_source = _intent(scan, reading)
     reason = _automatic_reason(scan, envelope)
     system = system_of(policy.registers.systems, origin)
-    visible, visible_more = read_visible((*scan.values("To"), *scan.values("Cc")))
+    listed = policy.registers.mailboxes.addresses
+    visible, visible_more = read_visible((*scan.values("To"), *scan.values("Cc")), listed)
     return Facts(
         at=at,
         listener=envelope.listener,
@@ -95,6 +100,8 @@ def _intent(scan: Scan, reading: Reading) -> tuple[Intent, str]:
         for mark, intent in reading.intent_marks.items():
             if mark in subject and best < intent:
                 best, source = intent, f"subject {mark}"
+    if Defect.SUBJECT_LONG in scan.defects and reading.intent_marks and best < Intent.ENCRYPTED:
+        best, source = Intent.ENCRYPTED, "subject: too long to be read"
     return best, source
 
 

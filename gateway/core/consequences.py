@@ -1,6 +1,6 @@
-"""What rules cause besides their action, filled in for one recipient: only where they certainly match."""
+"""What rules cause besides their action, filled in for one recipient."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.core.decision import Decision, Truth
@@ -11,8 +11,18 @@ from gateway.core.search import Candidate
 
 
 def consequences(candidates: Iterable[Candidate], policy: Policy) -> Effects:
-    """The effects of all of them together, in their order, each thing once."""
-    wishing = [each for each in candidates if each.rule.wishes is not NO_WISHES and each.truth is Truth.MATCH]
+    """The effects of those that certainly match, all together, in their order, each thing once."""
+    return _caused(
+        [each for each in candidates if each.truth is Truth.MATCH and each.rule.wishes is not NO_WISHES], policy
+    )
+
+
+def possible(candidate: Candidate, policy: Policy) -> Effects:
+    """What it causes if it turns out to match, in words that only say in general what a match would know."""
+    return _caused([candidate] if candidate.rule.wishes is not NO_WISHES else [], policy)
+
+
+def _caused(wishing: Sequence[Candidate], policy: Policy) -> Effects:
     if not wishing:
         return NOTHING
     warnings: list[Point] = []

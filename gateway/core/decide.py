@@ -10,9 +10,9 @@ from typing import Final
 
 from gateway.core.address import Address
 from gateway.core.conditions.base import Need, look
-from gateway.core.consequences import also, consequences
-from gateway.core.decision import Decision, Held, Open, Refused, Routed, Truth
-from gateway.core.effects import Effects
+from gateway.core.consequences import also, consequences, possible
+from gateway.core.decision import Decision, Held, Open, Refused, Routed, Truth, asked_for
+from gateway.core.effects import NOTHING, Effects
 from gateway.core.facts import Classification, Facts, Lookup
 from gateway.core.policy import GoOn, Hold, Policy, Reject, Send
 from gateway.core.search import Candidate, search
@@ -24,18 +24,24 @@ _NOTHING_LACKS: Final[frozenset[Need]] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """A decision, the outside facts that an Open one lacks, and the level that held in the end (rules may raise it)."""
+    """A decision, the outside facts that an Open one lacks, and the level that held in the end (rules may raise it).
+
+    ``may_decide`` are the rules of which one decides once everything is known; empty where ``decision.rule`` does.
+    """
 
     decision: Decision
     classification: Classification
     lacks: frozenset[Need] = _NOTHING_LACKS
+    may_decide: tuple[str, ...] = ()
 
 
 def decide(facts: Facts, recipient: Address, policy: Policy) -> Ruling:
     """Decides for one recipient.
 
     The candidates are the rules that may match, up to the first that certainly ends the search. They are settled
-    from the last to the first, so that an unknown one is passed over only if it would make no difference.
+    from the last to the first, so that an unknown one is passed over only if it would make no difference. What it would
+    cause besides is a difference if somebody can still look it up; if nobody can, it is caused: rather too much is told
+    and kept than too little. (An unknown remark decides nothing and causes nothing.)
     """
     candidates = search(look(facts, recipient), policy)
     steps = _steps(candidates)
@@ -46,6 +52,7 @@ def decide(facts: Facts, recipient: Address, policy: Policy) -> Ruling:
         decision=decision,
         classification=candidates[-1].seen.facts.classification,
         lacks=_lacking(candidates) if isinstance(decision, Open) else _NOTHING_LACKS,
+        may_decide=_may_decide(candidates, policy),
     )
 
 
@@ -59,6 +66,14 @@ def wanted(facts: Facts, recipients: Iterable[Address], policy: Policy) -> froze
 def _lacking(candidates: Iterable[Candidate]) -> frozenset[Need]:
     unknown = (candidate for candidate in candidates if candidate.truth is Truth.UNKNOWN)
     return frozenset(need for candidate in unknown for need in candidate.lacks)
+
+
+def _may_decide(candidates: list[Candidate], policy: Policy) -> tuple[str, ...]:
+    if all(candidate.truth is Truth.MATCH for candidate in candidates):
+        return ()
+    if isinstance(candidates[-1].action, GoOn):  # Where the level is not known, neither is what follows.
+        return tuple(rule.name for rule in policy.rules if not isinstance(rule.action, GoOn))
+    return tuple(candidate.rule.name for candidate in candidates if not isinstance(candidate.action, GoOn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +104,16 @@ def _settle(step: _Step, behind: Decision, policy: Policy) -> Decision:
         return _hold(step, role, behind, policy)
     unsaid = _Step(candidate)
     matched = _outcome(unsaid, policy) if role is None else _hold(unsaid, role, behind, policy)
-    settled = behind if _same(matched, behind) else _open(candidate, matched, behind, policy)
+    more = _more(candidate, behind, policy)
+    waits = not _same(matched, behind) or (more is not NOTHING and bool(candidate.lacks))
+    settled = _open(candidate, matched, behind, policy) if waits else also(more, behind)
     return also(consequences(step.remarks, policy), settled)
+
+
+def _more(candidate: Candidate, behind: Decision, policy: Policy) -> Effects:
+    """What the candidate would cause, if any of that is missing from what is caused ``behind`` it."""
+    effects = possible(candidate, policy)
+    return NOTHING if behind.effects.with_more(effects) == behind.effects else effects
 
 
 def _outcome(step: _Step, policy: Policy) -> Decision:
@@ -144,6 +167,10 @@ def _hold(step: _Step, role: str, behind: Decision, policy: Policy) -> Decision:
         role=role,
         overridable=candidate.rule.overridable,
         effects=effects.with_more(behind.effects),
+        lowered_from=behind.original_floor if behind.lowered_because is not None else None,
+        lowered_because=behind.lowered_because,
+        patience=behind.patience,
+        without=behind.without,
     )
 
 
@@ -161,12 +188,12 @@ def _same(one: Decision, other: Decision) -> bool:
 
 
 def _open(candidate: Candidate, matched: Decision, behind: Decision, policy: Policy) -> Open:
-    """Cannot be told yet; the floor is the highest that may turn out to hold."""
+    """Cannot be told yet; the floor is the highest that may turn out to be asked for."""
     further = behind.missing if isinstance(behind, Open) else ()
     return Open(
         rule=candidate.rule.name,
         missing=tuple(dict.fromkeys(_missing(candidate) + further)),
-        floor=max(matched.floor, behind.floor),
+        floor=max(asked_for(matched), asked_for(behind)),
         reason=candidate.why,
         advice=_advice(candidate, policy),
     )

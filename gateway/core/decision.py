@@ -78,7 +78,9 @@ class Refused:
 class Held:
     """Waits for a person; enters ``chain`` at its release, ends as a report after ``queue.hold_max``.
 
-    ``role`` is who may release it, one of `Policy.roles`; empty for the operators alone.
+    ``role`` is who may release it, one of `Policy.roles`; empty for the operators alone. The last four are those of the
+    decision behind it, as in `Routed`; ``lowered_from`` is None where that lowers nothing. It has a name of its own
+    because stored decisions are told apart by the fields that they have.
     """
 
     rule: str
@@ -89,6 +91,15 @@ class Held:
     role: str = ""
     overridable: bool = False
     effects: Effects = NOTHING
+    lowered_from: Protection | None = None
+    lowered_because: str | None = None
+    patience: timedelta | None = None
+    without: tuple[str, ...] = ()
+
+    @property
+    def original_floor(self) -> Protection:
+        """As in `Routed`."""
+        return self.floor if self.lowered_from is None else self.lowered_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,3 +115,8 @@ class Open:
 
 
 Decision: TypeAlias = Routed | Refused | Held | Open
+
+
+def asked_for(decision: Decision) -> Protection:
+    """The protection that the message asks for, also where its rule lowered the floor."""
+    return decision.original_floor if isinstance(decision, Routed | Held) else decision.floor

@@ -55,7 +55,7 @@ class Default:
         parts = (
             f"listener {self.listener}" if self.listener else "",
             f"network {self.network}" if self.network is not None else "",
-            f"sender {self.sender.label}" if self.sender is not None else "",
+            f"sender {self.sender.words}" if self.sender is not None else "",
         )
         return f"default of {' and '.join(filter(None, parts))}"
 

@@ -1,7 +1,8 @@
 """What two mail programs could read differently in a message; each defect makes every label garbled (R1).
 
-Only what hides a field, a label or an attached file from one of two readers is named. Sloppiness that all readers
-take alike is left out on purpose: raw 8-bit subjects, long lines, a missing Date or MIME-Version, a preamble.
+Only what hides a field, a label or an attached file from one of two readers, or from us, is named. Sloppiness that
+all readers take alike is left out on purpose: raw 8-bit subjects, long lines, a missing Date or MIME-Version, a
+preamble.
 """
 
 from enum import StrEnum
@@ -19,6 +20,7 @@ class Defect(StrEnum):
     NO_COLON = "a header line has no colon"
     NAME_SPACE = "a field name is followed by white space"
     NAME = "a field name is empty or has characters that names may not have"
+    SUBJECT_LONG = "the subject is too long to be read"
     CONTENT_TYPE = "the type of a multipart or message cannot be read for certain"
     FRAGMENT = "it is a fragment of a larger message (message/partial)"
     MULTIPART_ENCODING = "a multipart has a transfer encoding"

@@ -49,16 +49,31 @@ def parse_domains(patterns: Iterable[str]) -> DomainSet:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Mailboxes by address (as `Address.key`) and by domain. ``label`` is how a rule names it, e.g. ``group:cjsm``."""
+    """Mailboxes by address (as `Address.key`) and by domain. ``label`` is how a rule names it, e.g. ``group:cjsm``.
+
+    ``title`` is what people call its members, such as "criminal justice addresses"; empty if the policy does not say.
+    """
 
     label: str
     addresses: frozenset[str] = frozenset()
     domains: DomainSet = DomainSet()
+    title: str = ""
 
     def __contains__(self, address: Address) -> bool:
         if address.domain in self.domains:
             return True
         return bool(self.addresses) and address.key in self.addresses
+
+    @property
+    def words(self) -> str:
+        """How a text for people names it."""
+        name = self.label.removeprefix("group:")
+        return self.title or (self.label if name == self.label else f"the group {name}")
+
+    @property
+    def place(self) -> str:
+        """Where its members are, for a sentence: "among criminal justice addresses", "in the organisation"."""
+        return f"{'among' if self.title else 'in'} {self.words}"
 
 
 def parse_party(text: str) -> Group:

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.core.address import Address
 from gateway.core.decide import Ruling
-from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed
+from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed, asked_for
 from gateway.core.modes import Mode, Rollout, in_force
 from gateway.core.policy import Policy
 from gateway.core.route import Declared
@@ -24,16 +24,28 @@ _ACTIONS: Final = {Routed: "route", Held: "hold", Refused: "reject", Open: "open
 
 
 def apply(ruling: Ruling, sender: Address | None, rollouts: Sequence[Rollout], policy: Policy, at: datetime) -> Ruling:
-    """The ruling as the mode in force has it at that time; the same where none is."""
+    """The ruling as the mode in force has it at that time; the same where none is.
+
+    Where it cannot be told yet which rule decides, it is observed only if all that may are: what is enforced is never
+    let out because something was not known. An Open one waits, and the mode is asked again of what it comes to.
+    """
     decision = ruling.decision
     rollout = in_force(rollouts, at, decision.rule, sender) if rollouts else None
     if rollout is None:
         return ruling
     if rollout.mode is Mode.OBSERVE and not _stays(decision, policy):
+        others = (in_force(rollouts, at, rule, sender) for rule in ruling.may_decide)
+        if not all(_like(rollout, other) for other in others):
+            return ruling
         return replace(ruling, decision=_observed(decision, rollout), lacks=frozenset())
     if rollout.mode is Mode.SOFT and isinstance(decision, Refused):
         return replace(ruling, decision=_softened(decision))
     return ruling
+
+
+def _like(rollout: Rollout, other: Rollout | None) -> bool:
+    """Whether the other lets mail out by the same way."""
+    return other is not None and (other.mode, other.baseline) == (rollout.mode, rollout.baseline)
 
 
 def _stays(decision: Decision, policy: Policy) -> bool:
@@ -50,7 +62,7 @@ def _observed(decision: Decision, rollout: Rollout) -> Routed:
         rule=decision.rule,
         chain=(rollout.baseline,),
         floor=Protection.NONE,
-        original_floor=decision.original_floor if isinstance(decision, Routed) else decision.floor,
+        original_floor=asked_for(decision),
         reason=f"only observed until {rollout.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC; {decision.reason}",
         advice=decision.advice,
         instead=Instead(

@@ -16,8 +16,9 @@ from typing import Final
 from gateway.core.address import Address
 from gateway.core.decision import Decision, Held, Open, Refused
 from gateway.core.facts import Scan
-from gateway.core.subject import fold_mark
-from gateway.core.words import to_text
+from gateway.core.marks import marks_to_remove
+from gateway.core.policy import Policy
+from gateway.core.subject import fold_mark, titles
 
 VALID_FOR: Final = timedelta(hours=72)
 MOST_MARKS: Final = 5
@@ -30,8 +31,6 @@ SHORTEST_REASON: Final = 3
 # 32 signs, upper case: without 0 and O, 1 and I, which people mistake for each other.
 _ALPHABET: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
 _TOKEN_BYTES: Final = 10
-# What is longer, or not printable, `core.marks` would leave in the subject.
-_LONGEST_MARK: Final = 450
 # No bracket inside, so that a subject full of beginnings is read in one pass.
 _MARK = re.compile(r"\[\s*override\s*:\s*([^\s\[\]]{1,40})(?=[\s\]])([^\[\]]*)\]", re.IGNORECASE)
 
@@ -87,13 +86,12 @@ def token_id(key: bytes, token: str) -> str:
     return hmac.digest(key, f"token\n{token.replace('-', '').upper()}".encode(), "sha256").hex()[:40]
 
 
-def read_marks(scan: Scan) -> tuple[Mark, ...]:
-    """The marks of the subject, at most `MOST_MARKS`, each token once; none that could not be taken out of it."""
-    found = (match for value in scan.values("Subject") for match in _MARK.finditer(to_text(value)))
+def read_marks(scan: Scan, policy: Policy) -> tuple[Mark, ...]:
+    """The marks of the subject, at most `MOST_MARKS`, each token once; none that stays in it on the way out."""
+    leaving = frozenset(marks_to_remove(policy, scan))
     marks: dict[str, Mark] = {}
-    for match in found:
-        folded = fold_mark(match[0])
-        if folded.isprintable() and len(folded) <= _LONGEST_MARK:
+    for match in (match for title in titles(scan) for match in _MARK.finditer(title)):
+        if fold_mark(match[0]) in leaving:
             marks.setdefault(match[1], Mark(match[1], " ".join(match[2].split())[:LONGEST_REASON]))
     return tuple(marks.values())[:MOST_MARKS]
 
@@ -103,20 +101,26 @@ def stops(decision: Decision) -> bool:
     return isinstance(decision, Refused | Held) and decision.overridable
 
 
-def lifted(grants: Iterable[Grant], decided: Mapping[Address, Decision]) -> frozenset[str]:
-    """The rules that the message may pass: each stops somebody, and nobody whom no token for it names.
-
-    Facts hold for a whole message, so a recipient without a token keeps the rule in force for all. An open decision
-    may turn out to be any rule's.
-    """
+def named_by(grants: Iterable[Grant]) -> Mapping[str, frozenset[str]]:
+    """By rule, whom its tokens name (`Address.key`)."""
     named: dict[str, frozenset[str]] = {}
     for grant in grants:
         named[grant.rule] = named.get(grant.rule, frozenset()) | grant.recipients
-    stopped = {rule: {address.key for address, one in decided.items() if _may_stop(one, rule)} for rule in named}
+    return named
+
+
+def lifted(named: Mapping[str, frozenset[str]], decided: Mapping[Address, Decision]) -> frozenset[str]:
+    """The rules that the message may pass: each stops somebody, and nobody whom no token for it names.
+
+    Facts hold for a whole message, so a recipient without a token keeps the rule in force for all. Whom a rule would
+    stop behind another that is lifted too does not show here; that is to be asked when both are (`may_stop`).
+    """
+    stopped = {rule: {address.key for address, one in decided.items() if may_stop(one, rule)} for rule in named}
     return frozenset(rule for rule, keys in stopped.items() if keys and keys <= named[rule])
 
 
-def _may_stop(decision: Decision, rule: str) -> bool:
+def may_stop(decision: Decision, rule: str) -> bool:
+    """Whether it is that rule's, for which there may be a token; an open one may turn out to be any rule's."""
     return isinstance(decision, Open) or (stops(decision) and decision.rule == rule)
 
 

@@ -144,7 +144,7 @@ def left_out(decision: Decision, policy: Policy) -> str:
 def _patience(decision: Decision, index: int) -> timedelta | None:
     """How long the recipient may be kept on that route, whatever the route says; the last one has no other behind."""
     last = index == len(chain_of(decision)) - 1
-    return decision.patience if isinstance(decision, Routed) and not last else None
+    return decision.patience if isinstance(decision, Routed | Held) and not last else None
 
 
 def _shorter(one: timedelta | None, other: timedelta | None) -> timedelta | None:

@@ -121,9 +121,9 @@ class Policy:
     """All of it. ``hash`` is the SHA-256 over the policy file and its registers.
 
     ``lookups``, ``detectors`` and ``text_bytes`` are what its rules can read: from outside, in the message, and of its
-    text. ``routes`` may lack a name that a chain holds: a route that vanished since is the dispatcher's alert.
-    ``roles`` name mailboxes. ``receipts`` is the domain that receipts come to; empty if they go to their senders.
-    ``index`` tells which rules can match at all.
+    text; ``overridable`` is whether one of them can be overridden. ``routes`` may lack a name that a chain holds: a
+    route that vanished since is the dispatcher's alert. ``roles`` name mailboxes. ``receipts`` is the domain that
+    receipts come to; empty if they go to their senders. ``index`` tells which rules can match at all.
     """
 
     organisation: Organisation
@@ -141,6 +141,7 @@ class Policy:
     lookups: frozenset[Lookup] = field(init=False)
     detectors: tuple[Detector, ...] = field(init=False)
     text_bytes: int = field(init=False)
+    overridable: bool = field(init=False)
     index: Index = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -156,6 +157,7 @@ class Policy:
         object.__setattr__(self, "lookups", frozenset[Lookup]().union(*(each.lookups for each in conditions)))
         object.__setattr__(self, "detectors", tuple(found.values()))
         object.__setattr__(self, "index", index_of([rule.when for rule in self.rules], self.reading.levels))
+        object.__setattr__(self, "overridable", any(rule.overridable for rule in self.rules))
         object.__setattr__(self, "text_bytes", max((each.text_bytes for each in found.values()), default=0))
 
     def owns(self, domain: str) -> bool:

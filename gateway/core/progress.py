@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
-from gateway.core.decision import Routed
+from gateway.core.decision import Held, Routed
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome
 from gateway.core.record import RecipientRow
 from gateway.core.reply import Status
@@ -98,4 +98,4 @@ def _deferred(
 
 def _hurried(row: RecipientRow) -> bool:
     """Whether a delay endangers people at the recipient's: the next route is better than a report."""
-    return isinstance(row.decision, Routed) and row.decision.patience is not None
+    return isinstance(row.decision, Routed | Held) and row.decision.patience is not None

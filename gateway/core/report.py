@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
 from gateway.core.address import Address, BadAddress, parse_address
-from gateway.core.decision import Decision, Held, Routed
+from gateway.core.decision import Held, Routed, asked_for
 from gateway.core.effects import Point
 from gateway.core.envelope import Notify, Recipient
 from gateway.core.outcome import Outcome
@@ -90,12 +90,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who reports: our host, and whom a person can call. ``marks`` are the subject marks that do what a button does."""
+    """Who reports: our host, and whom a person can call. ``marks`` are the subject marks that do what a button does.
+
+    ``buttonless`` are the rules where a button raises nothing; ``roles`` the mailboxes of those who release.
+    """
 
     hostname: str
     contact: str
     postmaster: Address
     marks: tuple[str, ...] = ()
+    buttonless: frozenset[str] = frozenset()
+    roles: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +124,7 @@ def item_of(row: RecipientRow, status: Status) -> Item:
         rule=row.decision.rule,
         reason=row.decision.reason,
         advice=row.decision.advice,
-        floor=_asked_for(row.decision),
+        floor=asked_for(row.decision),
         status=status,
         outcome=row.last,
         role=row.decision.role if isinstance(row.decision, Held) else "",
@@ -127,13 +132,8 @@ def item_of(row: RecipientRow, status: Status) -> Item:
         # Whom a person has answered needs no way past that answer.
         overridable=stops(row.decision) and not row.note,
         note=row.note,
-        without=row.decision.without if isinstance(row.decision, Routed) else (),
+        without=row.decision.without if isinstance(row.decision, Routed | Held) else (),
     )
-
-
-def _asked_for(decision: Decision) -> Protection:
-    """A rule may send a message below its floor; what it holds needs no less care for that."""
-    return decision.original_floor if isinstance(decision, Routed) else decision.floor
 
 
 def answers(message: Message) -> bool:

@@ -91,7 +91,7 @@ def explanation(item: Item) -> str:
         case Ending.EXPIRED:
             return f"It could not be delivered before the time was over. {cause(item.outcome)}"
         case Ending.NOT_RELEASED | Ending.RETURNED:
-            return f"It was held for a check, and {_AFTER_HOLD[item.ending]}. {item.reason}"
+            return f"It was held for a check, and {_AFTER_HOLD[item.ending]}. {_sentence(item.reason)}"
         case None:
             return cause(item.outcome)
         case _:  # pragma: no cover - the type checker proves that there is no other.
@@ -114,6 +114,10 @@ def cause(outcome: Outcome | None) -> str:
             return f"{outcome.detail} It may have arrived all the same." if maybe else outcome.detail
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(outcome)
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:]}"
 
 
 def _after_failure(status: Status) -> str:
@@ -185,9 +189,16 @@ def _hold_lines(item: Item, identity: Identity) -> tuple[str, ...]:
         f"Why: {item.reason}",
         f"Rule: {item.rule}",
         f"Next step: {_step(Purpose.HELD, item, identity)}",
-        f"Who releases it: {item.role or identity.contact}",
+        f"Who releases it: {_releaser(item.role, identity)}",
         *until,
     )
+
+
+def _releaser(role: str, identity: Identity) -> str:
+    if not role:
+        return identity.contact
+    mailbox = identity.roles.get(role)
+    return f"{role} ({mailbox})" if mailbox is not None else f"the people of {role} (call {identity.contact})"
 
 
 def _each(report: Report, identity: Identity) -> tuple[Paragraph, ...]:
@@ -230,8 +241,13 @@ def _owner(report: Report) -> tuple[str, ...]:
 
 def _closing(report: Report, identity: Identity) -> Paragraph:
     lines = [f"Questions: {identity.contact}. Please name the number {report.message.queue_id}."]
-    if report.purpose is Purpose.FAILED and identity.marks:
+    if report.purpose is Purpose.FAILED and identity.marks and _buttons_help(report, identity):
         marks = " or ".join(identity.marks)
         lines.append(f"Without the buttons, on a telephone for example, write {marks} in the subject.")
     lines.append(f"Sent to the wrong person? Report it now: {identity.contact}.")
     return Paragraph("", tuple(lines))
+
+
+def _buttons_help(report: Report, identity: Identity) -> bool:
+    """Whether a button would be heard for any of the recipients: what goes by CJSM, say, does not ask for it (M6)."""
+    return any(item.rule not in identity.buttonless for item in report.items)

@@ -2,8 +2,8 @@
 
 It is fed the received bytes, unstuffed, with CRLF lines, in blocks of any size; it builds no tree and holds no body:
 a header block, one window of the body, short facts of each part and the beginning of the text, where that is asked for,
-are all that is kept. An attached message counts whole and is not looked into. Bare CR or LF in the body are the
-listener's to refuse.
+are all that is kept. Subjects are cut to what `core.subject` reads. An attached message counts whole and is not looked
+into. Bare CR or LF in the body are the listener's to refuse.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from gateway.core.boundaries import Boundaries, Delimiter, Unfinished, Window
 from gateway.core.defect import Defect
 from gateway.core.facts import Scan
 from gateway.core.parts import Parts
+from gateway.core.subject import shortened
 
 # The message is worked on in blocks of exactly this size, whatever it is fed in: many tiny feeds cost no more, and the
 # result cannot depend on where the network cut.
@@ -91,8 +92,11 @@ class Scanner:
         self._check_refused()
         self._advance(bytes(self._pending), final=True)
         self._parts.end()
+        fields = shortened(self._parts.fields)
+        if fields != self._parts.fields:
+            self._parts.defects[Defect.SUBJECT_LONG] = None
         return Scan(
-            fields=self._parts.fields,
+            fields=fields,
             attachments=self._parts.attachments(),
             message_bytes=self._window.end,
             header_bytes=self._header_bytes,

@@ -7,11 +7,19 @@ UTF-8. Left out on purpose: a second pass over what the removal of a mark puts t
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from gateway.core.edits import Retitle
-from gateway.core.facts import Scan
+from gateway.core.facts import Field, Scan
 from gateway.core.words import decode_words, to_text
+
+MAX_SUBJECT: Final = 16 * 1024
+"""Bytes of all subjects of a message that are read; mail programs write some 255 characters into one."""
+
+_LEAST: Final = 1024
+"""Bytes that each of them counts at least, so that they are few as well."""
 
 # 45 bytes are 60 characters of base64, and an encoded word has at most 75 (RFC 2047 section 2).
 _WORD_BYTES: Final = 45
@@ -24,7 +32,35 @@ def fold_mark(text: str) -> str:
 
 def subjects(scan: Scan) -> tuple[str, ...]:
     """The decoded subjects, folded for `fold_mark`; more than one is a defect, and all are read."""
-    return tuple(fold_mark(to_text(value)) for value in scan.values("Subject"))
+    return _folded_titles(scan.values("Subject"))
+
+
+def titles(scan: Scan) -> tuple[str, ...]:
+    """The decoded subjects as they are shown."""
+    return _titles(scan.values("Subject"))
+
+
+def shortened(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields without what is behind the first `MAX_SUBJECT` bytes of their subjects."""
+    kept, left = list[Field](), MAX_SUBJECT
+    for field in fields:
+        if field.name.casefold() != "subject":
+            kept.append(field)
+        elif left > 0:
+            kept.append(replace(field, value=field.value[:left]))
+            left -= max(len(field.value), _LEAST)
+    return tuple(kept)
+
+
+# Every source of labels, every detector and every mark asks for the subjects of the message that is judged.
+@lru_cache(maxsize=4)
+def _titles(values: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(map(to_text, values))
+
+
+@lru_cache(maxsize=4)
+def _folded_titles(values: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(map(fold_mark, _titles(values)))
 
 
 def retitle(value: bytes, edit: Retitle) -> bytes | None:

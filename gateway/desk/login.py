@@ -13,7 +13,7 @@ from gateway.desk.options import DeskOptions
 
 def signed_in(request: Request, options: DeskOptions) -> str | None:
     """The person's `Address.key`; None unless a proxy of ours says exactly one address."""
-    if request.client is None or not _is_proxy(request.client.host, options):
+    if request.client is None or not is_proxy(request.client.host, options):
         return None
     names = request.headers.getlist(options.user_header)
     if len(names) != 1:
@@ -24,7 +24,8 @@ def signed_in(request: Request, options: DeskOptions) -> str | None:
         return None
 
 
-def _is_proxy(host: str, options: DeskOptions) -> bool:
+def is_proxy(host: str, options: DeskOptions) -> bool:
+    """Whether the connection from that address is a proxy's of ours."""
     try:
         address: IPv4Address | IPv6Address = ip_address(host)
     except ValueError:

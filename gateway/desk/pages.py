@@ -51,6 +51,7 @@ HEADERS: Final = {
 _HEADINGS: Final = {403: "Not for you", 404: "Nothing here", 503: "Not now"}
 _NOT_NOW: Final = "The mail gateway cannot answer at present. Nothing was changed; try again in a moment."
 _GONE: Final = "This link is not one of ours, or it has run out. If you typed it, look at the letter again."
+_NOBODY: Final = "Choose at least one recipient. Nothing was changed."
 _QUICKER: Final = "Somebody decided this before you, or its time was over. Nothing was changed by you."
 
 
@@ -119,6 +120,8 @@ class DeskPages:
         if origin != visit.now.options.origin or not ours:
             raise HTTPException(403, "This form was not made by this page for you. Nothing was changed.")
         match form.action:
+            case Action.RELEASE | Action.GIVE_BACK if not form.numbers:
+                return self._page(visit, status=400, notice=_NOBODY, note=form.note[: 2 * LONGEST_NOTE])
             case Action.RELEASE:
                 return await self._release(request, visit, form)
             case Action.GIVE_BACK:
@@ -148,8 +151,6 @@ class DeskPages:
     async def _release(self, request: Request, visit: _Visit, form: Form) -> Response:
         if visit.own:
             raise HTTPException(403, "This is your own message: somebody else has to release it. Nothing was changed.")
-        if not form.numbers:
-            return self._page(visit, status=400, notice="Choose at least one recipient. Nothing was changed.")
         return await self._after(request, visit, form, await self._hands.release(visit.by, form.numbers))
 
     async def _give_back(self, request: Request, visit: _Visit, form: Form) -> Response:

@@ -10,11 +10,12 @@ from typing import Final
 from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.arrival import Arrival, read_arrival
 from gateway.core.classify import gather
+from gateway.core.content import Content
 from gateway.core.decision import Decision, Open, Refused, Routed
 from gateway.core.envelope import Envelope
 from gateway.core.facts import Facts, Scan
 from gateway.core.hop import is_loop
-from gateway.core.override import Mark, read_marks
+from gateway.core.override import read_marks
 from gateway.core.policy import Policy
 from gateway.core.record import BodyRef, Entry, Message
 from gateway.core.refusal import postponement, softly_refused
@@ -77,11 +78,15 @@ class Submission:
         self._edition = shared.book.edition
         self._taking = Taking(spool=spool, shared=shared, edition=self._edition, envelope=envelope, on_commit=on_commit)
         self._scanner = Scanner(text_bytes=self._edition.policy.text_bytes)
+        # Without a rule that can be overridden nobody asks whether a message came before, and a digest is not free.
+        self._content = Content() if self._edition.policy.overridable else None
         self._body: BodyWriter = spool.bodies.writer()
 
     def write(self, block: bytes) -> None:
         """Takes a block of at most 256 KiB, unstuffed, CRLF lines. Raises TooComplex, SpoolFull, SpoolError."""
         self._scanner.feed(block)
+        if self._content is not None:
+            self._content.feed(block)
         self._body.write(block)
 
     def discard(self) -> None:
@@ -117,7 +122,7 @@ class Submission:
             return self._turn_away(FOREIGN)
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
-        rulings, told = await self._judged(facts, read_marks(scan), arrival.message_id)
+        rulings, told = await self._judged(facts, scan, arrival)
         if is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
             return self._turn_away(LOOP)
         decided = self._taking.decided(rulings)
@@ -136,16 +141,20 @@ class Submission:
         message = self._message(scan, arrival, rulings.facts, await self._body.finish())
         return await self._taking.keep(message, rulings, told)
 
-    async def _judged(self, facts: Facts, marks: Sequence[Mark], message_id: str) -> tuple[Rulings, str]:
+    async def _judged(self, facts: Facts, scan: Scan, arrival: Arrival) -> tuple[Rulings, str]:
         """The decisions, and the audit's sentence if one-time tokens got the message past some rule."""
         policy, shared = self._edition.policy, self._shared
         addresses = [recipient.address for recipient in self._envelope.recipients]
 
-        def judge(facts: Facts) -> Awaitable[Rulings]:
+        def judge(facts: Facts, addresses: Sequence[Address]) -> Awaitable[Rulings]:
             return rule(facts, addresses, policy, shared.lookups, shared.queue.door_wait, rollouts=shared.rollouts())
 
-        attempt = Attempt(addresses=addresses, message_id=message_id, policy=policy, judge=judge)
-        return await Overrides(shared).overrule(await judge(facts), marks, attempt)
+        judged, marks = await judge(facts, addresses), read_marks(scan, policy)
+        if not marks or self._content is None:
+            return judged, ""
+        content = self._content.digest(facts.sender) if arrival.message_id.strip() else b""
+        attempt = Attempt(addresses=addresses, content=content, policy=policy, judge=judge)
+        return await Overrides(shared).overrule(judged, marks, attempt)
 
     async def _receive(self, scan: Scan, arrival: Arrival, facts: Facts) -> Reply:
         """A receipt goes to the one for whom it was asked; no rule decides about it."""

@@ -6,6 +6,8 @@ was disclosed to it.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from gateway.core.address import Address, parse_address
@@ -20,10 +22,16 @@ MOST_COPIES: Final = 20
 """Copies of one message; a policy names one or two mailboxes."""
 
 
-def copies(
-    decided: Sequence[tuple[Recipient, Decision]], facts: Facts, policy: Policy, otherwise: str
-) -> tuple[tuple[Recipient, Routed], ...]:
-    """The further recipients, each once and none that gets the message already.
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The further recipients, and how many mailboxes get none because there are too many."""
+
+    made: tuple[tuple[Recipient, Routed], ...]
+    missed: int
+
+
+def copies(decided: Sequence[tuple[Recipient, Decision]], facts: Facts, policy: Policy, otherwise: str) -> Copies:
+    """One for each mailbox, each once and none that gets the message already.
 
     ``otherwise`` is the route of a mailbox that the policy would not send to at once.
     """
@@ -31,12 +39,13 @@ def copies(
     wanted: dict[str, tuple[Address, str]] = {}
     for mailbox, rule in _asked_for(decision for _, decision in decided):
         address = parse_address(mailbox)
-        if address.key not in present and len(wanted) < MOST_COPIES:
+        if address.key not in present:
             wanted.setdefault(address.key, (address, rule))
-    return tuple(
+    made = tuple(
         (Recipient(address=address, notify=frozenset({Notify.NEVER})), _way(address, rule, facts, policy, otherwise))
-        for address, rule in wanted.values()
+        for address, rule in islice(wanted.values(), MOST_COPIES)
     )
+    return Copies(made, len(wanted) - len(made))
 
 
 def _asked_for(decisions: Iterable[Decision]) -> Iterable[tuple[str, str]]:

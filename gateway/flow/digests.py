@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from gateway.core.address import BadAddress, parse_address
+from gateway.core.address import parse_address
 from gateway.core.digest import build_digest
 from gateway.core.record import Entry, Kind
-from gateway.flow.ports import Spool, SpoolError
+from gateway.flow.ports import Spool
 from gateway.flow.post import Letter, Post
 from gateway.flow.shared import Shared
 from gateway.flow.tally import Due
@@ -37,7 +37,7 @@ class Digests:
         for due in await self._shared.tally.due():
             try:
                 await self._send(due)
-            except (SpoolError, BadAddress) as error:
+            except Exception as error:
                 self._shared.events.broken("digest", "", error)
 
     async def _send(self, due: Due) -> None:

@@ -18,7 +18,7 @@ from gateway.core.decision import Refused
 from gateway.core.facts import Answer, Facts, OutsideFact
 from gateway.core.record import Kind, Message, RecipientRow, State
 from gateway.flow.labels_seen import LabelsSeen
-from gateway.flow.ports import Clock, Events, SpoolError, StateStore
+from gateway.flow.ports import Clock, Events, StateStore
 
 CONTACT_KEPT: Final = timedelta(days=400)
 REFUSAL_KEPT: Final = timedelta(hours=24)
@@ -84,7 +84,7 @@ class History:
         """Writes what waits now; False, and somebody hears of it, if that cannot be done."""
         try:
             await self._write(self._clock.now())
-        except SpoolError as error:
+        except Exception as error:
             self._events.broken("history", "", error)
             return False
         return True
@@ -116,8 +116,7 @@ class History:
         contacts, self._contacts = self._contacts, {}
         refusals, self._refusals = self._refusals, {}
         if contacts and not self._begun:
-            await self._state.put_if_absent(self._begun_key, now.isoformat().encode(), now + _FOR_EVER)
-            self._begun = True
+            await self._begin(now)
         if refusals:
             await self._state.put_many(dict.fromkeys(refusals, b"1"), now + REFUSAL_KEPT)
         if contacts:
@@ -125,13 +124,22 @@ class History:
             self._today.update(contacts)
         await self._labels.write(now)
 
+    async def _begin(self, now: datetime) -> None:
+        """The history begins with its first contact, and anew where nobody can read any more when it did."""
+        own = now.isoformat().encode()
+        if _read(await self._state.put_if_absent(self._begun_key, own, now + _FOR_EVER), now) is None:
+            await self._state.put(self._begun_key, own, now + _FOR_EVER)
+        self._begun = True
+
     def _turn(self, day: date) -> None:
         """A recipient is written once a day, as far as that can be remembered."""
         if day != self._day or len(self._today) > MOST_WAITING:
             self._day, self._today = day, set()
 
     def _is_grown(self, begun: bytes | None) -> bool:
-        return begun is not None and self._clock.now() - datetime.fromisoformat(begun.decode()) >= YOUNG
+        now = self._clock.now()
+        began = _read(begun, now) if begun is not None else None
+        return began is not None and now - began >= YOUNG
 
     def _contact_key(self, key: str) -> str:
         return f"history/k/{self._hash(key)}"
@@ -141,10 +149,23 @@ class History:
         return urlsafe_b64encode(digest[:18]).decode()
 
 
+def _read(value: bytes, now: datetime) -> datetime | None:
+    """A time that is not to come; None for anything else."""
+    try:
+        at = datetime.fromisoformat(value.decode())
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None and at <= now else None
+
+
 def _contact(last: bytes | None) -> Answer:
-    if last is None:
+    try:
+        day = date.fromisoformat(last.decode()) if last is not None else None
+    except ValueError:
+        day = None
+    if day is None:
         return Answer(False, f"nobody here wrote to this address in the last {CONTACT_KEPT.days} days")
-    return Answer(True, f"somebody here wrote to this address before, last on {last.decode('ascii', 'replace')}")
+    return Answer(True, f"somebody here wrote to this address before, last on {day}")
 
 
 def _refusal_key(refusal: str) -> str:

@@ -20,7 +20,11 @@ MOST: Final = 200
 """Different values that are kept; what comes later is forgotten."""
 KEPT: Final = timedelta(days=30)
 
-_LONGEST: Final = 60
+OTHER: Final = "(other)"
+"""Stands for every value that does not look like a label: somebody's words, which are nobody else's to read."""
+
+_LONGEST: Final = 40
+_MOST_WORDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class LabelsSeen:
     def note(self, labels: Iterable[Label]) -> None:
         """Remembers those that could not be read."""
         for label in labels:
-            key = (label.source, label.raw[:_LONGEST])
+            key = (label.source, _shown(label.raw))
             if label.result is LabelResult.GARBLED and (key in self._new or len(self._new) < MOST):
                 self._new[key] = self._new.get(key, 0) + 1
 
@@ -74,6 +78,12 @@ class LabelsSeen:
                 seen = SeenLabel(source=source, value=value, count=count, last=now.date())
                 values[key] = _STORED.dump_json(_added(seen, key, stored))
         await self._state.put_many(values, now + KEPT)
+
+
+def _shown(raw: str) -> str:
+    """What of a label may be remembered; in ``raw`` U+FFFD stands for what cannot be printed."""
+    fits = raw and "\ufffd" not in raw and len(raw.split()) <= _MOST_WORDS
+    return raw[:_LONGEST] if fits else OTHER
 
 
 def _added(seen: SeenLabel, key: str, stored: Mapping[str, bytes]) -> SeenLabel:

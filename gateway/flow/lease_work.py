@@ -3,7 +3,8 @@
 Left out on purpose: when leases are claimed and renewed (`flow.dispatch`), and what an outcome means (`core.progress`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,7 +53,8 @@ class LeaseWork:
         """
         settled, entries = await self._settle(tuple(await self._changes()))
         self._tell(settled, entries)
-        await self._notifications.unreportable(change.after for change in settled)
+        with self._ours():
+            await self._notifications.unreportable(change.after for change in settled)
         return _contact([change.outcome for change in settled]), settled
 
     async def _changes(self) -> list[Change]:
@@ -101,7 +103,8 @@ class LeaseWork:
             for change in changes
         )
         await self._record(_settlement(changes, ()))
-        await self._notifications.gather(_matched(changes))
+        with self._ours():
+            await self._notifications.gather(_matched(changes))
         return changes, ()
 
     async def _record(self, settlement: Settlement) -> None:
@@ -121,19 +124,32 @@ class LeaseWork:
         letters = await hold_letters(post, self._shared, self._message, held)
         return (*entries, *letters, *await self._notifications.entries(_matched(changes)))
 
+    @contextmanager
+    def _ours(self) -> Generator[None]:
+        """Nothing that fails behind the settlement undoes it: it is heard of, and the rest goes on."""
+        try:
+            yield
+        except Exception as error:
+            self._shared.events.broken("settled", self._message.queue_id, error)
+
     def _tell(self, changes: Sequence[Change], entries: tuple[Entry, ...]) -> None:
-        events, message = self._shared.events, self._message
         for change in changes:
-            row = change.after
-            if change.outcome is not None and change.route is not None:
-                events.attempted(message, change.before, change.route, change.outcome)
-            if row.state is State.QUEUED and row.route_index > change.before.route_index:
-                events.moved(message, row, route_of(change.before), route_of(row))
-            if not row.state.waits:
-                events.ended(message, row)
-        self._shared.history.settled(message, [change.after for change in changes])
+            with self._ours():
+                self._tell_of(change)
+        with self._ours():
+            self._shared.history.settled(self._message, [change.after for change in changes])
         for entry in entries:
-            events.accepted(entry.message, entry.rows)
+            with self._ours():
+                self._shared.events.accepted(entry.message, entry.rows)
+
+    def _tell_of(self, change: Change) -> None:
+        events, message, row = self._shared.events, self._message, change.after
+        if change.outcome is not None and change.route is not None:
+            events.attempted(message, change.before, change.route, change.outcome)
+        if row.state is State.QUEUED and row.route_index > change.before.route_index:
+            events.moved(message, row, route_of(change.before), route_of(row))
+        if not row.state.waits:
+            events.ended(message, row)
 
 
 def _matched(changes: Sequence[Change]) -> list[Match]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from gateway.core.domains import Group, parse_party
 from gateway.core.modes import Mode, Rollout
@@ -34,14 +34,14 @@ class Order:
     """What somebody ordered: a `Rollout` whose senders stand as they were named, by whom, and when."""
 
     mode: Mode
-    until: datetime
+    until: AwareDatetime
     rule: str = ""
     sender: str = ""
     baseline: str = ""
     reason: str
     reference: str
     operator: str
-    at: datetime
+    at: AwareDatetime
 
     def __str__(self) -> str:
         return in_words(self.mode, self.rule, self.sender, self.until)

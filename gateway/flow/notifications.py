@@ -8,11 +8,11 @@ and nothing here makes accepting or settling fail: what cannot be gathered is to
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from gateway.core.address import BadAddress, parse_address
+from gateway.core.address import parse_address
 from gateway.core.digest import About, Batch, Line, Topic, build_alert
 from gateway.core.effects import Notification
 from gateway.core.record import Entry, Kind, Message, Origin, RecipientRow, State
-from gateway.flow.ports import Spool, SpoolError
+from gateway.flow.ports import Spool
 from gateway.flow.post import Letter, Post
 from gateway.flow.shared import Shared
 
@@ -79,14 +79,14 @@ class Notifications:
     async def _tell(self, topic: Topic, lines: Sequence[Line]) -> Entry | None:
         try:
             first = await self._shared.tally.opens(topic)
-        except SpoolError as error:
+        except Exception as error:
             self._shared.events.broken("notify", self._message.queue_id, error)
             first = True
         if not first and await self._gather(topic, lines):
             return None
         try:
             return await self._at_once(topic, lines)
-        except (SpoolError, BadAddress) as error:
+        except Exception as error:
             self._shared.events.broken("notify", self._message.queue_id, error)
             await self._gather(topic, lines)
             return None
@@ -95,7 +95,7 @@ class Notifications:
         """Whether the lines are kept."""
         try:
             await self._shared.tally.add(topic, lines)
-        except SpoolError as error:
+        except Exception as error:
             self._shared.events.broken("notify", self._message.queue_id, error)
             return False
         return True

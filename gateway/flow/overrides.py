@@ -4,7 +4,7 @@ They are kept in the shared state. Where that fails, or has lost a token, there 
 refused; nothing about a token ever makes accepting a message fail.
 """
 
-import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +22,8 @@ from gateway.core.override import (
     Mark,
     OverrideResult,
     lifted,
+    may_stop,
+    named_by,
     new_token,
     serves,
     token_id,
@@ -39,16 +41,19 @@ _GRANT: Final = TypeAdapter(Grant)
 _REMEMBERED: Final = VALID_FOR + timedelta(days=1)
 """That a token was used is kept longer than the token, so that forgetting can only refuse."""
 
-Judge: TypeAlias = Callable[[Facts], Awaitable[Rulings]]
-"""Decides for the message's recipients again, with other facts."""
+Judge: TypeAlias = Callable[[Facts, Sequence[Address]], Awaitable[Rulings]]
+"""Decides for some of the message's recipients again, with other facts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A message that comes with marks: its recipients in order, its Message-ID, and its policy."""
+    """A message that comes with marks: its recipients in order, and its policy.
+
+    ``content`` is the same when the same message comes again (`core.content`); empty for one that never does.
+    """
 
     addresses: Sequence[Address]
-    message_id: str
+    content: bytes
     policy: Policy
     judge: Judge
 
@@ -100,10 +105,10 @@ class Overrides:
 
         The sentence is empty if no override was granted.
         """
-        claims = await self._claims(judged.facts, marks, attempt.policy) if marks else []
+        claims = await self._claims(judged.facts, marks, attempt.policy)
         while claims:
             final = await _lift(judged, claims, attempt)
-            decided = dict(zip(attempt.addresses, final.decisions, strict=True))
+            decided = _by_address(attempt.addresses, final)
             lifting = (claim for claim in claims if claim.grant.rule in final.facts.overridden)
             serving = [claim for claim in lifting if serves(claim.grant, decided)]
             failed = [claim for claim in serving if not await self._redeem(claim, judged.facts, attempt)]
@@ -138,7 +143,7 @@ class Overrides:
 
     async def _redeem(self, claim: _Claim, facts: Facts, attempt: Attempt) -> bool:
         """Whether the token is this message's now; the same message again, after a 451, has it already."""
-        identity, until = self._identity(facts, attempt.message_id), self._shared.clock.now() + _REMEMBERED
+        identity, until = self._identity(attempt), self._shared.clock.now() + _REMEMBERED
         try:
             holder = await self._shared.state.put_if_absent(_USED + claim.id, identity, until)
         except SpoolError as error:
@@ -149,10 +154,10 @@ class Overrides:
             self._count(facts, [claim.mark], OverrideResult.USED)
         return holder == identity
 
-    def _identity(self, facts: Facts, message_id: str) -> bytes:
-        """What is the same when the same message comes again; one without a Message-ID never does."""
-        name = message_id.strip() or self._shared.ids.new()
-        return hashlib.sha256(f"{name}\n{facts.fingerprint}".encode("utf-8", "replace")).digest()
+    def _identity(self, attempt: Attempt) -> bytes:
+        """What is kept tells nobody who guesses a content whether the guess is right."""
+        content = attempt.content or self._shared.ids.new().encode()
+        return hmac.digest(self._key, b"content\n" + content, "sha256")
 
     def _tell(self, claims: Sequence[_Claim], serving: Sequence[_Claim]) -> None:
         for claim in claims:
@@ -166,14 +171,35 @@ class Overrides:
 
 async def _lift(judged: Rulings, claims: Sequence[_Claim], attempt: Attempt) -> Rulings:
     """Behind a rule that is passed another may stop the message, for which there is a token too."""
-    rulings = judged
-    while True:
-        decided: dict[Address, Decision] = dict(zip(attempt.addresses, rulings.decisions, strict=True))
-        passed = rulings.facts.overridden
-        more = lifted((claim.grant for claim in claims if claim.grant.rule not in passed), decided)
-        if not more:
-            return rulings
-        rulings = await attempt.judge(replace(rulings.facts, overridden=passed | more))
+    rulings, named = judged, named_by(claim.grant for claim in claims)
+    while more := lifted(named, _by_address(attempt.addresses, rulings)) - rulings.facts.overridden:
+        rulings = await attempt.judge(_passing(rulings.facts, rulings.facts.overridden | more), attempt.addresses)
+    while wrong := await _wrongly(rulings.facts, named, attempt):
+        rulings = await attempt.judge(_passing(rulings.facts, rulings.facts.overridden - wrong), attempt.addresses)
+    return rulings
+
+
+async def _wrongly(facts: Facts, named: Mapping[str, frozenset[str]], attempt: Attempt) -> frozenset[str]:
+    """The lifted rules that would stop somebody whom no token for them names, were they alone in force again.
+
+    Another rule had stopped that recipient before it, so that nobody saw this one.
+    """
+    wrong: set[str] = set()
+    for rule in sorted(facts.overridden):
+        others = [address for address in attempt.addresses if address.key not in named[rule]]
+        if others:
+            judged = await attempt.judge(_passing(facts, facts.overridden - {rule}), others)
+            if any(may_stop(decision, rule) for decision in judged.decisions):
+                wrong.add(rule)
+    return frozenset(wrong)
+
+
+def _passing(facts: Facts, rules: frozenset[str]) -> Facts:
+    return replace(facts, overridden=rules)
+
+
+def _by_address(addresses: Sequence[Address], rulings: Rulings) -> Mapping[Address, Decision]:
+    return dict(zip(addresses, rulings.decisions, strict=True))
 
 
 def _sentences(claims: Sequence[_Claim]) -> str:
@@ -181,8 +207,9 @@ def _sentences(claims: Sequence[_Claim]) -> str:
 
 
 def _read(value: bytes | None) -> Grant | None:
-    """The grant, or None for nothing, and for what a newer gateway may have written."""
+    """The grant, or None for nothing, for what a newer gateway may have written, and for a damaged one."""
     try:
-        return _GRANT.validate_json(value) if value is not None else None
+        grant = _GRANT.validate_json(value) if value is not None else None
     except ValidationError:
         return None
+    return grant if grant is not None and grant.until.tzinfo is not None else None

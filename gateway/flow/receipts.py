@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter
 
+from gateway.core.address import parse_address
 from gateway.core.edits import Add, HeaderEdit, Remove
 from gateway.core.mailboxes import read_mailboxes
 from gateway.core.outcome import Delivered
 from gateway.core.receipt import FIELD, Ticket
 from gateway.core.record import Message, RecipientRow
 from gateway.core.report import Purpose, answers, reader_of, wished
-from gateway.flow.ports import SpoolError
 from gateway.flow.settling import Attempt
 from gateway.flow.shared import Shared
 
@@ -44,9 +44,9 @@ class Asked:
 
     sender: str
     recipient: str
-    accepted_at: datetime
-    delivered_at: datetime | None = None
-    due_at: datetime | None = None
+    accepted_at: AwareDatetime
+    delivered_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
 
 
 _ASKED: Final = TypeAdapter(Asked)
@@ -63,11 +63,16 @@ def due_key(due_at: datetime, queue_id: str) -> str:
 
 
 def read_asked(value: bytes | None) -> Asked | None:
-    """Who was asked, or None for nothing, and for what a newer gateway may have written."""
-    try:
-        return _ASKED.validate_json(value) if value is not None else None
-    except ValidationError:
+    """Who was asked, or None for nothing, for what is damaged, and for what a newer gateway may have written."""
+    if value is None:
         return None
+    try:
+        asked = _ASKED.validate_json(value)
+        for address in (asked.sender, asked.recipient):
+            parse_address(address)
+    except ValueError:
+        return None
+    return asked
 
 
 class Receipts:
@@ -132,10 +137,10 @@ class Receipts:
         return ASKED + name_of(self._ticket(row))
 
     async def _keep(self, values: Mapping[str, bytes], rows: Sequence[RecipientRow]) -> bool:
-        longest = max(_remind_after(row) or timedelta(0) for row in rows)
         try:
+            longest = max(_remind_after(row) or timedelta(0) for row in rows)
             await self._shared.state.put_many(values, self._shared.clock.now() + longest + VALID_FOR)
-        except SpoolError as error:
+        except Exception as error:
             self._shared.events.broken("receipts", self._message.queue_id, error)
             return False
         return True

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.core.address import BadAddress, parse_address
+from gateway.core.address import parse_address
 from gateway.core.receipt import Ticket
 from gateway.core.record import Entry, Event, EventKind, Kind, Origin, QueueId
 from gateway.core.reminder import Outstanding, Reminder, build_reminder
-from gateway.flow.ports import Spool, SpoolError
+from gateway.flow.ports import Spool
 from gateway.flow.post import Letter, Post
 from gateway.flow.receipts import ASKED, CONFIRMED, DUE, VALID_FOR, Asked, due_key, name_of, read_asked
 from gateway.flow.shared import Shared
@@ -22,6 +22,7 @@ LEASE: Final = timedelta(minutes=15)
 MOST_DUE: Final = 200
 """What is looked at in one round; the rest waits for the next."""
 MOST_RECIPIENTS: Final = 1000
+_LONGEST_NUMBER: Final = 9
 _NAME: Final = "reminders"
 _REMINDED: Final = "receipt/reminded/"
 
@@ -47,7 +48,7 @@ class Reminders:
         for queue_id, keys in (await self._due()).items():
             try:
                 await self._remind(queue_id)
-            except (SpoolError, BadAddress) as error:
+            except Exception as error:
                 shared.events.broken("reminder", queue_id, error)
                 continue
             for key in keys:
@@ -78,9 +79,10 @@ class Reminders:
         found = await state.items(f"{ASKED}{queue_id}/", MOST_RECIPIENTS)
         waiting: dict[int, Asked] = {}
         for key, value in found.items():
-            asked, number = read_asked(value), int(key.rpartition("/")[2])
-            answered = CONFIRMED + name_of(Ticket(queue_id, number)) in confirmed
-            if asked is not None and asked.due_at is not None and not answered:
+            asked, number = read_asked(value), _number(key)
+            if asked is None or asked.due_at is None or number is None:
+                continue
+            if CONFIRMED + name_of(Ticket(queue_id, number)) not in confirmed:
                 waiting[number] = asked
         now = self._shared.clock.now()
         due = any(one.due_at is not None and one.due_at <= now for one in waiting.values())
@@ -103,6 +105,12 @@ class Reminders:
         await self._spool.commit((Entry(message=entry.message, rows=entry.rows, events=(*entry.events, noted)),))
         self._on_commit((entry,))
         self._shared.events.accepted(entry.message, entry.rows)
+
+
+def _number(key: str) -> int | None:
+    """The recipient's number at the end of its key; None for a key that is not one of ours."""
+    number = key.rpartition("/")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER else None
 
 
 def _reminder(queue_id: QueueId, missing: Sequence[Asked]) -> Reminder:

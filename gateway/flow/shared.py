@@ -61,4 +61,6 @@ class Shared:
             contact=organisation.contact,
             postmaster=organisation.postmaster,
             marks=marks,
+            buttonless=frozenset(rule.name for rule in policy.rules if rule.ignores_buttons),
+            roles=policy.roles,
         )

@@ -22,7 +22,7 @@ from gateway.core.record import BodyRef, Entry, Kind, Message, RecipientRow, Sta
 from gateway.core.refusal import refusal
 from gateway.core.reply import Reply, Status
 from gateway.core.trace import received
-from gateway.flow.copies import copies
+from gateway.flow.copies import MOST_COPIES, copies
 from gateway.flow.holding import hold_letters
 from gateway.flow.notices import at_acceptance
 from gateway.flow.notifications import Notifications, all_notifications
@@ -70,7 +70,7 @@ class Taking:
 
     async def keep(self, message: Message, rulings: Rulings, told: str) -> Reply:
         """Takes responsibility for it; ``told`` is the audit's sentence. Raises SpoolError; then nothing was kept."""
-        rows = tuple(given_back(message, row) for row in self._rows(message, self._with_copies(rulings)))
+        rows = tuple(given_back(message, row) for row in self._rows(message, self._with_copies(message, rulings)))
         post, notifications = Post(self.spool, self.shared), Notifications(self.spool, self.shared, message)
         try:
             entries = [Entry(message=message, rows=rows, events=entry_events(message, rows, told))]
@@ -134,9 +134,13 @@ class Taking:
     def _rows(self, message: Message, decided: Sequence[tuple[Recipient, Decision]]) -> tuple[RecipientRow, ...]:
         return started(message, decided, self.shared.planner, self.edition.policy)
 
-    def _with_copies(self, rulings: Rulings) -> tuple[tuple[Recipient, Decision], ...]:
+    def _with_copies(self, message: Message, rulings: Rulings) -> tuple[tuple[Recipient, Decision], ...]:
         decided, otherwise = self.decided(rulings), self.shared.system.routes[Kind.NOTICE]
-        return (*decided, *copies(decided, rulings.facts, self.edition.policy, otherwise))
+        further = copies(decided, rulings.facts, self.edition.policy, otherwise)
+        if further.missed:
+            why = f"more than {MOST_COPIES} copies for the record are asked for: {further.missed} are not made"
+            self.shared.events.alert("copy-missed", message.queue_id, why)
+        return (*decided, *further.made)
 
 
 def _queued(message: Message) -> Reply:

@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.core.digest import Batch, Line, Topic, joined
-from gateway.flow.ports import Clock, Ids, StateStore
+from gateway.flow.ports import Clock, Ids, SpoolError, StateStore
 
 WINDOW: Final = timedelta(hours=24)
 SLACK: Final = timedelta(minutes=5)
@@ -41,7 +41,7 @@ class Due:
 
 
 class Tally:
-    """One writer. Every method raises SpoolError if the state cannot be used."""
+    """One writer. Every method raises SpoolError if the state cannot be used; what is damaged there is as absent."""
 
     def __init__(self, state: StateStore, clock: Clock, ids: Ids) -> None:
         self._state = state
@@ -59,7 +59,9 @@ class Tally:
         since, _ = await self._window(topic)
         key = f"{_MORE}{since:%Y%m%dT%H%M%S}/{_name_of(topic)}/{self._writer()}"
         async with self._writing:
-            kept = _read(await self._state.get(key)) or Batch(topic=topic, since=since)
+            kept, new = _read(await self._state.get(key)), Batch(topic=topic, since=since)
+            if kept is None or (kept.topic, kept.since) != (topic, since):
+                kept = new
             await self._state.put(key, _fitting(kept.with_more(lines)), since + KEEP)
 
     async def due(self) -> tuple[Due, ...]:
@@ -67,7 +69,7 @@ class Tally:
         now, found = self._clock.now(), dict[tuple[Topic, datetime], dict[str, Batch]]()
         for key, value in (await self._state.items(_MORE, MOST_KEYS)).items():
             batch = _read(value)
-            if batch is not None and batch.since + WINDOW + SLACK <= now:
+            if batch is not None and batch.since <= now - WINDOW - SLACK:
                 found.setdefault((batch.topic, batch.since), {})[key] = batch
         return tuple(Due(joined(batches.values()), tuple(batches)) for batches in found.values())
 
@@ -78,10 +80,15 @@ class Tally:
 
     async def _window(self, topic: Topic) -> tuple[datetime, bool]:
         """When the topic's window began, and whether that was just now."""
-        now, mark = self._clock.now().replace(microsecond=0), self._ids.new()
-        own = f"{now.isoformat()} {mark}".encode()
-        held = await self._state.put_if_absent(_OPEN + _name_of(topic), own, now + WINDOW)
-        return datetime.fromisoformat(held.decode().split(" ")[0]), held == own
+        now, key = self._clock.now().replace(microsecond=0), _OPEN + _name_of(topic)
+        own = f"{now.isoformat()} {self._ids.new()}".encode()
+        held = await self._state.put_if_absent(key, own, now + WINDOW)
+        since = _since(held)
+        if since is None or not now - WINDOW - SLACK <= since <= now + SLACK:
+            # A damaged value opens no window, so this one opens now.
+            await self._state.put(key, own, now + WINDOW)
+            return now, True
+        return since, held == own
 
     def _writer(self) -> str:
         self._name = self._name or self._ids.new()
@@ -93,15 +100,37 @@ def _name_of(topic: Topic) -> str:
 
 
 def _fitting(batch: Batch) -> bytes:
-    """The batch as it is kept; where addresses are very long it lists fewer lines, and counts them all the same."""
+    """The batch as it is kept; where addresses are very long it lists fewer lines, and counts them all the same.
+
+    Raises:
+        SpoolError: the names of its topic alone are longer than a value may be.
+    """
     while len(data := _BATCH.dump_json(batch)) > _MOST_BYTES:
+        if not batch.lines:
+            raise SpoolError("the rule's name is too long to be kept")
         batch = replace(batch, lines=batch.lines[:-10])
     return data
 
 
 def _read(value: bytes | None) -> Batch | None:
-    """The batch, or None for nothing, and for what a newer gateway may have written."""
+    """The batch, or None for nothing, for what is damaged, and for what a newer gateway may have written."""
     try:
-        return _BATCH.validate_json(value) if value is not None else None
+        batch = _BATCH.validate_json(value) if value is not None else None
     except ValidationError:
         return None
+    if batch is None or not all(map(_is_utc, (batch.since, *(line.at for line in batch.lines)))):
+        return None
+    return batch
+
+
+def _since(value: bytes) -> datetime | None:
+    """When the window began; None if that cannot be read."""
+    try:
+        since = datetime.fromisoformat(value.decode().split(" ")[0])
+    except ValueError:
+        return None
+    return since if _is_utc(since) else None
+
+
+def _is_utc(at: datetime) -> bool:
+    return at.utcoffset() == timedelta(0)

@@ -1,22 +1,21 @@
 """What the workers of one spool share: values that expire, and named leases for work that one of them does.
 
 It is a memory, not a promise: a value may be gone after a power cut (synchronous = NORMAL), so nothing that mail
-depends on is kept here.
+depends on is kept here. Reading has a connection and a thread of its own: in WAL mode no writer holds it up.
 """
 
-import asyncio
 import contextlib
 import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.flow.ports import Clock, SpoolError
 from gateway.spool.codec import micros
+from gateway.spool.lane import Lane
 
 NAME: Final = "state.db"
 
@@ -34,61 +33,70 @@ The most are recipients that somebody here wrote to, a hundred bytes each.
 
 SWEEP_EVERY: Final = timedelta(hours=1)
 
-_TABLES: Final = """
+_WRITING: Final = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, value BLOB NOT NULL, until INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS items_until ON items (until);
 CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
 COMMIT;
 """
+_READING: Final = "PRAGMA query_only = ON;"
 
 _Answer = TypeVar("_Answer")
 
 
 class SharedState:
-    """``state.db`` of a spool, used by several processes at once. Every method raises SpoolError if it cannot do it."""
+    """``state.db`` of a spool, used by several processes at once.
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock, thread: ThreadPoolExecutor) -> None:
+    Every method answers, or raises SpoolError, within `lane.WITHIN`.
+    """
+
+    def __init__(self, reading: Lane, writing: Lane, clock: Clock) -> None:
         """For `open`."""
-        self._db = db
+        self._reading = reading
+        self._writing = writing
         self._clock = clock
-        self._thread = thread
         self._swept_until = clock.now()
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "SharedState":
         """Opens or makes the store."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         try:
-            db = await _run(thread, lambda: _open(path))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise SpoolError(f"the shared state cannot be used: {error}") from error
+        writing = await Lane.open(path, _WRITING, clock)
+        try:
+            return cls(await Lane.open(path, _READING, clock), writing, clock)
         except SpoolError:
-            thread.shutdown()
+            await writing.aclose()
             raise
-        return cls(db, clock, thread)
 
     async def aclose(self) -> None:
         """Closes the store; leases stay until they run out."""
-        await asyncio.to_thread(self._thread.shutdown)
-        self._db.close()
+        await self._reading.aclose()
+        await self._writing.aclose()
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None if there is none or it has expired."""
         now = micros(self._clock.now())
         sql = "SELECT value FROM items WHERE key = ? AND until > ?"
-        found = await self._do(lambda db: db.execute(sql, (key, now)).fetchall())
+        found = await self._reading.ask(lambda db: db.execute(sql, (key, now)).fetchall())
         return found[0][0] if found else None
 
     async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         """Those that are there, in one question."""
         now = micros(self._clock.now())
         sql = "SELECT key, value FROM items WHERE key IN (SELECT value FROM json_each(?)) AND until > ?"
-        return dict(await self._do(lambda db: db.execute(sql, (json.dumps(list(keys)), now)).fetchall()))
+        return dict(await self._reading.ask(lambda db: db.execute(sql, (json.dumps(list(keys)), now)).fetchall()))
 
     async def items(self, prefix: str, limit: int) -> Mapping[str, bytes]:
         """Those whose keys begin so, by key, at most ``limit``."""
         now = micros(self._clock.now())
         asked = (prefix, prefix + "\U0010ffff", now, limit)
-        return dict(await self._do(lambda db: db.execute(ITEMS, asked).fetchall()))
+        return dict(await self._reading.ask(lambda db: db.execute(ITEMS, asked).fetchall()))
 
     async def put(self, key: str, value: bytes, until: datetime) -> None:
         """Keeps the value until then. Raises ValueError for one that is too large."""
@@ -116,7 +124,7 @@ class SharedState:
 
     async def delete(self, key: str) -> None:
         """Forgets the value."""
-        await self._do(lambda db: db.execute("DELETE FROM items WHERE key = ?", (key,)).rowcount)
+        await self._writing.ask(lambda db: db.execute("DELETE FROM items WHERE key = ?", (key,)).rowcount)
 
     async def try_lease(self, name: str, holder: str, until: datetime) -> bool:
         """Takes or prolongs the lease; False while another holder's has not run out. One statement, so one winner."""
@@ -125,26 +133,24 @@ class SharedState:
             "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET holder = excluded.holder,"
             " until = excluded.until WHERE holder = excluded.holder OR until <= ?"
         )
-        return await self._do(lambda db: db.execute(sql, (name, holder, micros(until), now)).rowcount) == 1
+        row = (name, holder, micros(until), now)
+        return await self._writing.ask(lambda db: db.execute(sql, row).rowcount) == 1
 
     async def sweep(self) -> int:
         """Removes what has expired, and what a part has beyond the limit; returns how many values went."""
         now = micros(self._clock.now())
-        return await self._do(lambda db: _sweep(db, now))
+        return await self._writing.ask(lambda db: _sweep(db, now))
 
     async def _keep(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        """Whoever keeps something also clears away what is over, once in a while."""
-        answer = await self._do(work)
+        """Whoever keeps something also has cleared away what is over, once in a while, and waits for none of it."""
+        answer = await self._writing.ask(work)
         now = self._clock.now()
         if now >= self._swept_until:
             self._swept_until = now + SWEEP_EVERY
-            # What was asked for is done; what could not be cleared away is next time.
+            # What cannot be cleared away now is next time.
             with contextlib.suppress(SpoolError):
-                await self.sweep()
+                self._writing.begin(lambda db: _sweep(db, micros(now)))
         return answer
-
-    async def _do(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        return await _run(self._thread, lambda: work(self._db))
 
 
 def _check(value: bytes) -> None:
@@ -157,7 +163,7 @@ def _insert(db: sqlite3.Connection, rows: list[tuple[str, bytes, int]]) -> None:
     try:
         db.executemany("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", rows)
         db.execute("COMMIT")
-    except sqlite3.Error:
+    except Exception:  # Whatever it is, nobody else could write while the transaction is open.
         db.execute("ROLLBACK")
         raise
 
@@ -173,23 +179,3 @@ def _sweep(db: sqlite3.Connection, now: int) -> int:
     )
     sql = f"DELETE FROM items WHERE key IN (SELECT key FROM ({ranked}) WHERE place > ?)"  # noqa: S608  only our text
     return gone + db.execute(sql, (MAX_VALUES,)).rowcount
-
-
-async def _run(thread: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
-    try:
-        return await asyncio.get_running_loop().run_in_executor(thread, work)
-    except (sqlite3.Error, OSError) as error:
-        raise SpoolError(f"the shared state cannot be used: {error}") from error
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.executescript(_TABLES)
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db

@@ -188,6 +188,72 @@ def test_what_does_nothing_or_gets_weaker_is_a_warning(tmp_path: Path, run: Run)
     ]
 
 
+SOLICITOR = "A solicitor,sol.example,NDA,controlled,2020-03-31"
+REGISTERS = {
+    "p.csv": f"name,members,agreement,levels,expires\n\nA club,club.example,,,\n{SOLICITOR}\n"
+    "A firm,f.example,ISA,public,\n",
+    "m.toml": '[[mailbox]]\naddress="a@council.example"\nkind="list"\nowner="Ann"\nreviewed=2099-01-01\n\n'
+    '[[mailbox]]\naddress="b@council.example"\nkind="list"\nowner="Bea"\n',
+    "s.csv": "name,level,sender,review\nscans,public,s@council.example,2099-01-01\n"
+    "bins,public,b@council.example,2020-01-01\n",
+    # One reference stands for both, of which one has ended.
+    "e.csv": "route,sender,recipient,up_to,until,reference\n"
+    "encrypted,council.example,x.example,25MiB,2099-01-01,SD-1\n"
+    "encrypted,council.example,x.example,25MiB,2020-01-01,SD-1\n",
+}
+
+
+def test_what_the_registers_say_of_themselves_has_their_file_and_line(tmp_path: Path, run: Run) -> None:
+    config, policies = certified(tmp_path), tmp_path / "policies"
+    named = 'partners = "p.csv"\nmailboxes = "m.toml"\nsystems = "s.csv"\nexceptions = "e.csv"'
+    change(policies / "council.toml", ("[groups]", f"[registers]\n{named}\n\n[groups]"))
+    for name, text in REGISTERS.items():
+        (policies / name).write_text(text)
+    code, lines, _ = run("check", "--config", config)
+    assert code == 0
+    warned = [line.removeprefix("warning: ").replace(f"{policies}/", "") for line in lines if "warning: " in line]
+    assert warned == [
+        "p.csv: line 5: the ISA with A firm holds for ever: say when it `expires`",
+        "p.csv: line 4: the NDA with A solicitor ended on 2020-03-31",
+        "m.toml:7: mailbox[2]: nobody has reviewed who reads b@council.example; ask Bea",
+        "s.csv: line 3: the review of bins was due on 2020-01-01",
+        "e.csv: line 3: the exception SD-1 ended on 2020-01-01: take it out",
+    ]
+    many = "".join(f"P{number},p{number}.example,NDA,public,\n" for number in range(22))
+    (policies / "p.csv").write_text(f"name,members,agreement,levels,expires\n{many}")
+    assert f"warning: {policies}/p.csv: and 2 more of this kind" in run("check", "--config", config)[1]
+
+
+def test_a_partner_line_that_was_cut_off_is_a_problem(tmp_path: Path, run: Run) -> None:
+    config, policies = certified(tmp_path), tmp_path / "policies"
+    change(policies / "council.toml", ("[groups]", '[registers]\npartners = "p.csv"\n\n[groups]'))
+    (policies / "p.csv").write_text(REGISTERS["p.csv"].replace(",2020-03-31", ""))
+    code, lines, _ = run("check", "--config", config)
+    assert code == 1
+    assert lines[0] == f"problem: {policies}/p.csv: line 4: there are 4 cells, line 1 names 5 columns"
+
+
+def test_held_mail_that_nobody_is_asked_about_is_a_warning(tmp_path: Path, run: Run) -> None:
+    config, policy = certified(tmp_path), tmp_path / "policies/council.toml"
+    held = "".join(
+        f'[[rules]]\nname = "{name}"\nwhen = {{ recipient = "{name}.example" }}\nhold = true\n{more}\n'
+        for name, more in (("Alone", ""), ("Asked", 'release_by = "dpo"\n'))
+    )
+    roles = '[roles]\ndpo = "dpo@council.example"\n'
+    change(
+        policy,
+        ("[groups]", f"{roles}\n[groups]"),
+        ('[[rules]]\nname  = "Automatic mail', f'{held}[[rules]]\nname  = "Automatic mail'),
+    )
+    code, lines, _ = run("check", "--config", config)
+    number = line_with(policy, '"Alone"') - 1
+    text = "rules[3]: nobody is asked to look at what `Alone` holds: say `release_by`"
+    assert (code, [line for line in lines if line.startswith("warning: ")]) == (
+        0,
+        [f"warning: {policy}:{number}: {text}"],
+    )
+
+
 def test_what_the_spool_remembers_of_labels_is_told(tmp_path: Path, run: Run) -> None:
     config = certified(tmp_path)
     change(config, ("sqlite:///var/spool/sealpost", "sqlite:spool"))

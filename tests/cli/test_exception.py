@@ -265,6 +265,28 @@ def test_exceptions_are_listed_with_those_that_have_ended(
     assert (second["ended"], second["until"]) == (False, SOON)
 
 
+def test_a_list_that_goes_by_a_pipe_cuts_nothing(tmp_path: Path) -> None:
+    long = f"{'team-with-a-name-' * 3}@council.example"
+    config = house(tmp_path, text=HEAD + LINE.replace("law@council.example", long).replace("bundles", "b " * 60))
+    ran = sealpost("exception", "list", "--config", str(config))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    _, line = ran.stdout.splitlines()
+    assert line.split()[1:3] == [long, "*.court.example"]
+    assert line.split()[-60:] == ["b"] * 60
+
+
+def test_a_terminal_folds_what_it_has_no_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = house(tmp_path)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    code, out, _ = run(monkeypatch, capsys, ["exception", "list", "--config", str(config)])
+    assert code == 0
+    assert len(out.splitlines()) > 2
+    assert "…" not in out
+
+
 def test_no_exceptions_are_said_to_be_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -290,6 +290,12 @@ def test_a_lowered_floor_and_an_exhausted_chain_are_told(run: Run, tmp_path: Pat
     assert "  Protection never below encrypted (lowered from verified: agreed with the DPO)" in out
     assert "  Next       no route can carry it to a recipient without TLS: it comes back with the advice below" in out
     assert answer(run, "r.eml", *BASIC[1:], "--tls", "no")["recipients"][0]["likely_route"] is None
+    policy = tmp_path / "policies/council.toml"
+    held = '[[rules]]\nname = "Hold"\nhold = true\nwhen = { classification = "restricted" }\nadvice = "Wait."\n\n'
+    policy.write_text(policy.read_text().replace("[[rules]]", f"{held}[[rules]]", 1))
+    out = run("r.eml", *BASIC[1:], "--tls", "no")[1]
+    assert "waits for a person" in out
+    assert "  Protection never below encrypted (lowered from verified: agreed with the DPO)" in out
 
 
 def test_every_kind_of_route_is_described(run: Run, tmp_path: Path) -> None:
@@ -329,6 +335,11 @@ def test_a_policy_alone_is_enough(run: Run, tmp_path: Path, monkeypatch: pytest.
         ((*BASIC, "--config", "none.toml"), 1, "none.toml: the file cannot be read: No such file or directory"),
         ((*BASIC, "--policy", "none.toml"), 1, "sealpost.toml: policy: the file `none.toml` cannot be read: "),
         (("deep.eml", *BASIC[1:]), 1, "sealpost: deep.eml would be refused at the door with 554 5.6.0: "),
+        (
+            ("crowd.eml", *BASIC[1:]),
+            1,
+            "sealpost: crowd.eml would be refused at the door with 554 5.6.0: To and Cc of ",
+        ),
         ((*BASIC, "--tls", "maybe"), 2, "Usage: "),
         (("m.eml",), 2, "sealpost: name a MESSAGE with --from and --to, or a --queue-id"),
         ((*BASIC, "--at", "soon"), 2, "sealpost: --at `soon` is not a time such as "),
@@ -341,7 +352,28 @@ def test_an_error_is_one_sentence_and_no_traceback(
     run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     (tmp_path / "deep.eml").write_bytes(b"X: y\n" * 5000 + b"\nx\n")
+    (tmp_path / "crowd.eml").write_bytes(b"To: " + b"a@b.example, " * 5400 + b"\n\nx\n")
     got, out, err = run(*arguments)
     assert (got, out) == (code, "")
     assert err.startswith(words)
     assert "Traceback" not in err
+
+
+def test_a_door_that_is_not_there_is_usage(run: Run, tmp_path: Path) -> None:
+    assert run(*BASIC, "--client", "300.1.1.1") == (2, "", "sealpost: --client `300.1.1.1` is not an IP address\n")
+    assert answer(run, *BASIC, "--client", "2001:DB8::1")["listener"] == "what if"
+    listen = "[[listen.smtp]]\naddress     ="
+    change(tmp_path / "sealpost.toml", (listen, listen.replace("address", 'name = "outlook"\naddress')))
+    expected = "sealpost: --listener: unknown listener `outlok`, did you mean `outlook`?\n"
+    assert run(*BASIC, "--listener", "outlok") == (2, "", expected)
+    assert answer(run, *BASIC, "--listener", "outlook")["listener"] == "outlook"
+
+
+def test_without_a_configuration_any_listener_can_be_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sealpost.toml").rename(tmp_path / "other.toml")
+    monkeypatch.setattr("gateway.cli.explain.PLACES", ())
+    policy = ("--policy", "policies/council.toml")
+    assert answer(run, *BASIC, *policy, "--listener", "scans")["listener"] == "scans"
+    assert run(*BASIC, *policy, "--config", "other.toml", "--listener", "scans")[0] == 2

@@ -110,6 +110,11 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (tmp_path / "m.eml").write_bytes(LETTER)
     text = config.read_text().replace("sqlite:///var/spool/sealpost", "sqlite:spool")
+    listen = "[[listen.smtp]]\naddress     ="
+    for number, name in enumerate(("mail", "printers")):
+        allow = 'allow = [{ networks = ["10.0.0.0/8"] }]'
+        more = f'[[listen.smtp]]\nname = "{name}"\naddress = "[::1]:{2525 + number}"\n{allow}\n'
+        text = text.replace(listen, f"{more}\n{listen}")
     config.write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -75,3 +75,32 @@ def test_look_alike_knows_the_organisation_the_registers_and_the_groups() -> Non
     # Another ending: of the organisation and its partners only.
     assert (resembled("hospital.test"), resembled("otherhost.test")) == ("hospital.example", "")
     assert resembled("x.below.example") == ""
+
+
+def test_look_alike_is_not_hidden_by_a_wildcard_under_which_many_have_a_name() -> None:
+    unknown = School(name="*.derbyshire.sch.uk", type=SchoolType.UNKNOWN)
+    school = School(name="Hill", type=SchoolType.ACADEMY)
+    schools = [
+        ("derbyshire.sch.uk", unknown),
+        ("*.derbyshire.sch.uk", unknown),
+        ("hill.derbyshire.sch.uk", school),
+        ("*.trustees.example", school),
+    ]
+    registers = Registers(
+        partners=directory([("derbyshire.gov.uk", Partner(name="D")), ("*.trustee.example", Partner(name="T"))]),
+        schools=directory(schools),
+    )
+    government = Group("group:government", domains=parse_domains(["*.gov.uk"]))
+    names = replace(NAMES, registers=registers, groups={"government": government})
+    condition = read_when(Page("policy.toml"), "when", {"look_alike": True}, names)
+    assert isinstance(condition, LooksAlike)
+
+    def resembled(domain: str) -> str:
+        seen = look(facts(), parse_address(f"a@{domain}"))
+        return condition.words(seen)["lookalike"] if condition.truth(seen) is Truth.MATCH else ""
+
+    assert resembled("derbyshlre.gov.uk") == "derbyshire.gov.uk"
+    assert resembled("hi11.derbyshire.sch.uk") == "hill.derbyshire.sch.uk"
+    # Others there are no look-alikes, nor is what belongs to one whom a register names.
+    for domain in ("kent.gov.uk", "abbey.derbyshire.sch.uk", "x.trustees.example", "x.trustee.example"):
+        assert resembled(domain) == ""

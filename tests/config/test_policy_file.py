@@ -369,6 +369,14 @@ def test_an_empty_group_is_a_warning() -> None:
     assert [str(warning) for warning in page.warnings] == ["p: groups.nobody: nobody is in this group"]
 
 
+def test_a_group_has_the_title_that_people_call_it() -> None:
+    policy = read_policy(
+        Page("p"), f'{HEAD}a = {{ title = "clerks", domains = ["c.example"] }}\n{LAST}'.encode(), ROUTES
+    )
+    assert policy is not None
+    assert (policy.groups["a"].label, policy.groups["a"].words) == ("group:a", "clerks")
+
+
 def test_the_example_of_the_documentation_is_read() -> None:
     example = Path(__file__).parents[1] / "fixtures/policies/council.toml"
     page = Page("p")

@@ -2,15 +2,22 @@
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from gateway.config import label_tables, policy_tables
+from gateway.config import tables as tables_of
 from gateway.config.builtin import BUILT_IN
 from gateway.config.condition_schema import CONDITIONS
 from gateway.config.conditions import READERS
+from gateway.config.key_words import CONFIG_KEYS
 from gateway.config.labels import SOURCES
+from gateway.config.page import Strict
+from gateway.config.policy_key_words import POLICY_KEYS
 from gateway.config.schema import config_schema, policy_schema
 from gateway.transports import TRANSPORTS
 from tests.config.json_schema import problems
@@ -68,11 +75,34 @@ def test_a_slip_is_seen(schema: Any, text: str, old: str, new: str) -> None:
     assert found(changed, schema) != []
 
 
+def models(module: ModuleType) -> list[type[Strict]]:
+    return [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Strict)]
+
+
 def every(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from every(inner)
+
+
+@pytest.mark.parametrize("schema", [CONFIG, POLICY], ids=["config", "policy"])
+def test_every_key_says_what_it_is_for(schema: Any) -> None:
+    tables = [each["properties"] for each in every(schema) if isinstance(each.get("properties"), dict)]
+    keys = [(name, about) for table in tables for name, about in table.items()]
+    assert len(keys) > 80
+    assert [name for name, about in keys if len(about.get("description", "")) < 4] == []
+
+
+def test_no_sentence_is_left_of_a_key_that_is_gone() -> None:
+    written = {**CONFIG_KEYS, **POLICY_KEYS}
+    tables = {table.__name__: table for module in (tables_of, policy_tables, label_tables) for table in models(module)}
+    for name, words in written.items():
+        if name in TRANSPORTS:
+            known = {each.name for each in fields(TRANSPORTS[name].Options)}  # pyright: ignore[reportArgumentType]
+        else:
+            known = {each.alias or key for key, each in tables[name].model_fields.items()}
+        assert set(words) <= known, name
 
 
 @pytest.mark.parametrize("schema", [CONFIG, POLICY], ids=["config", "policy"])

@@ -32,17 +32,18 @@ def test_recipient_without_a_chain_is_on_no_route() -> None:
     assert route_of(ROW) == "tls"
 
 
-def test_audit_holds_no_file_name_and_no_text_of_a_label_that_is_none_of_ours() -> None:
+def test_audit_holds_no_file_name_and_of_labels_only_what_names_a_level() -> None:
     known = Label(source="header X", raw="Public", result=LabelResult.LEVEL, level="public")
     garbled = Label(source="header X", raw="child protection case", result=LabelResult.GARBLED, level=None)
-    found = replace(FACTS.classification, labels=(known, garbled))
+    foreign = Label(source="header X", raw="about Anna Smith", result=LabelResult.NO_LABEL, level=None)
+    found = replace(FACTS.classification, labels=(known, garbled, foreign))
     attached = (
         Attachment(name="case Smith.zip", type="application/zip", bytes=7, members=("Smith.pdf",), lock=Lock.ARCHIVE),
     )
     facts = replace(FACTS, classification=found, attachments=attached)
     accepted, *_ = entry_events(replace(MESSAGE, facts=facts), (ROW,))
     assert accepted.facts is not None
-    assert accepted.facts.classification.labels == (known, replace(garbled, raw=""))
+    assert accepted.facts.classification.labels == (known, replace(garbled, raw=""), replace(foreign, raw=""))
     assert accepted.facts.attachments == (Attachment(name="", type="application/zip", bytes=7, lock=Lock.ARCHIVE),)
 
 

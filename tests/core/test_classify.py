@@ -16,6 +16,7 @@ from gateway.core.labels.subject import SubjectSource
 from gateway.core.reading import Reading
 from gateway.core.registers.book import Registers
 from gateway.core.registers.systems import System
+from gateway.core.subject import MAX_SUBJECT
 from tests.core.scanning import multipart, named, scan
 from tests.fixtures.build import NOON, policy, rule
 
@@ -147,6 +148,20 @@ def test_the_default_must_be_a_level() -> None:
 def test_the_highest_intent_wins(header: str, intent: Intent, source: str) -> None:
     found = facts(header)
     assert (found.intent, found.intent_source) == (intent, source)
+
+
+LONG = f"Subject: {'a' * MAX_SUBJECT}"
+
+
+def test_a_subject_too_long_to_be_read_is_the_highest_level_and_may_hold_a_button() -> None:
+    found = facts(f"X-Classification: public\n{LONG}b")
+    assert (found.classification.level, found.classification.source) == ("restricted", "garbled: malformed header")
+    assert (found.intent, found.intent_source) == (Intent.ENCRYPTED, "subject: too long to be read")
+    pressed = facts(f"X-Sealpost-Intent: encrypted\n{LONG}b")
+    assert pressed.intent_source == "header X-Sealpost-Intent"
+    assert facts(LONG).intent is Intent.NONE
+    without = replace(READING, intent_marks={})
+    assert facts(f"{LONG}b", reading=without).intent is Intent.NONE
 
 
 def test_the_intent_header_can_be_named() -> None:

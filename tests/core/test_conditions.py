@@ -9,11 +9,13 @@ from gateway.core.conditions.message import AutomaticIs, ClassificationIs, Inten
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.conditions.party import PartyIs
 from gateway.core.decision import Truth
-from gateway.core.domains import parse_party
+from gateway.core.domains import Group, parse_domains, parse_party
 from gateway.core.facts import Intent, Lookup, Missing
 from gateway.core.tls import Starttls
 from tests.fixtures.build import BOB, INSIDE, facts
 
+COURTS = Group("group:courts", domains=parse_domains(["courts.example"]), title="court addresses")
+PARTNERS = Group("group:agreed", domains=parse_domains([BOB.domain]), title="agreed partners")
 NEED = (Lookup.STARTTLS, BOB.domain)
 YES, NO, UNKNOWN = Truth.MATCH, Truth.NO_MATCH, Truth.UNKNOWN
 # A condition of each value: what is not known of the recipient's TLS is Unknown.
@@ -48,6 +50,8 @@ def judge(condition: Condition, **given: Any) -> Verdict:
         (PartyIs("recipient", (INSIDE,)), {}, NO, "bob@partner.example is not in the organisation"),
         (PartyIs("sender", (INSIDE,)), {"sender": ""}, NO, "the sender is the null reverse-path"),
         (PartyIs("recipient", (INSIDE, parse_party("BOB@partner.example"))), {}, YES, "is in BOB@partner.example"),
+        (PartyIs("recipient", (INSIDE, COURTS)), {}, NO, "is not in the organisation or among court addresses"),
+        (PartyIs("recipient", (INSIDE, PARTNERS)), {}, YES, "bob@partner.example is among agreed partners"),
         (
             SizeIsOver("attachment_bytes", 2048),
             {"files": 2048},

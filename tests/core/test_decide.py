@@ -1,21 +1,27 @@
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.conditions.history import ResentLower, refusal_id
 from gateway.core.conditions.logic import All
 from gateway.core.conditions.message import ClassificationIs, Finds
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.conditions.party import PartyIs
 from gateway.core.decide import decide, wanted
-from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.decision import Decision, Held, Open, Refused, Routed, asked_for
 from gateway.core.domains import parse_party
 from gateway.core.effects import NOTHING
 from gateway.core.facts import Facts, Intent, Lookup, Missing
 from gateway.core.floors import shortfalls
-from gateway.core.policy import NO_WISHES, Action, Hold, Policy, Reject, Wishes
+from gateway.core.policy import NO_WISHES, Action, GoOn, Hold, Policy, Reject, Rule, Wishes
+from gateway.core.registers.book import Registers
+from gateway.core.registers.directory import directory
+from gateway.core.registers.partners import Partner
+from gateway.core.route import demand
 from gateway.core.template import Template
 from gateway.core.tls import Protection, Starttls
 from tests.core.policies import FACTS, NEED, POLICIES, RED, completions
@@ -66,6 +72,40 @@ def test_a_held_message_goes_on_by_the_rules_behind() -> None:
         reason="the level is controlled (header X-Classification)",
         advice="advice of hold",
     )
+
+
+def test_what_is_held_keeps_what_lowered_its_floor_and_how_long_it_may_wait() -> None:
+    urgent = Partner(name="Partner", tls=Protection.NONE, most_wait=timedelta(hours=4))
+    held = policy(
+        rule("hold", CONTROLLED, Hold("dpo")),
+        rule("again", CONTROLLED, Hold()),
+        rule("low", None, "encrypted opportunistic tls", below_floor="agreed"),
+        registers=Registers(partners=directory([(BOB.domain, urgent)])),
+    )
+    decision = decide(facts(files=14 * MIB), BOB, held).decision
+    assert decision == Held(
+        rule="hold",
+        chain=("opportunistic", "tls"),
+        floor=Protection.NONE,
+        reason="the level is controlled (header X-Classification)",
+        advice="advice of hold",
+        role="dpo",
+        lowered_from=Protection.ENCRYPTED,
+        lowered_because="agreed",
+        patience=timedelta(hours=4),
+        without=("It cannot go by encrypted: the attached files come to 14.0 MiB, the limit is 13 MiB.",),
+    )
+    assert asked_for(decision) is Protection.ENCRYPTED
+
+
+def test_what_is_open_asks_for_what_its_ends_ask_for_whatever_their_rules_lowered() -> None:
+    low = policy(
+        rule("if", NO_TLS, "opportunistic", below_floor="agreed"),
+        rule("last", None, "tls opportunistic", below_floor="agreed"),
+    )
+    decision = decide(facts("restricted"), BOB, low).decision
+    assert isinstance(decision, Open)
+    assert decision.floor is Protection.VERIFIED
 
 
 def test_two_holding_rules_hold_once() -> None:
@@ -208,6 +248,15 @@ def test_what_was_not_recorded_is_named_where_nothing_can_be_looked_up() -> None
     assert decision.missing == ("not recorded: a red stands there",)
 
 
+def test_a_refusal_before_is_named_without_the_hash_it_is_asked_by() -> None:
+    print_ = replace(facts("public"), fingerprint="print")
+    resent = policy(rule("again", ResentLower(LEVELS), Reject()), LAST)
+    ruling = decide(print_, BOB, resent)
+    assert isinstance(ruling.decision, Open)
+    assert ruling.decision.missing == (Lookup.RESENT.value,)
+    assert ruling.lacks == {(Lookup.RESENT, refusal_id("print", BOB, level)) for level in ("controlled", "restricted")}
+
+
 def test_advice_is_filled_with_what_the_rule_knows_of_the_recipient() -> None:
     advice = Template("Not to {recipient} at {domain}, {sender}: {level}; ask {contact} about {owner}.")
     made = policy(replace(rule("no", CONTROLLED, Reject()), advice=advice), LAST)
@@ -306,22 +355,47 @@ def test_effects_never_change_what_is_decided(made: Policy, known: Facts) -> Non
         return NO_WISHES if wishes.raises is None else Wishes(raises=wishes.raises)
 
     plain = replace(made, rules=tuple(replace(each, wishes=bare(each.wishes)) for each in made.rules))
-    decision = decide(known, BOB, made).decision
-    assert decide(known, BOB, plain).decision == replace(decision, effects=NOTHING)
+    ruling, other = decide(known, BOB, made), decide(known, BOB, plain)
+    if isinstance(ruling.decision, Open):
+        # What would be caused besides may have to be looked up first.
+        assert ruling.lacks or other.decision == replace(ruling.decision, effects=NOTHING)
+    else:
+        assert other.decision == replace(ruling.decision, effects=NOTHING)
+
+
+@settings(deadline=None)
+@given(POLICIES, FACTS)
+def test_an_early_answer_causes_all_that_its_deciding_rules_may_turn_out_to_cause(made: Policy, known: Facts) -> None:
+    def deciding(each: Rule) -> Rule:
+        remark = isinstance(each.action, GoOn)
+        return replace(each, wishes=Wishes(raises=each.wishes.raises) if remark else each.wishes, overridable=False)
+
+    without = replace(made, rules=tuple(deciding(each) for each in made.rules))
+    early = decide(known, BOB, without).decision
+    if not isinstance(early, Open):
+        told = {(each.rule, each.mailbox) for each in early.effects.notifications}
+        for complete in completions(known):
+            late = decide(complete, BOB, without).decision.effects
+            assert {(each.rule, each.mailbox) for each in late.notifications} <= told
+            assert {*late.copies} <= {*early.effects.copies}
+            assert {*late.edits} <= {*early.effects.edits}
 
 
 @settings(deadline=None)
 @given(POLICIES, FACTS)
 def test_a_policy_without_shortfall_never_sends_below_the_floor(made: Policy, known: Facts) -> None:
+    """What a partner is owed is asked of the connection (decision 008); all else the routes give by themselves."""
     sound = not shortfalls(made)
+    partner = made.registers.partners.of(BOB) or Partner(name="")
     for complete in completions(known):
         if complete.classification.level not in LEVELS:
             continue
         decision = decide(complete, BOB, made).decision
         if not isinstance(decision, Routed) or decision.chain == ("gone",):
             continue
+        assert all(demand(made.routes[name], partner.tls) is not None for name in decision.chain)
         gives = min(made.routes[name].gives for name in decision.chain)
-        assert gives >= decision.floor or not sound
+        assert decision.floor <= max(gives, partner.tls) or not sound
 
 
 def test_every_level_and_button_has_a_decision() -> None:

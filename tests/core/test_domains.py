@@ -47,6 +47,24 @@ def test_a_group_holds_addresses_and_domains() -> None:
     assert parse_address("bob@two.example") not in Group("group:y", domains=parse_domains(["*.two.example"]))
 
 
+@pytest.mark.parametrize(
+    ("group", "words", "place"),
+    [
+        (
+            Group("group:cjsm", title="criminal justice addresses"),
+            "criminal justice addresses",
+            "among criminal justice",
+        ),
+        (Group("group:cjsm"), "the group cjsm", "in the group cjsm"),
+        (Group("the organisation"), "the organisation", "in the organisation"),
+        (parse_party("*.police.example"), "*.police.example", "in *.police.example"),
+    ],
+)
+def test_texts_for_people_name_a_group_by_its_title_or_its_bare_name(group: Group, words: str, place: str) -> None:
+    assert group.words == words
+    assert group.place.startswith(place)
+
+
 def test_one_address_or_pattern_is_a_group_of_its_own() -> None:
     amy = parse_party("Amy@one.example")
     assert amy.label == "Amy@one.example"

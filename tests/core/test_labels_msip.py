@@ -45,11 +45,20 @@ def entry(guid: str, site: str | None = SITE, enabled: str | None = "true") -> s
 
 def test_the_folded_field_of_real_mail_is_read() -> None:
     (label,) = labels(REAL)
-    assert (label.source, label.level, label.raw) == (
-        "Microsoft label",
-        "controlled",
-        f"{OFFICIAL} AMD Official Use Only-AIP 2.0",
-    )
+    assert (label.source, label.level) == ("Microsoft label", "controlled")
+
+
+@pytest.mark.parametrize(
+    ("header", "raw"),
+    [
+        (REAL, OFFICIAL),
+        (f"msip_labels: {entry(STRANGE, OTHER_SITE)};MSIP_Label_{STRANGE}_Name=Anna Smith", STRANGE),
+        (f"msip_labels: {entry(STRANGE)};MSIP_Label_{STRANGE}_Name=Anna Smith", STRANGE),
+        ("msip_labels: about Anna Smith", "msip_labels"),
+    ],
+)
+def test_of_an_entry_nothing_is_repeated_but_its_guid(header: str, raw: str) -> None:
+    assert [label.raw for label in labels(header)] == [raw]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,18 @@ def test_the_older_fields_of_their_own_are_read() -> None:
 
 def test_a_field_longer_than_any_label_is_garbled() -> None:
     assert results(f"msip_labels: {entry(SECRET)};{'x' * MAX_VALUE}") == [LabelResult.GARBLED]
+
+
+LONG = "\n " + "x" * MAX_VALUE
+
+
+@pytest.mark.parametrize(
+    ("enabled", "site"),
+    [("true", SITE + LONG), ("true", OTHER_SITE + LONG), ("true" + LONG, SITE), ("false" + LONG, SITE)],
+)
+def test_an_older_field_longer_than_any_value_says_neither_whose_it_is_nor_whether(enabled: str, site: str) -> None:
+    (label,) = labels(f"msip_label_{SECRET}_enabled: {enabled}\nmsip_label_{SECRET}_siteid: {site}")
+    assert (label.result, label.raw) == (LabelResult.GARBLED, SECRET)
 
 
 def test_a_message_without_the_field_has_none() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.facts import Field, Label, LabelResult, Scan
-from gateway.core.labels.base import MAX_VALUE, read_labels
+from gateway.core.labels.base import MAX_VALUE, read_labels, split_pairs
 from gateway.core.labels.protective_marking import ProtectiveMarkingSource
 from tests.core.scanning import scan
 
@@ -121,3 +121,34 @@ def test_whatever_stands_there_gives_labels(text: str, name: str) -> None:
     made = Scan(fields=(Field(name, text.encode("latin-1")),), attachments=(), message_bytes=0, header_bytes=0)
     found = read_labels(made, (SOURCE,), LEVELS)
     assert all((label.result is LabelResult.LEVEL) == (label.level is not None) for label in found)
+
+
+@pytest.mark.parametrize(
+    ("header", "raw"),
+    [
+        ("Subject: Minutes [SEC=OFFICIAL: Sensitive, about=Anna Smith]", "official:sensitive"),
+        ("Subject: [SEC=UNOFFICIAL, about=Anna Smith]", "unofficial"),
+        ("Subject: [SEC=WHATEVER, about Anna Smith]", "whatever"),
+        (f"Subject: [SEC={'x' * 41}]", "x" * 40),
+        ("Subject: [SEC=OFFICIAL, SEC=about Anna Smith]", ""),
+        # An open end: what follows may be the rest of the subject.
+        ("Subject: [SEC=OFFICIAL", "official"),
+        ("Subject: [SEC=OFFICIAL Anna Smith, child protection", ""),
+        ("Subject: [SEC=OFFICIAL, Anna Smith, child protection", ""),
+        ("Subject: [SEC=OFFICIAL Anna Smith [12]", ""),
+        ("X-Protective-Marking: VER=2018.4, NS=gov.au, SEC=OFFICIAL, ORIGIN=anna@smith.example", "official"),
+        ("X-Protective-Marking: VER=2018.4, NS=gov.au, SEC=OFFICIAL, about Anna Smith", "official"),
+        ("X-Protective-Marking: VER=2018.4, NS=gov.au, SEC=OFFICIAL [about Anna Smith]", "official"),
+        ("X-Protective-Marking: NS=else.example, SEC=Anna, NOTE=about Anna Smith", ""),
+        ("X-Protective-Marking: SEC=OFFICIAL, NOTE=about Anna Smith", "X-Protective-Marking"),
+        ("X-Protective-Marking: about Anna Smith", "X-Protective-Marking"),
+    ],
+)
+def test_of_a_marking_nothing_is_repeated_but_its_classification(header: str, raw: str) -> None:
+    assert [label.raw for label in labels(header)] == [raw]
+
+
+def test_many_pieces_are_put_together_once() -> None:
+    # Put together piece by piece this takes minutes.
+    text = "sec=" + "a," * 3_000_000
+    assert split_pairs(text, ",") == [("sec", text.removeprefix("sec=").rstrip(","))]

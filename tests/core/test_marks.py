@@ -68,7 +68,7 @@ def test_the_word_of_the_reference_can_be_chosen() -> None:
         ("[SECURE] [Leaves] [STAYS] [HEADER] Minutes", ("[secure]", "[leaves]")),
         (
             "a [ref:  X/1] b [override: K7QF-M2XD the [urgent reason] c",
-            ("[ref: x/1]", "[override: k7qf-m2xd the [urgent reason]"),
+            ("[override: k7qf-m2xd the [urgent reason]", "[ref: x/1]"),
         ),
         ("a [SEC=OFFICIAL, CAVEAT=x]", ("[sec=official, caveat=x]",)),
         (f"a [SEC=OFFICIAL, CAVEAT={'x' * 600}]", ()),
@@ -89,6 +89,18 @@ def test_buttons_stay_on_request() -> None:
 
 def test_only_so_many_marks_are_kept() -> None:
     assert len(leaving("".join(f"[ref: {number}]" for number in range(MAX_MARKS + 5)))) == MAX_MARKS
+
+
+def test_overrides_leave_before_all_others() -> None:
+    many = "".join(f"[ref: {number}]" for number in range(MAX_MARKS))
+    found = scan(f"Subject: {many}\nSubject: {many} [Override: t why]\n\nx\n")
+    assert marks_to_remove(policy(rule("all", None, "tls"), reading=READING), found)[0] == "[override: t why]"
+
+
+def test_a_reference_that_stays_there_is_not_read() -> None:
+    many = "".join(f"[override: {number}]" for number in range(MAX_MARKS))
+    assert read_reference(subject(f"{many} [ref: a]"), READING) == ""
+    assert read_reference(subject(f"{many[13:]} [ref: a]"), READING) == "a"
 
 
 def test_what_is_left_of_a_subject_without_its_marks() -> None:

@@ -1,21 +1,27 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.core.address import Address, parse_address
-from gateway.core.conditions.message import ClassificationIs
+from gateway.core.conditions.base import Need
+from gateway.core.conditions.message import ClassificationIs, Finds
 from gateway.core.conditions.outside import StarttlsIs
-from gateway.core.decide import decide
+from gateway.core.decide import Ruling, decide
 from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed
 from gateway.core.domains import Group, parse_party
 from gateway.core.effects import NOTHING
+from gateway.core.facts import Facts, OutsideFact
 from gateway.core.modes import Mode, Rollout, in_force
 from gateway.core.observing import SOFT_END, apply
 from gateway.core.policy import Action, Hold, Policy, Reject, Wishes
 from gateway.core.template import Template
 from gateway.core.tls import Protection, Starttls
-from tests.fixtures.build import BOB, NOON, facts, policy, rule
+from tests.core.policies import FACTS, NEED, POLICIES, RED, completions
+from tests.fixtures.build import BOB, NOON, facts, policy, remark, rule
 
 HR = parse_party("hr@council.example")
 SENDER = parse_address("hr@council.example")
@@ -105,9 +111,76 @@ def test_what_cannot_be_told_is_observed_too_and_waits_for_nothing() -> None:
     assert ruling.lacks == frozenset()
 
 
+NO_TLS = StarttlsIs(Starttls.NO)
+
+
+def ruled(made: Policy, *rollouts: Rollout, outside: Mapping[Need, OutsideFact] | None = None) -> Ruling:
+    return apply(decide(facts(outside=outside), BOB, made), SENDER, rollouts, made, NOON)
+
+
+def test_what_may_be_decided_by_an_enforced_rule_is_not_observed() -> None:
+    asking = policy(rule("if", NO_TLS, "opportunistic", below_floor="agreed"), rule("no", None, Reject()))
+    waiting = ruled(asking, mode(rule="if"))
+    assert isinstance(waiting.decision, Open)
+    assert waiting.lacks == {NEED}
+    # Once it is known, the mode is that of the rule that decides.
+    assert isinstance(ruled(asking, mode(rule="if"), outside={NEED: Starttls.YES}).decision, Refused)
+    observed = ruled(asking, mode(rule="if"), outside={NEED: Starttls.NO}).decision
+    assert isinstance(observed, Routed)
+    assert observed.instead == Instead(rule="if", action="route", chain=("opportunistic",), floor=Protection.NONE)
+
+
+def test_what_is_open_is_observed_where_all_rules_that_may_decide_are() -> None:
+    asking = policy(rule("if", NO_TLS, "encrypted"), rule("no", CONTROLLED, Reject()), rule("last", None, "secure"))
+    both = ruled(asking, mode(rule="if"), mode(rule="no")).decision
+    assert isinstance(both, Routed)
+    assert both.instead == Instead(rule="if", action="open", chain=(), floor=Protection.ENCRYPTED)
+    for other in (mode(Mode.SOFT, rule="no"), mode(Mode.ENFORCE, rule="no"), replace(mode(rule="no"), baseline="tls")):
+        assert isinstance(ruled(asking, mode(), mode(rule="if"), other).decision, Open)
+    assert isinstance(ruled(asking, mode(), mode(Mode.SOFT, rule="last")).decision, Routed)
+
+
+def test_a_rule_that_may_decide_the_same_is_asked_for_its_mode_too() -> None:
+    twice = policy(rule("red", Finds(RED), Reject()), rule("no", CONTROLLED, Reject()), rule("last", None, "tls"))
+    assert isinstance(ruled(twice, mode(rule="no")).decision, Refused)
+    assert isinstance(ruled(twice, mode(rule="no"), mode(rule="red")).decision, Routed)
+    known = replace(facts(), looked=frozenset({"red"}))
+    assert isinstance(apply(decide(known, BOB, twice), SENDER, [mode(rule="no")], twice, NOON).decision, Routed)
+
+
+def test_what_waits_for_its_level_may_be_decided_by_any_rule() -> None:
+    raising = policy(
+        rule("early", CONTROLLED, Hold()),
+        remark("raise", Finds(RED), raises="restricted"),
+        rule("no", ClassificationIs(frozenset({"restricted"})), Reject()),
+        rule("last", None, "tls"),
+    )
+    named = (mode(rule="early"), mode(rule="last"), mode(rule="raise"))
+    assert isinstance(ruled(raising, *named).decision, Open)
+    assert isinstance(ruled(raising, *named, mode(rule="no")).decision, Routed)
+    assert isinstance(
+        ruled(raising, mode(), mode(Mode.SOFT, rule="raise", senders=parse_party("x.example"))).decision, Routed
+    )
+
+
+@settings(deadline=None)
+@given(POLICIES, FACTS, st.frozensets(st.sampled_from(["r0", "r1", "r2", "last"])))
+def test_what_is_observed_early_is_observed_however_it_turns_out(
+    made: Policy, known: Facts, observed: frozenset[str]
+) -> None:
+    rollouts = [mode(rule=name) for name in observed]
+    early = apply(decide(known, BOB, made), SENDER, rollouts, made, NOON).decision
+    if isinstance(early, Routed) and early.instead is not None:
+        assert {decide(complete, BOB, made).decision.rule for complete in completions(known)} <= observed
+
+
 def test_a_lowered_floor_is_counted_against_what_was_asked_for() -> None:
     low = policy(rule("r", None, "tls", below_floor="agreed"))
     decision = apply(decide(facts("restricted"), BOB, low), SENDER, [mode()], low, NOON).decision
+    assert isinstance(decision, Routed)
+    assert decision.original_floor is Protection.VERIFIED
+    holding = policy(rule("hold", None, Hold()), *low.rules)
+    decision = apply(decide(facts("restricted"), BOB, holding), SENDER, [mode()], holding, NOON).decision
     assert isinstance(decision, Routed)
     assert decision.original_floor is Protection.VERIFIED
 

@@ -115,3 +115,11 @@ def test_a_rule_that_others_always_outdo_is_never_reached() -> None:
 
 def test_routed_by_the_last_rule_where_no_other_matches() -> None:
     assert isinstance(decided(LAST), Routed)
+
+
+def test_a_remark_that_matches_is_heard_in_front_of_a_refusal_too() -> None:
+    behind = remark("behind", CONTROLLED, warn=Template("Two."), raises="restricted")
+    decision = decided(NO, behind, LAST)
+    assert isinstance(decision, Refused)
+    assert (decision.rule, decision.floor) == ("no", Protection.VERIFIED)
+    assert [point.rule for point in decision.effects.warnings] == ["behind"]

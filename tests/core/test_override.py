@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.core.address import Address, parse_address
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.facts import Field, Scan
+from gateway.core.marks import MAX_MARKS
 from gateway.core.override import (
     LONGEST_REASON,
     MOST_MARKS,
@@ -17,6 +18,7 @@ from gateway.core.override import (
     Grant,
     Mark,
     lifted,
+    named_by,
     new_token,
     read_marks,
     serves,
@@ -31,8 +33,10 @@ from gateway.core.report_text import paragraphs
 from gateway.core.tls import Protection
 from tests.core.queued import MESSAGE, ROW
 from tests.fakes.clock import START
+from tests.fixtures.build import policy, rule
 
 KEY = b"k" * 32
+POLICY = policy(rule("Rest", None, "tls"))
 GP, NURSE, CLERK = (parse_address(f"{name}@x.example") for name in ("gp", "nurse", "clerk"))
 NONE = Protection.NONE
 SENT = Routed(rule="Rest", chain=("tls",), floor=NONE, original_floor=NONE, reason="r", advice="")
@@ -54,6 +58,10 @@ def grant(rule: str, *recipients: Address) -> Grant:
 def subject(*values: bytes) -> Scan:
     fields = tuple(Field("Subject", value) for value in values)
     return Scan(fields=fields, attachments=(), message_bytes=1, header_bytes=1)
+
+
+def marks_of(scan: Scan) -> tuple[Mark, ...]:
+    return read_marks(scan, POLICY)
 
 
 def test_token_is_four_groups_of_signs_that_nobody_mistakes() -> None:
@@ -95,24 +103,39 @@ def test_one_other_sign_anywhere_is_another_token() -> None:
         (b"[override: ]", ()),
         (b"[override: A first] x [override: B second] [override: A third]", (Mark("A", "first"), Mark("B", "second"))),
         (b"=?utf-8?q?=5Boverride=3A_AB-CD_t=C3=A9l=C3=A9phone=5D?=", (Mark("AB-CD", "t\u00e9l\u00e9phone"),)),
+        (b"[override: a [override: AB-CD why]", ()),
         (b"[override: A bell\x07] [override: B \xe2\x80\xaeturned]", ()),
     ],
 )
 def test_marks_are_read_from_the_subject(text: bytes, marks: tuple[Mark, ...]) -> None:
-    assert read_marks(subject(text)) == marks
+    assert marks_of(subject(text)) == marks
 
 
 def test_marks_and_reasons_have_limits() -> None:
     many = b"".join(b"[override: T%d because]" % number for number in range(MOST_MARKS + 1))
-    assert [mark.token for mark in read_marks(subject(many))] == [f"T{number}" for number in range(MOST_MARKS)]
-    (mark,) = read_marks(subject(b"[override: T " + b"r" * 436 + b"]"))
+    assert [mark.token for mark in marks_of(subject(many))] == [f"T{number}" for number in range(MOST_MARKS)]
+    (mark,) = marks_of(subject(b"[override: T " + b"r" * 497 + b"]"))
     assert mark.reason == "r" * LONGEST_REASON
-    assert read_marks(subject(b"[override: T " + b"r" * 437 + b"]")) == ()
-    assert read_marks(subject(b"[override: " + b"T" * 41 + b" why]")) == ()
+    assert marks_of(subject(b"[override: T " + b"r" * 498 + b"]")) == ()
+    assert marks_of(subject(b"[override: " + b"T" * 41 + b" why]")) == ()
+
+
+def test_mark_that_stays_in_the_subject_is_not_read() -> None:
+    twice = [b"[OVERRIDE: t%d why]" % number for number in range(MAX_MARKS)]
+    assert marks_of(subject(*twice, b"[override: T why]"))[0].token == "t0"
+    unread = b"".join(b"[override: \xe2\x80\xae%d]" % number for number in range(MAX_MARKS))
+    many = b"".join(b"[override: a%d [x]" % number for number in range(MAX_MARKS))
+    assert marks_of(subject(unread + b"[override: T why]")) == (Mark("T", "why"),)
+    assert marks_of(subject(many + b"[override: T why]")) == ()
+
+
+def test_other_marks_keep_none_from_being_read() -> None:
+    references = b"".join(b"[ref: %d]" % number for number in range(MAX_MARKS + 5))
+    assert marks_of(subject(references, b"[override: T why]")) == (Mark("T", "why"),)
 
 
 def test_marks_of_all_subjects_count() -> None:
-    assert read_marks(subject(b"[override: A one]", b"[override: B two]")) == (Mark("A", "one"), Mark("B", "two"))
+    assert marks_of(subject(b"[override: A one]", b"[override: B two]")) == (Mark("A", "one"), Mark("B", "two"))
 
 
 @pytest.mark.parametrize(("reason", "enough"), [("", False), ("no", False), ("yes", True)])
@@ -122,7 +145,7 @@ def test_reason_has_three_signs(reason: str, enough: bool) -> None:
 
 @given(st.binary(max_size=300))
 def test_reading_marks_never_fails(text: bytes) -> None:
-    for mark in read_marks(subject(b"[override: " + text, text)):
+    for mark in marks_of(subject(b"[override: " + text, text)):
         assert mark.reason.isprintable() and len(mark.reason) <= LONGEST_REASON
 
 
@@ -173,7 +196,7 @@ def test_token_is_for_what_an_overridable_rule_stopped(decision: Decision, expec
 def test_rule_is_lifted_only_if_a_token_names_everybody_whom_it_stops(
     grants: list[Grant], decided: dict[Address, Decision], rules: set[str]
 ) -> None:
-    assert lifted(grants, decided) == rules
+    assert lifted(named_by(grants), decided) == rules
 
 
 def test_token_has_served_when_one_of_its_recipients_is_not_refused_any_more() -> None:

@@ -140,6 +140,13 @@ def test_patience_shortens_every_route_but_the_last() -> None:
     assert PLANNER.move(PLANNER.start(0, TO, patient, NOW), 1, NOW).deadline == NOW + 24 * HOUR
 
 
+def test_patience_holds_once_a_held_recipient_is_released() -> None:
+    held = replace(HELD, chain=("tls", "encrypted"), patience=4 * HOUR)
+    row = PLANNER.release(PLANNER.start(0, TO, held, NOW), NOW + DAY)
+    assert row.deadline == NOW + DAY + 4 * HOUR
+    assert PLANNER.move(row, 1, NOW + 2 * DAY).deadline == row.expires_at
+
+
 def test_patience_holds_on_a_route_without_limit_of_its_own_and_not_for_an_only_one() -> None:
     assert PLANNER.start(0, TO, replace(ROUTED, chain=("encrypted", "tls"), patience=HOUR), NOW).deadline == NOW + HOUR
     assert PLANNER.start(0, TO, replace(ROUTED, chain=("tls",), patience=HOUR), NOW).deadline == NOW + 48 * HOUR

@@ -47,3 +47,9 @@ def test_the_button_raises_the_levels_floor_and_never_lowers_it(
 ) -> None:
     last = rule("last", None, "opportunistic", ignores_buttons=ignores)
     assert policy(last).floor(last, level, intent, automatic=automatic) is floor
+
+
+def test_a_policy_knows_whether_anything_in_it_can_be_overridden() -> None:
+    assert not policy(rule("no", None, "tls")).overridable
+    firm = Not(AutomaticIs(True))
+    assert policy(rule("no", firm, Reject(), overridable=True), rule("yes", None, "tls")).overridable

@@ -5,11 +5,11 @@ from datetime import datetime
 
 import pytest
 
-from gateway.core.decision import Routed
+from gateway.core.decision import Held, Routed
 from gateway.core.outcome import Cause, Outcome
 from gateway.core.progress import EXPIRED, Done, Ending, GiveBack, MoveOn, Retry, Transition, advance
 from gateway.core.reply import Status
-from tests.core.queued import DAY, DECLINED, DELIVERED, FAILED, HOUR, NOW, ROW, deferred
+from tests.core.queued import DAY, DECLINED, DELIVERED, FAILED, HELD, HOUR, NOW, ROUTED, ROW, deferred
 
 EARLY, DEADLINE, LATE = NOW + DAY, NOW + 2 * DAY, NOW + 3 * DAY
 END = NOW + 5 * DAY
@@ -63,9 +63,11 @@ def test_last_moment_before_the_deadline_is_before_it() -> None:
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_where_a_delay_endangers_people_the_next_route_comes_whatever_the_cause(cause: Cause) -> None:
-    assert isinstance(ROW.decision, Routed)
-    hurried = replace(ROW, decision=replace(ROW.decision, patience=4 * HOUR))
+@pytest.mark.parametrize("decision", [ROUTED, HELD], ids=["sent", "released"])
+def test_where_a_delay_endangers_people_the_next_route_comes_whatever_the_cause(
+    decision: Routed | Held, cause: Cause
+) -> None:
+    hurried = replace(ROW, decision=replace(decision, patience=4 * HOUR))
     assert advance(hurried, deferred(cause), now=EARLY, following=1, next_try=SOON) == Retry(SOON)
     assert advance(hurried, deferred(cause), now=DEADLINE, following=2, next_try=SOON) == MoveOn(2)
     ended = UNPROTECTED if cause is Cause.PROTECTION else EXPIRES

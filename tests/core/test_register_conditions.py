@@ -5,14 +5,19 @@ from typing import Any
 import pytest
 
 from gateway.core.address import Address, parse_address
+from gateway.core.classify import gather
 from gateway.core.conditions.base import Condition, Seen, look
 from gateway.core.conditions.registers import AgreementIs, CjsmAddressIs, MailboxIs, PartnerIs, SchoolIs
 from gateway.core.decision import Truth
+from gateway.core.envelope import Admission, Client, Envelope, Recipient
+from gateway.core.registers.book import Registers
 from gateway.core.registers.directory import directory
 from gateway.core.registers.mailboxes import Mailbox, MailboxKind
 from gateway.core.registers.partners import Agreement, Partner, Standing
 from gateway.core.registers.schools import School, SchoolType
-from tests.fixtures.build import facts
+from gateway.core.visible import MAX_VISIBLE
+from tests.core.scanning import scan
+from tests.fixtures.build import NOON, facts, policy, rule
 
 YES, NO, UNKNOWN = Truth.MATCH, Truth.NO_MATCH, Truth.UNKNOWN
 TEAM = Mailbox(
@@ -37,6 +42,10 @@ HILL = School(name="Hill School", type=SchoolType.ACADEMY, logon=True)
 ABBEY = School(name="Abbey", type=SchoolType.INDEPENDENT)
 SOME = School(name="*.sch.example", type=SchoolType.UNKNOWN)
 SCHOOLS = directory([("hill.sch.example", HILL), ("abbey.example", ABBEY), ("*.sch.example", SOME)])
+
+
+CLIENT = Client(identity="10.0.0.1", how=Admission.NETWORK, address="10.0.0.1", helo="mail", tls=None)
+ENVELOPE = Envelope(client=CLIENT, listener="smtp", reverse_path=AMY, recipients=(Recipient(address=BOB),))
 
 
 def seen(recipient: Address = AMY, level: str = "controlled", **also: Any) -> Seen:
@@ -89,7 +98,13 @@ def seen(recipient: Address = AMY, level: str = "controlled", **also: Any) -> Se
         (ANY, None, seen(visible=("x@y.example",), visible_more=1), NO, "neither the recipient nor To and Cc name"),
         # Those of the register are kept first, so one more can only be among the others if there was no room for it.
         (LIST, None, seen(visible=("team@council.example",), visible_more=1), UNKNOWN, "more addresses than were kept"),
-        (LIST, None, seen(visible=("team@council.example", "x@y.example"), visible_more=1), NO, "neither the recipient"),
+        (
+            LIST,
+            None,
+            seen(visible=("team@council.example", "x@y.example"), visible_more=1),
+            NO,
+            "neither the recipient",
+        ),
         (ANY, None, seen(visible=("all@council.example",), visible_more=1), YES, "owner is Bea"),
         (ANY, None, seen(visible=("", "nobody", "a@b@c", "all@council.example")), YES, "owner is Bea"),
     ],
@@ -100,6 +115,31 @@ def test_a_mailbox_is_found_behind_the_recipient_and_in_to_and_cc(
     condition = MailboxIs(BOXES, kinds, cleared)
     assert condition.truth(at) is truth
     assert why in condition.why(at)
+
+
+@pytest.mark.parametrize("others", [MAX_VISIBLE - 1, MAX_VISIBLE + 100])
+def test_a_mailbox_is_found_however_many_addresses_stand_before_it(others: int) -> None:
+    known = replace(policy(rule("all", None, "tls")), registers=Registers(mailboxes=directory(BOXES.items())))
+    crowd = ", ".join(f"a{number}@firm.example" for number in range(others))
+    for named, truth in (("All@council.example", YES), ("team@council.example", NO), ("x@council.example", NO)):
+        whole = scan(f"From: {AMY}\nTo: {crowd}\nCc: {named}\n\nx\n")
+        at = look(gather(whole, ENVELOPE, known, NOON), BOB)
+        assert MailboxIs(BOXES, LIST).truth(at) is truth
+
+
+def test_two_lists_of_addresses_with_the_same_words_are_asked_by_their_own_register() -> None:
+    at = seen(visible=("all@council.example",))
+    assert MailboxIs(BOXES, LIST).truth(at) is YES
+    assert MailboxIs({"team@council.example": TEAM}, LIST).truth(at) is NO
+    assert MailboxIs(BOXES, LIST).truth(seen(visible=("team@council.example",))) is NO
+
+
+def test_the_first_that_fits_is_named() -> None:
+    second = replace(ALL, address="some@council.example", owner="Cat")
+    boxes = {**BOXES, second.address: second}
+    names = (TEAM.address, second.address, ALL.address)
+    assert MailboxIs(boxes, LIST).words(seen(visible=names))["owner"] == "Cat"
+    assert MailboxIs(boxes, LIST).words(seen(visible=names[::-1]))["owner"] == "Bea"
 
 
 def test_the_words_of_a_mailbox_are_the_one_that_matches() -> None:

@@ -3,13 +3,14 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.core.conditions.logic import All
 from gateway.core.conditions.message import ClassificationIs, Finds
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.decide import decide
 from gateway.core.decision import Held, Open, Refused, Routed
 from gateway.core.edits import Add, Remove, Retitle
 from gateway.core.effects import NOTHING, Effects, Notification, Point
-from gateway.core.policy import Hold, Reject, Wishes
+from gateway.core.policy import Action, Hold, Reject, Wishes
 from gateway.core.template import Template
 from gateway.core.tls import Protection, Starttls
 from tests.core.policies import NEED, RED
@@ -124,11 +125,75 @@ def test_an_open_decision_carries_what_holds_whatever_comes() -> None:
         assert [point.rule for point in decision.effects.warnings] == heard
 
 
-def test_an_unknown_rule_that_makes_no_difference_says_nothing() -> None:
+def test_an_unknown_rule_that_would_cause_more_is_looked_up() -> None:
     made = policy(remark("a", CONTROLLED, warn=STOP), rule("if", NO_TLS, "tls", wishes=Wishes(warn=LOOK)), LAST)
+    ruling = decide(facts(), BOB, made)
+    assert isinstance(ruling.decision, Open)
+    assert (ruling.decision.rule, ruling.decision.floor, ruling.lacks) == ("if", Protection.ENCRYPTED, {NEED})
+    assert [point.rule for point in ruling.decision.effects.warnings] == ["a"]
+    for answer, heard in ((Starttls.NO, ["a", "if"]), (Starttls.YES, ["a"])):
+        decision = decide(facts(outside={NEED: answer}), BOB, made).decision
+        assert isinstance(decision, Routed)
+        assert [point.rule for point in decision.effects.warnings] == heard
+
+
+def test_an_unknown_rule_that_would_cause_what_is_caused_anyway_is_passed_over() -> None:
+    archive = Wishes(copies=("archive@council.example",), edits=(Remove("X-A"),))
+    more = Wishes(copies=("other@council.example", "archive@council.example"), edits=(Add("X-A", "1"), Remove("X-A")))
+    made = policy(rule("if", NO_TLS, "tls", wishes=archive), rule("last", None, "tls", wishes=more))
+    ruling = decide(facts(), BOB, made)
+    assert isinstance(ruling.decision, Routed)
+    assert ruling.decision.effects.copies == more.copies
+    turned = policy(rule("if", NO_TLS, "tls", wishes=more), rule("last", None, "tls", wishes=archive))
+    assert isinstance(decide(facts(), BOB, turned).decision, Open)
+
+
+@pytest.mark.parametrize("action", ["tls", Hold("dpo"), Reject()])
+def test_an_unknown_rule_that_nobody_can_look_up_causes_all_that_it_would(action: Action | str) -> None:
+    wishes = Wishes(
+        warn=Template("Ask {owner}."),
+        notify=("dpo@council.example",),
+        copies=("archive@council.example",),
+        edits=(Remove("X-A"),),
+        receipt=True,
+        remind_after=timedelta(days=5),
+    )
+    made = policy(
+        remark("a", CONTROLLED, warn=STOP),
+        rule("red", Finds(RED), action, wishes=wishes),
+        remark("b", CONTROLLED, warn=LOOK),
+        rule("same", CONTROLLED, action),
+        LAST,
+    )
     decision = decide(facts(), BOB, made).decision
-    assert isinstance(decision, Routed)
-    assert [point.rule for point in decision.effects.warnings] == ["a"]
+    assert decision.rule == "same"
+    points = [(point.rule, point.reason, point.advice) for point in decision.effects.warnings]
+    why = "not recorded: a red stands there"
+    assert points == [
+        ("a", WHY, "Stop."),
+        ("red", why, "Ask its owner."),
+        ("b", WHY, "Look at bob@partner.example."),
+    ]
+    assert replace(decision.effects, warnings=()) == Effects(
+        notifications=(Notification("red", "dpo@council.example", why),),
+        copies=("archive@council.example",),
+        edits=(Remove("X-A"),),
+        receipt=True,
+        remind_after=timedelta(days=5),
+    )
+    # What is known not to stand there causes nothing.
+    known = decide(replace(facts(), looked=frozenset({"red"})), BOB, made).decision
+    assert [point.rule for point in known.effects.warnings] == ["a", "b"]
+
+
+def test_what_may_be_looked_up_yet_waits_and_then_counts_as_a_match() -> None:
+    both = All((NO_TLS, Finds(RED)))
+    made = policy(rule("both", both, "tls", wishes=Wishes(notify=("dpo@council.example",))), LAST)
+    assert isinstance(decide(facts(), BOB, made).decision, Open)
+    looked_up = decide(facts(outside={NEED: Starttls.NO}), BOB, made).decision
+    assert isinstance(looked_up, Routed)
+    assert [heard.mailbox for heard in looked_up.effects.notifications] == ["dpo@council.example"]
+    assert decide(facts(outside={NEED: Starttls.YES}), BOB, made).decision.effects is NOTHING
 
 
 def test_an_overridden_rule_still_says_what_it_has_to_say() -> None:

@@ -60,6 +60,10 @@ def test_lowered_floor_protects_the_report_all_the_same() -> None:
     item = item_of(replace(ROW, decision=lowered), Status(5, 0, 0))
     assert item.floor is Protection.VERIFIED
     assert Report(purpose=F, message=MESSAGE, items=(item,), header=b"").protected
+    held = replace(HELD, floor=Protection.NONE, lowered_from=Protection.ENCRYPTED, without=("It cannot go by x.",))
+    item = item_of(replace(ROW, decision=held), Status(5, 0, 0))
+    assert (item.floor, item.without) == (Protection.ENCRYPTED, ("It cannot go by x.",))
+    assert item_of(replace(ROW, decision=HELD), Status(5, 0, 0)).floor is HELD.floor
     assert item_of(replace(ROW, decision=REFUSED), Status(5, 0, 0)).floor is REFUSED.floor
 
 

@@ -98,7 +98,7 @@ SILENT = Failed(status=Status(5, 1, 2), detail="The domain x.example does not ex
         (Ending.EXPIRED, MAYBE, "No answer came. It may have arrived all the same."),
         (Ending.EXPIRED, None, "what the rule asks for could not be found out"),
         (Ending.NOT_RELEASED, None, "nobody released it in time"),
-        (Ending.RETURNED, None, "a person gave it back. the level is controlled (default)"),
+        (Ending.RETURNED, None, "a person gave it back. The level is controlled (default)"),
         (None, deferred(Cause.DNS), "It was dns."),
         (None, DELIVERED, "mx.x.example took it."),
     ],
@@ -151,6 +151,14 @@ def test_good_news_names_the_route(purpose: Purpose) -> None:
 
 def test_policy_without_marks_has_no_line_about_them() -> None:
     assert "in the subject" not in text(Purpose.FAILED, item(Ending.REFUSED), identity=replace(IDENTITY, marks=()))
+
+
+def test_buttons_are_not_spoken_of_where_no_rule_listens_to_them() -> None:
+    deaf = replace(IDENTITY, buttonless=frozenset({"CJSM needs an account"}))
+    one = item(Ending.REFUSED, rule="CJSM needs an account")
+    assert "in the subject" not in text(Purpose.FAILED, one, one, identity=deaf)
+    assert "in the subject" in text(Purpose.FAILED, one, item(Ending.REFUSED), identity=deaf)
+    assert "in the subject" in text(Purpose.FAILED, one)
 
 
 def test_page_says_the_same_and_escapes_every_word() -> None:
@@ -206,10 +214,17 @@ def test_hold_says_who_releases_it_and_when_it_comes_back() -> None:
     shown = text(Purpose.HELD, held)
     assert shown.startswith("What to do: Check the address.\r\n")
     assert "waits for a check, and goes on when it is released." in shown
-    assert "Who releases it: dpo" in shown
+    assert "Who releases it: the people of dpo (call Service Desk, 01629 000000)" in shown
     assert "If nobody releases it, it comes back to you on 5 March 2026, 09:05 UTC." in shown
     also = "Also: Put them in Bcc next time.\r\nWhy: 12 outside addresses are in To and Cc\r\nRule: Many in view\r\n"
     assert f"{also}Recipients: gp@x.example" in shown
+
+
+def test_hold_names_the_mailbox_of_the_role_that_releases_it() -> None:
+    knows = replace(IDENTITY, roles={"dpo": parse_address("privacy@council.example")})
+    shown = text(Purpose.HELD, item(None, role="dpo"), item(None, role="legal"), identity=knows)
+    assert "Who releases it: dpo (privacy@council.example)\r\n" in shown
+    assert "Who releases it: the people of legal (call Service Desk, 01629 000000)\r\n" in shown
 
 
 def test_hold_without_advice_or_role_names_whom_to_call() -> None:

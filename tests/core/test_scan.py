@@ -10,6 +10,7 @@ from gateway.core.boundaries import Window
 from gateway.core.defect import Defect, repeated
 from gateway.core.facts import Attachment, Part
 from gateway.core.scan import ScanLimits, Scanner, TooComplex
+from gateway.core.subject import MAX_SUBJECT
 from tests.core.scanning import crlf, encoded, multipart, named, scan, scan_bytes
 
 TEXT = "Content-Type: text/plain\n\nHello.\n"
@@ -199,6 +200,13 @@ def test_a_byte_above_127_anywhere_is_told(where: str) -> None:
 )
 def test_a_message_that_two_readers_divide_differently_is_defective(message: str, defect: str) -> None:
     assert defect in scan(message).defects
+
+
+def test_a_subject_longer_than_anybody_reads_is_cut_and_defective() -> None:
+    fits = scan(f"Subject: {'a' * MAX_SUBJECT}\n\nbody\n")
+    assert (fits.defects, fits.values("Subject")) == ((), (b"a" * MAX_SUBJECT,))
+    longer = scan(f"Subject: {'a' * MAX_SUBJECT}b\n\nbody\n")
+    assert (longer.defects, longer.values("Subject")) == ((Defect.SUBJECT_LONG,), (b"a" * MAX_SUBJECT,))
 
 
 def test_a_boundary_behind_a_bare_line_feed_is_defective() -> None:

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core import subject
 from gateway.core.edits import Retitle
-from gateway.core.subject import cut, fold_mark, retitle, subjects
+from gateway.core.facts import Field
+from gateway.core.subject import MAX_SUBJECT, cut, fold_mark, retitle, shortened, subjects, titles
 from gateway.core.words import to_text
 from tests.core.scanning import scan
 
@@ -118,6 +120,28 @@ def test_letters_that_fold_to_two_are_cut_whole(text: str, mark: str, left: str)
 def test_subjects_are_decoded_and_folded() -> None:
     message = "Subject: =?utf-8?q?A=5Bb?=\n  C\nsubject: two\n\nx\n"
     assert subjects(scan(message)) == ("a[b c", "two")
+    assert titles(scan(message)) == ("A[b  C", "two")
+
+
+def test_subjects_are_decoded_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = list[bytes]()
+    monkeypatch.setattr(subject, "to_text", lambda value: decoded.append(value) or to_text(value))
+    scanned = scan("Subject: =?utf-8?q?asked_often?=\n\nx\n")
+    assert {*(subjects(scanned) for _ in range(3)), *(titles(scanned) for _ in range(3))} == {("asked often",)}
+    assert decoded == [b"=?utf-8?q?asked_often?="]
+
+
+def test_of_all_subjects_together_only_the_beginning_is_kept() -> None:
+    whole = (Field("Subject", b"a" * (MAX_SUBJECT - 2)), Field("To", b"b" * 2 * MAX_SUBJECT), Field("subject", b"cd"))
+    assert shortened(whole) == whole
+    longer = (*whole[:2], Field("SUBJECT", b"cdef"), Field("Subject", b"gh"), Field("X", b"i"))
+    assert shortened(longer) == (*whole[:2], Field("SUBJECT", b"cd"), Field("X", b"i"))
+
+
+def test_of_many_subjects_few_are_kept() -> None:
+    few = tuple(Field("Subject", bytes([number])) for number in range(16))
+    assert shortened(few) == few
+    assert shortened((*few, Field("Subject", b"x"))) == few
 
 
 TEXT = st.text(st.sampled_from("aB[]: \t\u00e9\u0130\u00df\ud800=?"), max_size=12)

@@ -21,6 +21,7 @@ from gateway.core.record import BodyRef, Entry, QueueId, RecipientRow, State
 from gateway.core.release_link import Link
 from gateway.desk.form import MOST_BYTES
 from gateway.desk.hands import By
+from gateway.desk.login import is_proxy
 from gateway.desk.options import DeskOptions
 from gateway.desk.pages import DeskPages, InForce
 from gateway.desk.serving import serve_desk
@@ -104,7 +105,7 @@ async def desk(folder: Path, *addresses: str) -> AsyncGenerator[Desk]:
     in_force = InForce(options=OPTIONS, key=KEY, organisation="The <Council>", contact="Service Desk, 01629 000000")
     pages = DeskPages(lambda: in_force, ShardReader(folder), made.hands, lambda: made.now)
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(serve_desk(pages.application(), sock))
+        serving = tasks.create_task(serve_desk(pages.application(), sock, lambda host: is_proxy(host, OPTIONS)))
         yield made
         serving.cancel()
     await spool.aclose()
@@ -202,6 +203,17 @@ async def test_chosen_recipients_and_notes_reach_the_hands(tmp_path: Path) -> No
             ("release", by, frozenset({0, 2}), ""),
             ("give back", by, frozenset({0, 1, 2}), "Use the portal."),
         ]
+
+
+@pytest.mark.parametrize("action", ["release", "give back"])
+async def test_with_nobody_chosen_the_page_asks_to_choose_and_keeps_the_note(tmp_path: Path, action: str) -> None:
+    async with desk(tmp_path, "a@x.example", "b@x.example") as here:
+        ann = here.browser()
+        page = await ann.get(here.url)
+        answer = await ann.post(here.url, fields(page, action, note="Use <the> portal."))
+        assert answer.status == 400 and "Choose at least one recipient. Nothing was changed." in answer.text
+        assert "Somebody decided" not in answer.text and "Use &lt;the&gt; portal.</textarea>" in answer.text
+        assert (here.hands.asked, answer.numbers) == ([], ["0", "1"])
 
 
 async def test_a_gateway_that_is_away_changes_nothing_and_keeps_the_note(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The shared state in memory, by the clock of the test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from gateway.flow.ports import Clock, SpoolError
@@ -52,6 +52,10 @@ class MemoryState:
             return False
         self._leases[name] = (holder, until)
         return True
+
+    def damage(self, how: Callable[[bytes], bytes]) -> None:
+        """Makes another of every value that is kept now."""
+        self._values = {key: (how(value), until) for key, (value, until) in self._values.items()}
 
     def _living(self) -> Mapping[str, bytes]:
         if self.failing:

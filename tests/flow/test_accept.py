@@ -85,6 +85,15 @@ async def test_message_past_a_limit_of_the_scan_is_told_to_the_listener() -> Non
         await submission.finish()
 
 
+async def test_message_that_names_too_many_addresses_is_told_to_the_listener_and_not_kept() -> None:
+    gate = Gate()
+    message = with_fields(b"To: " + b",".join(b"%d@b.c" % number for number in range(5001)))
+    with pytest.raises(TooComplex, match="more than 5000 different addresses"):
+        await gate.hand_over("gp@tls.example", message=message)
+    assert gate.heard.accepted_rows == []
+    assert (await gate.hand_over("gp@tls.example")).is_positive
+
+
 async def test_edits_remove_control_and_blind_fields_and_add_the_trace() -> None:
     gate = Gate()
     message = with_fields(b"X-Sealpost-Foo: 1", b"Bcc: hidden@x.example", b"X-Secret: new", b"X-Tenant: council")

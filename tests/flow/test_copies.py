@@ -6,13 +6,14 @@ import pytest
 
 from gateway.core.decision import Routed
 from gateway.core.facts import Lookup
-from gateway.core.policy import Send
+from gateway.core.policy import Rule, Send, Wishes
 from gateway.core.record import EventKind, State
+from gateway.core.template import Template
 from gateway.core.tls import Protection, Starttls
 from tests.fakes.carrying import UNKNOWN_USER
 from tests.fakes.clock import settle
-from tests.flow.gate import HOUR, RULES
-from tests.flow.wishing import WISHING, wishing
+from tests.flow.gate import HOUR, RULES, to
+from tests.flow.wishing import WISHING, remark, wishing
 
 
 async def test_each_mailbox_gets_the_message_once_by_the_inside_way() -> None:
@@ -74,3 +75,49 @@ async def test_copy_that_is_asked_for_too_late_is_an_alert(late: bool, missed: l
         await gate.clock.advance(HOUR)
     assert await gate.ends() == {"a@asks.example": State.DELIVERED}
     assert [alert[0] for alert in gate.heard.alerts] == missed
+
+
+async def test_mailbox_with_a_way_of_its_own_gets_it_by_that_way_and_by_what_lowered_it() -> None:
+    archive = Rule(
+        name="Archive",
+        when=to("archive.example"),
+        action=Send(("opportunistic", "tls")),
+        advice=Template(""),
+        below_floor="the archive seals what it takes",
+    )
+    record = remark("Record", "one.example", Wishes(copies=("box@archive.example",)))
+    gate = wishing(rules=(record, archive, *RULES))
+    async with gate.running():
+        await gate.hand_over("a@one.example")
+        await settle()
+    assert gate.transports["opportunistic"].carried == ["box@archive.example"]
+    assert gate.transports["internal"].carried == []
+    (made,) = [one.decision for one in await gate.audit(EventKind.DECIDED) if one.address == "box@archive.example"]
+    assert isinstance(made, Routed) and made.rule == "copy for the record: Controlled"
+    assert made.chain == ("opportunistic", "tls") and made.lowered_because == "the archive seals what it takes"
+    assert (made.original_floor, made.floor) == (Protection.ENCRYPTED, Protection.NONE)
+
+
+@pytest.mark.parametrize(("asked", "alerts"), [(20, 0), (21, 1), (25, 1)])
+async def test_beyond_twenty_mailboxes_a_copy_is_missed_and_somebody_hears_of_it(asked: int, alerts: int) -> None:
+    mailboxes = tuple(f"box{number:02}@council.example" for number in range(asked))
+    halves = (mailboxes[:11], mailboxes[9:])
+    domains = ("one.example", "two.example")
+    records = (remark("Record", domain, Wishes(copies=half)) for domain, half in zip(domains, halves, strict=True))
+    gate = wishing(rules=(*records, *RULES))
+    async with gate.running():
+        await gate.hand_over("a@one.example", "b@two.example")
+        await settle()
+    assert gate.transports["internal"].carried == list(mailboxes[:20])
+    (message,) = {message.queue_id for message, _ in gate.heard.accepted_rows}
+    why = f"more than 20 copies for the record are asked for: {asked - 20} are not made"
+    assert gate.heard.alerts == [("copy-missed", message, why)] * alerts
+
+
+async def test_mailbox_that_gets_the_message_anyway_takes_no_place_of_a_copy() -> None:
+    mailboxes = tuple(f"box{number:02}@council.example" for number in range(21))
+    gate = wishing(rules=(remark("Record", "one.example", Wishes(copies=mailboxes)), *RULES))
+    async with gate.running():
+        await gate.hand_over("a@one.example", "BOX20@council.example")
+        await settle()
+    assert len(gate.transports["internal"].carried) == 21 and gate.heard.alerts == []

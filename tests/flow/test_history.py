@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -229,6 +229,30 @@ async def test_what_waits_is_limited_and_a_recipient_is_written_once_a_day(monke
     await gate.hand_over("r0@tls.example")
     assert await gate.shared.history.write()
     assert written == [1]
+
+
+async def test_who_was_written_to_today_is_remembered_within_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_WAITING", 3)
+    gate = Gate()
+    written: list[int] = []
+    put_many = gate.state.put_many
+
+    async def counting(values: dict[str, bytes], until: datetime) -> None:
+        written.append(len([key for key in values if key.startswith("history/k/")]))
+        await put_many(values, until)
+
+    async def writes(*recipients: str) -> list[int]:
+        written.clear()
+        await gate.hand_over(*(f"{name}@tls.example" for name in recipients))
+        assert await gate.shared.history.write()
+        return [*written]
+
+    gate.state.put_many = counting  # pyright: ignore[reportAttributeAccessIssue]
+    assert (await writes("a", "b", "c"))[-1] == 3
+    assert await writes("a", "b", "c") == []
+    assert await writes("d") == [1]
+    assert await writes("d", "a") == [2], "more than three are not remembered, so all are written again"
+    assert await writes("d", "a") == []
 
 
 async def test_what_was_refused_in_the_session_is_remembered_too() -> None:

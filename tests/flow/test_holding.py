@@ -17,10 +17,10 @@ from gateway.core.record import Entry, EventKind, QueueId, State
 from gateway.core.release_link import read_link
 from gateway.core.template import Template
 from gateway.core.tls import Starttls
-from gateway.flow.holding import READABLE_FOR
+from gateway.flow.holding import READABLE_FOR, newly_held
 from gateway.flow.ports import Lease, OperatorChange, Settlement, SpoolFull
 from gateway.flow.release import LONGEST_NOTE, give_back, is_own, read_note, release, shown
-from tests.core.queued import FACTS, MESSAGE, with_envelope
+from tests.core.queued import FACTS, MESSAGE, ROW, with_envelope
 from tests.fakes.clock import settle
 from tests.flow.gate import HOUR, KEY, Gate, recipient, to, with_fields, with_rules
 
@@ -151,6 +151,19 @@ async def test_a_late_hold_waits_until_its_letter_has_room() -> None:
         assert "gp@asks.example" in text
         assert await decide(gate, release(ANN, gate.shared.planner, gate.clock.now(), role="ig")) == 1
         assert (await gate.ends())["gp@asks.example"] is State.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "newly"),
+    [
+        (State.OPEN, State.HELD, True),
+        (State.HELD, State.HELD, False),
+        (State.OPEN, State.QUEUED, False),
+        (State.HELD, State.QUEUED, False),
+    ],
+)
+def test_only_what_was_not_held_before_is_newly_held(before: State, after: State, newly: bool) -> None:
+    assert newly_held(replace(ROW, state=before), replace(ROW, state=after)) is newly
 
 
 async def test_a_role_decides_its_own_recipients_once() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.facts import Label, LabelResult
 from gateway.flow import labels_seen
@@ -28,19 +30,34 @@ async def test_values_are_counted_over_all_workers_and_only_garbled_ones() -> No
     one, other = LabelsSeen(state), LabelsSeen(state)
     fine = Label(source="header X-Classification", raw="public", result=LabelResult.LEVEL, level="public")
     one.note([garbled("Secret"), garbled("Secret"), fine])
-    other.note([garbled("Secret"), garbled("Secret", "header Sensitivity"), garbled("x" * 100)])
+    other.note([garbled("Secret"), garbled("Secret", "header Sensitivity"), garbled("x" * 100), garbled("y z y z")])
     await one.write(START)
     await other.write(START + timedelta(days=1))
     await one.write(START + timedelta(days=2))
     assert await stored(state) == {
         ("header X-Classification", "Secret"): 3,
         ("header Sensitivity", "Secret"): 1,
-        ("header X-Classification", "x" * 60): 1,
+        ("header X-Classification", "x" * 40): 1,
+        ("header X-Classification", "y z y z"): 1,
     }
     first = labels_of((await state.items(PREFIX, 10)).values())[0]
     assert first == SeenLabel(
         source="header X-Classification", value="Secret", count=3, last=(START + timedelta(days=1)).date()
     )
+
+
+@pytest.mark.parametrize("raw", ["", "Anna Smith, NHS number 943", "Secret\ufffd", "one two three four five"])
+async def test_what_does_not_look_like_a_label_is_counted_and_not_repeated(raw: str) -> None:
+    state = MemoryState(SteppedClock())
+    seen = LabelsSeen(state)
+    seen.note([garbled(raw), garbled(f"{raw} and some more words behind")])
+    await seen.write(START)
+    assert await stored(state) == {("header X-Classification", "(other)"): 2}
+
+
+@given(st.binary())
+def test_whatever_bytes_are_stored_can_be_read(value: bytes) -> None:
+    assert len(labels_of([value])) <= 1
 
 
 async def test_they_are_forgotten_after_30_days() -> None:

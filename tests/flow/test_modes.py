@@ -156,6 +156,16 @@ async def test_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     await give(order(rule="Public", mode=Mode.ENFORCE), gate.state, POLICY)
 
 
+async def test_fifty_are_in_force_and_no_more() -> None:
+    gate = Gate()
+    for number in range(50):
+        await give(order(sender=f"officer{number}@council.example"), gate.state, POLICY)
+    with pytest.raises(ValueError, match="50 modes in force already"):
+        await give(order(sender="officer50@council.example"), gate.state, POLICY)
+    kept = read_orders(await gate.state.get(KEY))
+    assert [each.sender for each in kept] == [f"officer{number}@council.example" for number in range(50)]
+
+
 async def test_a_memory_that_fails_leaves_what_was_known_to_its_end_and_is_told_once() -> None:
     gate = Gate()
     worker = Worker(gate)

@@ -1,5 +1,6 @@
 """What a sender hears when its message is accepted: one notice of all points, a hold at once, and nothing twice."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -44,6 +45,7 @@ async def test_points_of_what_goes_back_stand_in_its_report_alone() -> None:
         await settle()
         ((_, report),) = gate.reports()
     assert b"Also: " + ADVICE in joined(report) and b"Final-Recipient: rfc822; a@forbidden.example" in report
+    assert re.findall(rb"^Status: (.*)\r\n", report, re.MULTILINE) == [b"5.7.1"]
 
 
 async def test_points_are_named_in_a_refusal_in_the_session() -> None:
@@ -100,6 +102,19 @@ async def test_point_known_only_late_is_told_late_and_one_known_before_not_again
         second, *others = [joined(report) for _, report in gate.reports()[1:]]
     assert others == []
     assert b"Rule: Controlled\r\n" in second and b"Rule: Many\r\n" not in second
+
+
+async def test_point_known_only_late_is_not_told_to_a_machine() -> None:
+    late = tuple(replace(rule, wishes=WISHING[0].wishes) if rule.name == "Controlled" else rule for rule in RULES)
+    gate = wishing(rules=late)
+    async with gate.running():
+        await gate.hand_over("a@asks.example", message=with_fields(b"Auto-Submitted: auto-generated"))
+        gate.lookups.table[Lookup.STARTTLS, "asks.example"] = Starttls.YES
+        await gate.clock.advance(HOUR)
+        assert gate.reports() == []
+        (decided,) = [event for event in await gate.audit(EventKind.DECIDED) if event.text.startswith("decided late")]
+    assert decided.decision is not None and decided.decision.effects.warnings != ()
+    assert await gate.ends() == {"a@asks.example": State.DELIVERED}
 
 
 async def test_nothing_is_accepted_whose_notice_cannot_be_kept() -> None:

@@ -1,28 +1,34 @@
 """Refused, sent again with the token, delivered: once, by whom it was given to, with a reason."""
 
+import asyncio
 import email
 import email.policy
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateway.core.address import NullPath, parse_address
-from gateway.core.conditions.logic import All
+from gateway.core.conditions.logic import All, AnyOf
 from gateway.core.conditions.outside import StarttlsIs
+from gateway.core.decision import Routed
 from gateway.core.facts import Lookup
-from gateway.core.override import OverrideResult
+from gateway.core.marks import MAX_MARKS
+from gateway.core.override import OverrideResult, token_id
 from gateway.core.policy import Hold, Reject, Rule, Send
-from gateway.core.record import EventKind, State
+from gateway.core.record import EventKind, Kind, State
 from gateway.core.template import Template
 from gateway.core.tls import Protection, Starttls
 from gateway.flow.accept import Profile
 from gateway.flow.options import Refusals
 from gateway.flow.ports import QueueFilter, SpoolError
 from tests.fakes.clock import settle
-from tests.flow.gate import HOUR, Gate, to, with_fields, with_rules
+from tests.flow.gate import HOUR, KEY, SENDER, Gate, to, with_fields, with_rules
 
 GP, NURSE = "gp@guarded.example", "nurse@guarded.example"
 SESSION = Profile("smtp", Refusals.SESSION)
@@ -43,6 +49,20 @@ POLICY = with_rules(
     Rule(name="Controlled", when=None, action=Send(("tls",)), advice=Template("")),
 )
 
+ONE, TWO = "one@one.example", "two@two.example"
+_OPEN = Rule(name="Controlled", when=None, action=Send(("tls",)), advice=Template(""))
+HIDING = with_rules(
+    rejecting("First", "two.example"),
+    replace(rejecting("Behind", "one.example"), when=AnyOf((to("one.example"), to("two.example")))),
+    _OPEN,
+)
+_ASKS_TWO = All((to("two.example"), StarttlsIs(Starttls.NO)))
+HIDING_A_LOOKUP = with_rules(
+    rejecting("First", "two.example"),
+    replace(rejecting("Behind", "one.example"), when=AnyOf((to("one.example"), _ASKS_TWO))),
+    _OPEN,
+)
+
 
 def guarded() -> Gate:
     return Gate(policy=POLICY)
@@ -54,6 +74,10 @@ def message(*tokens: str, reason: str = "she asked for it", message_id: str = "a
         b"Subject: the planted subject\r\n", b""
     )
     return text.replace(b"<original@", f"<{message_id}@".encode())
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 def tokens_in(mail: bytes) -> list[str]:
@@ -116,6 +140,57 @@ async def test_token_works_for_one_message_and_for_that_again_after_a_451() -> N
         assert (other := tokens_in(gate.reports()[-1][1])) and other != [token]
     granted = OverrideResult.GRANTED
     assert results(gate) == [granted, granted, OverrideResult.USED, granted]
+
+
+async def test_token_is_for_one_content_though_the_message_id_be_the_same() -> None:
+    gate = guarded()
+    async with gate.running():
+        (token,) = await refused_tokens(gate, GP)
+        first = message(token, message_id="second")
+        others = (
+            first.replace(b"The body.", b"Another secret."),
+            first.replace(b"planted subject", b"planted secret"),
+            first + b"More.\r\n",
+            b"Comments: more\r\n" + first,
+        )
+        for one in (first, *others, b"Received: from a retry\r\nDKIM-Signature: anew\r\n" + first):
+            await gate.hand_over(GP, message=one)
+            await settle()
+        assert gate.transports["tls"].carried == [GP, GP]
+    granted, used = OverrideResult.GRANTED, OverrideResult.USED
+    assert results(gate) == [granted, used, used, used, used, granted]
+
+
+async def test_content_is_the_same_however_it_is_cut_into_blocks() -> None:
+    gate = guarded()
+    async with gate.running():
+        (token,) = await refused_tokens(gate, GP)
+        text = message(token, message_id="second")
+        for size in (len(text), 1, 7):
+            submission = gate.begin(GP)
+            for start in range(0, len(text), size):
+                submission.write(text[start : start + size])
+            await submission.finish()
+        await settle()
+    assert results(gate) == [OverrideResult.GRANTED] * 3
+
+
+async def test_of_two_messages_at_the_same_time_one_gets_the_token() -> None:
+    gate = guarded()
+    async with gate.running():
+        (token,) = await refused_tokens(gate, GP)
+        both, works = asyncio.Barrier(2), gate.state.put_if_absent
+
+        async def together(key: str, value: bytes, until: datetime) -> bytes:
+            await both.wait()
+            return await works(key, value, until)
+
+        gate.state.put_if_absent = together
+        texts = (message(token), message(token).replace(b"The body.", b"Another secret."))
+        await asyncio.gather(*(gate.hand_over(GP, message=text) for text in texts))
+        await settle()
+        assert gate.transports["tls"].carried == [GP]
+    assert sorted(results(gate)) == [OverrideResult.GRANTED, OverrideResult.USED]
 
 
 async def test_use_is_remembered_for_as_long_as_the_token_lives() -> None:
@@ -234,6 +309,85 @@ async def test_two_tokens_together_name_everybody() -> None:
         await gate.hand_over(GP, vet, message=message(one, other))
         await settle()
         assert sorted(gate.transports["tls"].carried) == [GP, vet]
+
+
+async def test_token_lifts_no_rule_that_another_rule_only_hid() -> None:
+    gate = Gate(policy=HIDING)
+    async with gate.running():
+        tokens = await refused_tokens(gate, ONE, TWO)
+        assert len(tokens) == 2
+        await gate.hand_over(ONE, TWO, message=message(*tokens, message_id="second"))
+        await settle()
+        assert gate.transports["tls"].carried == []
+        assert results(gate) == [OverrideResult.NOT_USED] * 2
+        (third,) = tokens_in(gate.reports()[-1][1])
+        await gate.hand_over(ONE, TWO, message=message(*tokens, third, message_id="third"))
+        await settle()
+        assert sorted(gate.transports["tls"].carried) == [ONE, TWO], "now each rule's tokens name everybody"
+
+
+async def test_token_still_serves_those_whom_no_hidden_rule_stops() -> None:
+    gate = Gate(policy=HIDING)
+    async with gate.running():
+        one, two = await refused_tokens(gate, ONE, TWO)
+        await gate.hand_over(ONE, TWO, message=message(one, message_id="second"))
+        await settle()
+        assert gate.transports["tls"].carried == [ONE]
+        await gate.hand_over(ONE, TWO, message=message(two, message_id="third"))
+        await settle()
+        assert gate.transports["tls"].carried == [ONE]
+
+
+_STOPPED = st.frozensets(st.sampled_from("abc"), min_size=1)
+_UNNAMED = st.frozensets(st.sampled_from("abc"), max_size=1)
+
+
+@given(st.lists(st.tuples(_STOPPED, _UNNAMED), min_size=2, max_size=3))
+@example([(frozenset("c"), frozenset()), (frozenset("ac"), frozenset("c"))])
+async def test_nobody_gets_past_a_rule_for_which_no_token_names_them(
+    rules: list[tuple[frozenset[str], frozenset[str]]],
+) -> None:
+    """By rule, whom it stops, and whom of them its token does not name."""
+    made = [
+        replace(
+            rejecting(f"R{number}", "x.example"), when=AnyOf(tuple(to(f"{one}@x.example") for one in sorted(stopped)))
+        )
+        for number, (stopped, _) in enumerate(rules)
+    ]
+    gate = Gate(policy=with_rules(*made, _OPEN))
+    for number, (stopped, unnamed) in enumerate(rules):
+        grant = {"rule": f"R{number}", "sender": str(SENDER), "until": str(gate.clock.now() + HOUR)}
+        value = _json({**grant, "recipients": [parse_address(f"{one}@x.example").key for one in stopped - unnamed]})
+        await gate.state.put("override/given/" + token_id(KEY, f"T{number}"), value, gate.clock.now() + HOUR)
+    tokens = [f"T{number}" for number in range(len(rules))]
+    await gate.hand_over(*(f"{one}@x.example" for one in "abc"), message=message(*tokens))
+    ((_, rows), *_) = [one for one in gate.heard.accepted_rows if one[0].kind is Kind.RELAY]
+    sent = {row.address.local for row in rows if isinstance(row.decision, Routed)}
+    assert not any(sent & stopped & unnamed for stopped, unnamed in rules)
+    if not any(stopped & unnamed for stopped, unnamed in rules):
+        assert sent == set("abc")
+
+
+async def test_hidden_rule_that_cannot_be_told_yet_is_not_lifted() -> None:
+    gate = Gate(policy=HIDING_A_LOOKUP)
+    need = Lookup.STARTTLS, "two.example"
+    async with gate.running():
+        tokens = await refused_tokens(gate, ONE, TWO)
+        assert len(tokens) == 2
+        await gate.hand_over(ONE, TWO, message=message(*tokens, message_id="second"))
+        gate.lookups.table[need] = Starttls.NO
+        await gate.clock.advance(HOUR)
+        assert gate.transports["tls"].carried == []
+
+
+async def test_rule_that_for_certain_stops_nobody_else_is_lifted() -> None:
+    gate = Gate(policy=HIDING_A_LOOKUP)
+    gate.lookups.table[Lookup.STARTTLS, "two.example"] = Starttls.YES
+    async with gate.running():
+        tokens = await refused_tokens(gate, ONE, TWO)
+        await gate.hand_over(ONE, TWO, message=message(*tokens, message_id="second"))
+        await settle()
+        assert sorted(gate.transports["tls"].carried) == [ONE, TWO]
 
 
 async def test_held_message_is_overridden_likewise() -> None:
@@ -368,6 +522,46 @@ async def test_damaged_token_is_none() -> None:
         await settle()
         assert gate.transports["tls"].carried == []
     assert results(gate) == [OverrideResult.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "until", [b'"2999-01-01T00:00:00"', b"1e999", b"null", b'"\xff"', b'"2999-01-01T00:00:00+99:99"']
+)
+async def test_token_with_a_damaged_end_is_none(until: bytes) -> None:
+    gate = guarded()
+    async with gate.running():
+        (token,) = await refused_tokens(gate, GP)
+        (key,) = await _keys(gate, "override/given/")
+        whole = (await gate.state.get(key)) or b""
+        damaged = whole[: whole.index(b'"until":') + 8] + until + b"}"
+        await gate.state.put(key, damaged, gate.clock.now() + HOUR)
+        await gate.hand_over(GP, message=message(token))
+    assert results(gate) == [OverrideResult.UNKNOWN]
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5).map(_json))
+async def test_whatever_is_kept_is_a_token_or_none(value: bytes) -> None:
+    gate = guarded()
+    await gate.state.put("override/given/" + token_id(KEY, "T"), value, gate.clock.now() + HOUR)
+    assert (await gate.hand_over(GP, message=message("T"))).is_positive
+    assert results(gate) == [OverrideResult.UNKNOWN]
+
+
+async def test_mark_that_is_not_taken_out_does_not_work() -> None:
+    gate = guarded()
+    async with gate.running():
+        (token,) = await refused_tokens(gate, GP)
+        references = b"".join(b"[ref: %d]" % number for number in range(60))
+        marks = b"".join(b"[override: T%d why]" % number for number in range(MAX_MARKS))
+        text = message(token, message_id="second")
+        await gate.hand_over(GP, message=text.replace(b"Subject: ", b"Subject: " + marks))
+        await settle()
+        assert gate.transports["tls"].carried == []
+        await gate.hand_over(GP, message=text.replace(b"Subject: ", b"Subject: " + references))
+        await settle()
+        ((_, delivery),) = gate.transports["tls"].deliveries
+        assert b"override" not in delivery.header and b"she asked" not in delivery.header
+    assert results(gate)[-1] is OverrideResult.GRANTED
 
 
 async def _keys(gate: Gate, prefix: str) -> Sequence[str]:

@@ -15,6 +15,7 @@ from gateway.core.outcome import Cause, Outcome
 from gateway.core.policy import Policy, Wishes
 from gateway.core.record import EventKind, Kind, State
 from gateway.core.reply import Reply
+from gateway.flow import reminders as reminders_module
 from gateway.flow.ports import Delivery, SpoolError, Target
 from gateway.flow.receipts import VALID_FOR
 from gateway.flow.receiving import ALONE, ENOUGH, FOREIGN, MOST_ANSWERS, UNKNOWN
@@ -442,6 +443,15 @@ async def test_receipt_is_put_off_while_the_state_fails() -> None:
         gate.state.failing = False
         assert (came(gate), await noted(gate)) == ([], [])
         assert (await receive(gate, address_for(gate))).is_positive
+
+
+async def test_reminder_is_about_so_many_recipients_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reminders_module, "MOST_RECIPIENTS", 2)
+    gate = asking()
+    async with gate.running():
+        await gate.hand_over(GP, NURSE, VET)
+        ((_, text),) = await later(gate)
+        assert GP in text and NURSE in text and VET not in text
 
 
 async def test_flood_ends() -> None:

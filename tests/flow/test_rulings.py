@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from gateway.core.conditions.message import ClassificationIs
 from gateway.core.conditions.outside import StarttlsIs
 from gateway.core.decision import Open, Refused, Routed
 from gateway.core.domains import parse_party
-from gateway.core.facts import Lookup, OutsideFact
+from gateway.core.facts import Lookup, Missing, OutsideFact
 from gateway.core.modes import Mode, Rollout
 from gateway.core.policy import Reject
 from gateway.core.tls import Starttls
@@ -67,6 +68,26 @@ async def test_a_softened_refusal_that_is_decided_again_later_is_refused_at_last
 async def test_without_a_time_the_messages_own_counts() -> None:
     rulings = await rule(facts(), [BOB], policy(*REFUSING), Asked(), WAIT, rollouts=[OBSERVED])
     assert isinstance(rulings.decisions[0], Routed)
+
+
+class Unanswered:
+    """Knows nothing in time."""
+
+    async def look_up(self, wanted: frozenset[Need], wait: timedelta) -> Mapping[Need, OutsideFact]:
+        return dict.fromkeys(wanted, Missing("no answer"))
+
+
+async def test_an_answer_that_fails_lets_nothing_out_that_an_enforced_rule_may_refuse() -> None:
+    asking = policy(made_rule("if", StarttlsIs(Starttls.NO), "encrypted"), *REFUSING)
+    observed = replace(OBSERVED, rule="if")
+    at_the_door = await rule(facts(), [BOB], asking, Unanswered(), WAIT, rollouts=[observed])
+    assert isinstance(at_the_door.decisions[0], Open)
+    later = await rule(at_the_door.facts, [BOB], asking, Asked(), WAIT, rollouts=[observed])
+    decision = later.decisions[0]
+    assert isinstance(decision, Routed)
+    assert decision.instead is not None
+    whole = await rule(facts(), [BOB], asking, Unanswered(), WAIT, rollouts=[OBSERVED])
+    assert isinstance(whole.decisions[0], Routed)
 
 
 async def test_what_is_observed_is_looked_up_first_so_that_the_record_is_true() -> None:

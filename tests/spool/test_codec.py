@@ -66,7 +66,20 @@ def whole(record: type, **given: st.SearchStrategy[object]) -> st.SearchStrategy
 
 FACTS = whole(Facts, outside=outside)
 st.register_type_strategy(Facts, FACTS)
-PARTS = (Client, Recipient, Envelope, Evidence, Remote, Delivered, Deferred, Declined, Failed, Routed, Classification)
+PARTS = (
+    Client,
+    Recipient,
+    Envelope,
+    Evidence,
+    Remote,
+    Delivered,
+    Deferred,
+    Declined,
+    Failed,
+    Routed,
+    Held,
+    Classification,
+)
 for part in PARTS:
     st.register_type_strategy(part, whole(part))
 
@@ -109,6 +122,28 @@ DECISIONS: list[Decision] = [
     Routed(rule="r", chain=(), floor=Protection.NONE, original_floor=Protection.SEALED, reason="", advice=""),
     Refused(rule="r", floor=Protection.NONE, reason="", advice=""),
     Held(rule="r", chain=(), floor=Protection.NONE, reason="", advice=""),
+    Held(
+        rule="r",
+        chain=(),
+        floor=Protection.NONE,
+        reason="",
+        advice="",
+        lowered_from=Protection.SEALED,
+        lowered_because="agreed",
+        patience=timedelta(hours=4),
+        without=("by tls",),
+    ),
+    Routed(
+        rule="r",
+        chain=(),
+        floor=Protection.NONE,
+        original_floor=Protection.SEALED,
+        reason="",
+        advice="",
+        lowered_because="agreed",
+        patience=timedelta(hours=4),
+        without=("by tls",),
+    ),
     Open(rule="r", missing=(), floor=Protection.NONE, reason="", advice=""),
 ]
 

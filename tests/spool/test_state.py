@@ -1,12 +1,14 @@
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Generator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.flow.ports import SpoolError
-from gateway.spool import state
+from gateway.spool import lane, state
 from gateway.spool.state import SharedState
 from tests.spool.samples import HOUR, START, StandingClock
 
@@ -54,20 +56,63 @@ async def test_sweep_removes_what_expired_and_what_one_part_has_too_much_of(
 
 
 async def test_whoever_writes_clears_away_now_and_then(
-    stores: list[SharedState], clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+    stores: list[SharedState], clock: StandingClock, tmp_path: Path
 ) -> None:
-    swept: list[datetime] = []
-
-    async def sweep() -> int:
-        swept.append(clock.time)
-        raise SpoolError("busy")
-
-    monkeypatch.setattr(stores[0], "sweep", sweep)
+    store, kept = stores[0], list[int]()
     for minutes in (0, 30, 59, 60, 61, 130):
         clock.time = START + timedelta(minutes=minutes)
-        await stores[0].put(f"{minutes}", b"kept", START + 9 * HOUR)
-        assert await stores[1].get(f"{minutes}") == b"kept"
-    assert swept == [START, START + HOUR, START + timedelta(minutes=130)]
+        await store.put(f"{minutes}", b"over at once", clock.time)
+        # Behind what was begun in the same thread.
+        await store.delete("nothing")
+        kept.append(_rows(tmp_path))
+    assert kept == [0, 1, 2, 0, 1, 0]
+
+
+def _rows(folder: Path) -> int:
+    with contextlib.closing(sqlite3.connect(folder / "state.db")) as db:
+        (count,) = db.execute("SELECT count(*) FROM items").fetchone()
+    return count
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Another process writes, and does not come to an end."""
+    with contextlib.closing(sqlite3.connect(folder / "state.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+
+
+async def test_a_writer_that_never_ends_holds_up_no_reader_and_every_other_writer_briefly(
+    stores: list[SharedState], clock: StandingClock, tmp_path: Path
+) -> None:
+    store = stores[0]
+    await store.put("before", b"value", START + HOUR)
+    clock.time += timedelta(seconds=1)
+    with _locked(tmp_path):
+        writes = [asyncio.create_task(store.put(f"{number}", b"", START + HOUR)) for number in range(20)]
+        assert await store.get("before") == b"value"
+        assert await store.get_many(["before"]) == await store.items("", 10) == {"before": b"value"}
+        assert not any(write.done() for write in writes), "none has been answered, so the readers did not wait for one"
+        async with asyncio.timeout(lane.WITHIN):
+            failed = [str(answer) for answer in await asyncio.gather(*writes, return_exceptions=True)]
+    assert "locked" in failed[0]
+    assert failed[1:] == ["the shared state cannot be used: it failed a moment ago"] * 19
+    clock.time += timedelta(seconds=lane.REST) - timedelta(microseconds=1)
+    with pytest.raises(SpoolError, match="a moment ago"):
+        await store.try_lease("work", "holder", START + HOUR)
+    clock.time += timedelta(microseconds=1)
+    assert await store.try_lease("work", "holder", START + HOUR)
+    assert await store.put_if_absent("after", b"value", START + HOUR) == b"value"
+    assert list(await stores[1].items("", 10)) == ["after", "before"]
+
+
+async def test_a_key_that_is_no_text_stops_nobody(stores: list[SharedState]) -> None:
+    with pytest.raises(SpoolError):
+        await stores[0].put_many({"good": b"", "\ud800": b""}, START + HOUR)
+    await stores[1].put("other", b"", START + HOUR)
+    await stores[0].put("own", b"", START + HOUR)
+    assert list(await stores[0].items("", 10)) == ["other", "own"]
 
 
 async def test_a_store_that_cannot_be_used_says_so(tmp_path: Path, clock: StandingClock) -> None:

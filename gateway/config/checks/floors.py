@@ -24,7 +24,7 @@ def check_chains(page: Page, table: Table, routes: frozenset[str]) -> None:
 
 
 def check_policy(page: Page, policy: Policy, now: datetime | None = None) -> None:
-    """Problems: chains below the floor, endless modes. Warnings: rules and levels that nothing reaches."""
+    """Problems: chains below the floor, endless modes. Warnings: ended modes, and what nothing reaches."""
     keys = {rule.name: rule.key or dotted("rules", number) for number, rule in enumerate(policy.rules)}
     _check_modes(page, policy, now or datetime.now(UTC))
     for short in shortfalls(policy):
@@ -39,6 +39,9 @@ def _check_modes(page: Page, policy: Policy, now: datetime) -> None:
     for number, rollout in enumerate(policy.rollouts):
         if rollout.until > now + LONGEST_MODE:
             page.problem(dotted("modes", number, "until"), "a mode ends within a year from now")
+        elif rollout.until <= now:
+            text = f"this mode ended on {rollout.until:%Y-%m-%d %H:%M} UTC and does nothing: take it out"
+            page.warning(dotted("modes", number, "until"), text)
 
 
 def _shortfall_text(short: Shortfall) -> str:

@@ -5,26 +5,38 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
+from gateway.config.bundle import Bundle
 from gateway.config.checks.implies import implies
 from gateway.config.load import Examined
 from gateway.config.page import Page, as_table, dotted
+from gateway.config.registers.places import placed
 from gateway.config.registers.warnings import register_warnings
 from gateway.core.floors import unreachable
-from gateway.core.policy import Choice, Policy, Reject, Rule, Send
+from gateway.core.policy import Choice, Hold, Policy, Reject, Rule, Send
 from gateway.flow.labels_seen import SeenLabel
 
 _MOST_LABELS: Final = 20
 
 
-def policy_warnings(page: Page, policy: Policy, today: date) -> None:
-    """Rules that others take all mail from, chains that get weaker, and what the registers say of themselves."""
+def policy_warnings(page: Page, policy: Policy, today: date, bundle: Bundle | None = None) -> None:
+    """Rules that others take all mail from, chains that get weaker, and what the registers say of themselves.
+
+    With the ``bundle`` that the policy was read from, a register's warning names its file and line.
+    """
     for rule, earlier in shadowed(policy):
         page.warning(rule.key, f"`{rule.name}` can never be reached: `{earlier.name}` takes all that it matches")
     for rule in policy.rules:
         for text in _weaker(rule, policy):
             page.warning(f"{rule.key}.route", text)
-    for key, text in register_warnings(policy, today):
-        page.warning(key, text)
+        if isinstance(rule.action, Hold) and not rule.action.role:
+            text = f"nobody is asked to look at what `{rule.name}` holds: say `release_by`"
+            page.warning(rule.key, text)
+    findings = register_warnings(policy, today)
+    if bundle is not None:
+        page.warnings.extend(placed(bundle, findings))
+        return
+    for finding in findings:
+        page.warning(dotted("registers", finding.register), finding.text)
 
 
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:

@@ -16,7 +16,7 @@ def desk_page(policy: Policy) -> Iterator[Section]:
     )
     yield Section("Ways", (Rows("Routes and their limits", ("Route", "What it is", "Limits"), tuple(routes(policy))),))
     waivers = tuple(
-        f"{waiver.route}: {waiver.sender.label} to {waiver.recipient.label}, up to {exactly(waiver.up_to)} "
+        f"{waiver.route}: {waiver.sender.words} to {waiver.recipient.words}, up to {exactly(waiver.up_to)} "
         f"until {waiver.until} ({waiver.reference})"
         for waiver in policy.registers.waivers
     )

@@ -38,7 +38,7 @@ def _lowered(policy: Policy) -> Iterator[Bullets]:
 def _mode(rollout: Rollout) -> str:
     scope = [f"the rule “{rollout.rule}”" if rollout.rule else "every rule"]
     if rollout.senders is not None:
-        scope.append(f"senders in {rollout.senders.label}")
+        scope.append(f"senders {rollout.senders.place}")
     by = f", sent by {rollout.baseline}" if rollout.baseline else ""
     why = f": {rollout.reason}" if rollout.reason else ""
     reference = f" ({rollout.reference})" if rollout.reference else ""

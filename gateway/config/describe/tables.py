@@ -25,13 +25,16 @@ def routes(policy: Policy) -> Iterator[tuple[str, ...]]:
         limits = [
             f"attached files {exactly(route.max_attachments)}" if route.max_attachments is not None else "",
             f"message {exactly(route.max_message)}" if route.max_message is not None else "",
-            f"tried for {_hours(route.give_up_after)}" if route.give_up_after is not None else "",
+            f"tried for {_long(route.give_up_after)}" if route.give_up_after is not None else "",
         ]
         yield name, way(route), ", ".join(filter(None, limits)) or "none"
 
 
-def _hours(time: timedelta) -> str:
-    return f"{time / timedelta(hours=1):g} hours"
+def _long(time: timedelta) -> str:
+    """In the largest unit in which it is a whole number: 48 hours, 90 minutes, 1 second."""
+    units = (("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)), ("second", timedelta(seconds=1)))
+    name, unit = next((each for each in units if not time % each[1]), units[-1])
+    return f"{time // unit} {name}{'' if time == unit else 's'}"
 
 
 def contacts(policy: Policy) -> Section:

@@ -84,7 +84,7 @@ def _group(shelf: Shelf, name: str, table: GroupTable) -> Group:
     exact, below = domains.exact | filed.domains.exact, domains.below | filed.domains.below
     if not addresses and not exact and not below:
         page.warning(key, "nobody is in this group")
-    return Group(f"group:{name}", addresses, DomainSet(exact, below))
+    return Group(f"group:{name}", addresses, DomainSet(exact, below), table.title)
 
 
 def _addresses(page: Page, key: str, table: GroupTable) -> set[str]:

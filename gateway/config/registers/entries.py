@@ -44,7 +44,7 @@ class Members(Generic[_E]):
         key = f"{place}.{self.column}" if self.column else place
         for text in texts:
             try:
-                member = parse_member(text)
+                member = _member(text)
             except BadAddress as exc:
                 self.sheet.problem(key, str(exc))
                 continue
@@ -57,6 +57,14 @@ class Members(Generic[_E]):
     def directory(self) -> Directory[_E]:
         """All of them."""
         return keyed(self.entries)
+
+
+def _member(text: str) -> str:
+    """As `parse_member`; a word without a dot is what is left of a line that was cut off, and no domain."""
+    member = parse_member(text)
+    if "." not in member and not member.startswith("[") and "@" not in member:
+        raise BadAddress(f"`{text}` is not an address, a domain or *.domain: a domain has a dot")
+    return member
 
 
 @dataclass(frozen=True, slots=True)

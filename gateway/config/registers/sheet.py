@@ -61,7 +61,7 @@ def read_sheet(sheet: Sheet, data: bytes, entry: str, model: type[_T], most: int
 
     ``entry`` names the tables in TOML; more than ``most`` lines are a problem, and the others are not read.
     """
-    lines = _lines(sheet, data, entry, model)
+    lines = read_tables(sheet, data, entry, model)
     for number, (place, table) in enumerate(lines):
         if number >= most:
             sheet.problem(place, f"this register has at most {most} entries")
@@ -76,7 +76,8 @@ def is_csv(file: str) -> bool:
     return PurePath(file).suffix.casefold() == ".csv"
 
 
-def _lines(sheet: Sheet, data: bytes, entry: str, model: type[Strict]) -> Iterator[tuple[str, Table]]:
+def read_tables(sheet: Sheet, data: bytes, entry: str, model: type[Strict]) -> Iterator[tuple[str, Table]]:
+    """Each line with its place, as it stands there."""
     match PurePath(sheet.file).suffix.casefold():
         case ".csv":
             needed = tuple(name for name, field in model.model_fields.items() if field.is_required())
@@ -99,23 +100,30 @@ def _toml_lines(sheet: Sheet, data: bytes, entry: str) -> Iterator[tuple[str, Ta
 
 
 def csv_lines(sheet: Sheet, data: bytes, columns: Columns) -> Iterator[tuple[str, Table]]:
-    """The lines of a CSV file; cells without text are left out, and so are lines without any."""
+    """The lines of a CSV file; cells without text are left out, and so are lines without any.
+
+    A line has as many cells as the first: one that was cut off would say less than somebody wrote, such as no end.
+    """
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         head = [name.strip() for name in next(reader, list[str]())]
         if not _check_head(sheet, head, columns):
             return
         for row in reader:
-            cells = {name: text for name, cell in zip(head, row, strict=False) if (text := cell.strip())}
+            texts = [cell.strip() for cell in row]
             place = f"line {reader.line_num}"
-            if any(cell.strip() for cell in row[len(head) :]):
-                sheet.problem(place, f"there are more cells than the {len(head)} columns that line 1 names")
-            elif cells:
-                yield place, dict[str, object](cells)
+            if any(texts) and len(texts) != len(head):
+                sheet.problem(place, f"there are {_count(texts, 'cell')}, line 1 names {_count(head, 'column')}")
+            elif any(texts):
+                yield place, {name: text for name, text in zip(head, texts, strict=True) if text}
     except UnicodeDecodeError:
         sheet.problem("", "the file is not UTF-8 text")
     except csv.Error as exc:
         sheet.problem("", f"this is not CSV: {exc}")
+
+
+def _count(items: Sequence[str], what: str) -> str:
+    return f"{len(items)} {what}" if len(items) == 1 else f"{len(items)} {what}s"
 
 
 def _check_head(sheet: Sheet, head: Sequence[str], columns: Columns) -> bool:

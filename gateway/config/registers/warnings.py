@@ -1,6 +1,7 @@
-"""What somebody should look at in the registers of a policy that can be used: ended, ending and overdue entries."""
+"""What somebody should look at in the registers of a policy that can be used: ended, endless and overdue entries."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 from typing import Final
@@ -21,11 +22,25 @@ FREE_MAIL: Final = "free-mail"
 MOST_SAID: Final = 20
 """Of one kind: a register that nobody kept would fill the page."""
 
-_Findings = Iterator[tuple[str, str]]
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``register`` is its key in ``[registers]``.
+
+    ``entry`` is what the line is found by: its name or address, its number from 0 in a register whose lines have an
+    order, or None for no line in particular.
+    """
+
+    register: str
+    entry: str | int | None
+    text: str
 
 
-def register_warnings(policy: Policy, today: date) -> list[tuple[str, str]]:
-    """Each with the key that names the register."""
+_Findings = Iterator[Finding]
+
+
+def register_warnings(policy: Policy, today: date) -> list[Finding]:
+    """All of them; of each kind so many at most."""
     return [finding for kind in _KINDS for finding in _cut(kind(policy, today))]
 
 
@@ -33,7 +48,7 @@ def _cut(findings: _Findings) -> _Findings:
     yield from islice(findings, MOST_SAID)
     rest = list(findings)
     if rest:
-        yield rest[0][0], f"and {len(rest)} more of this kind"
+        yield Finding(rest[0].register, None, f"and {len(rest)} more of this kind")
 
 
 def partners_of(directory: Directory[Partner]) -> list[Partner]:
@@ -44,19 +59,26 @@ def partners_of(directory: Directory[Partner]) -> list[Partner]:
 
 def _agreements(policy: Policy, today: date) -> _Findings:
     for partner in partners_of(policy.registers.partners):
-        if partner.agreement is None or partner.expires is None or partner.expires - today > AHEAD:
+        if partner.agreement is None or (partner.expires is not None and partner.expires - today > AHEAD):
             continue
         what = f"the {partner.agreement} with {partner.name}{f' ({partner.reference})' if partner.reference else ''}"
-        left = (partner.expires - today).days
-        when = f"ended on {partner.expires}" if left < 0 else f"ends on {partner.expires}, in {left} days"
-        yield "registers.partners", f"{what} {when}"
+        yield Finding("partners", partner.name, f"{what} {_end(partner.expires, today)}")
+
+
+def _end(expires: date | None, today: date) -> str:
+    if expires is None:
+        return "holds for ever: say when it `expires`"
+    left = (expires - today).days
+    return f"ended on {expires}" if left < 0 else f"ends on {expires}, in {left} days"
 
 
 def _reviews(policy: Policy, today: date) -> _Findings:
     for partner in partners_of(policy.registers.partners):
         if partner.next_review is not None and partner.next_review <= today:
             asked = f"; ask {partner.owner}" if partner.owner else ""
-            yield "registers.partners", f"the review of {partner.name} was due on {partner.next_review}{asked}"
+            yield Finding(
+                "partners", partner.name, f"the review of {partner.name} was due on {partner.next_review}{asked}"
+            )
 
 
 def _free_mail(policy: Policy, _today: date) -> _Findings:
@@ -67,29 +89,32 @@ def _free_mail(policy: Policy, _today: date) -> _Findings:
     for domain in domains:
         partner = partners.domains[domain]
         if partner.agreement is not None:
-            yield "registers.partners", f"everybody can have an address at {domain}, which stands for {partner.name}"
+            text = f"everybody can have an address at {domain}, which stands for {partner.name}"
+            yield Finding("partners", partner.name, text)
 
 
 def _mailboxes(policy: Policy, today: date) -> _Findings:
     for mailbox in policy.registers.mailboxes.addresses.values():
         if mailbox.reviewed is None:
-            yield "registers.mailboxes", f"nobody has reviewed who reads {mailbox.address}; ask {mailbox.owner}"
+            text = f"nobody has reviewed who reads {mailbox.address}; ask {mailbox.owner}"
+            yield Finding("mailboxes", mailbox.address, text)
         elif today - mailbox.reviewed > OLD:
             text = f"who reads {mailbox.address} was last reviewed on {mailbox.reviewed}; ask {mailbox.owner}"
-            yield "registers.mailboxes", text
+            yield Finding("mailboxes", mailbox.address, text)
 
 
 def _systems(policy: Policy, today: date) -> _Findings:
-    for system in policy.registers.systems:
+    for number, system in enumerate(policy.registers.systems):
         if system.review is not None and system.review <= today:
             asked = f"; ask {system.owner}" if system.owner else ""
-            yield "registers.systems", f"the review of {system.name} was due on {system.review}{asked}"
+            yield Finding("systems", number, f"the review of {system.name} was due on {system.review}{asked}")
 
 
 def _waivers(policy: Policy, today: date) -> _Findings:
-    for waiver in policy.registers.waivers:
+    for number, waiver in enumerate(policy.registers.waivers):
         if waiver.until < today:
-            yield "registers.exceptions", f"the exception {waiver.reference} ended on {waiver.until}: take it out"
+            text = f"the exception {waiver.reference} ended on {waiver.until}: take it out"
+            yield Finding("exceptions", number, text)
 
 
 _KINDS: Final[tuple[Callable[[Policy, date], _Findings], ...]] = (

@@ -22,6 +22,7 @@ from gateway.core.classify import gather
 from gateway.core.decide import decide
 from gateway.core.facts import Attachment, Facts, Field, Lock, Scan, Text
 from gateway.core.policy import Policy
+from gateway.core.scan import TooComplex
 from gateway.core.tls import Starttls
 
 
@@ -132,10 +133,13 @@ def _run(page: Page, key: str, case: Case, policy: Policy) -> None:
     except BadAddress as exc:
         page.problem(key, f"`{case.name}`: not an address: {exc}")
         return
-    facts = with_outside(
-        _facts(case, sender, recipients, policy),
-        Assumed(tls=Starttls(case.tls), known=_said(case.known), resent=_said(case.resent)),
-    )
+    try:
+        facts = _facts(case, sender, recipients, policy)
+    except TooComplex as exc:
+        page.problem(key, f"`{case.name}`: it would be refused at the door with 554 5.6.0: {exc}")
+        return
+    assumed = Assumed(tls=Starttls(case.tls), known=_said(case.known), resent=_said(case.resent))
+    facts = with_outside(facts, assumed)
     for recipient in recipients:
         ruling = decide(facts, recipient, policy)
         got, level = describe(ruling.decision), ruling.classification.level

@@ -78,7 +78,7 @@ def _labels(found: tuple[Label, ...], then: Reading, now: Reading) -> tuple[Labe
         return None
     names = {source.origin: source.name for source in old if isinstance(source, HeaderSource)}
     texts = [label for label in found if label.source in names]
-    if any(len(label.raw) >= _CUT or (label.result is LabelResult.GARBLED and not label.raw) for label in texts):
+    if any(len(label.raw) >= _CUT or (label.result is not LabelResult.LEVEL and not label.raw) for label in texts):
         return None
     fields = tuple(Field(names[label.source], label.raw.encode()) for label in texts)
     scan = Scan(fields=fields, attachments=(), message_bytes=0, header_bytes=0)

@@ -124,8 +124,8 @@ def describe(decision: Decision) -> Described:
         case Routed():
             return replace(told, action="route", route=decision.chain, patience=decision.patience)
         case Held():
-            overridable = decision.overridable
-            return replace(told, action="hold", route=decision.chain, role=decision.role, overridable=overridable)
+            told = replace(told, role=decision.role, overridable=decision.overridable)
+            return replace(told, action="hold", route=decision.chain, patience=decision.patience)
         case Refused():
             return replace(told, action="reject", overridable=decision.overridable)
         case Open():

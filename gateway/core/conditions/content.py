@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from gateway.core.address import BadAddress, parse_domain
 from gateway.core.conditions.base import Condition, Seen, certain
+from gateway.core.conditions.once import Same
 from gateway.core.decision import Truth
 from gateway.core.domains import DomainSet, Group
 
@@ -66,9 +68,15 @@ class VisibleOver(Condition):
         return f"{count} outside addresses of several organisations are visible in To and Cc, {over} {self.limit}"
 
     def _count(self, seen: Seen) -> int:
-        outside = Counter(domain for domain in _domains(seen.facts.visible) if domain not in self.inside.domains)
-        colleagues = max((count for domain, count in outside.items() if domain not in self.free_mail), default=0)
-        return outside.total() - colleagues + seen.facts.visible_more
+        return _strangers(Same(seen.facts.visible), self.inside.domains, self.free_mail) + seen.facts.visible_more
+
+
+@lru_cache(maxsize=8)
+def _strangers(visible: Same[tuple[str, ...]], inside: DomainSet, free_mail: DomainSet) -> int:
+    """The outside addresses without those of the largest organisation; the same for every recipient of a message."""
+    outside = Counter(domain for domain in _domains(visible.value) if domain not in inside)
+    colleagues = max((count for domain, count in outside.items() if domain not in free_mail), default=0)
+    return outside.total() - colleagues
 
 
 def _domains(addresses: tuple[str, ...]) -> Iterator[str]:

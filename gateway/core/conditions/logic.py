@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.core.conditions.base import Condition, Need, Seen
 from gateway.core.decision import Truth
@@ -19,6 +20,7 @@ def opposite(truth: Truth) -> Truth:
 @dataclass(frozen=True, slots=True)
 class _Several(Condition):
     parts: tuple[Condition, ...]
+    _stop: ClassVar[Truth]
 
     def _combine(self, seen: Seen, stop: Truth, otherwise: Truth) -> Truth:
         """One ``stop`` decides; else the unknown parts do; else all agree."""
@@ -55,10 +57,6 @@ class _Several(Condition):
         return same[:1] if truth is self._stop else same
 
     @property
-    def _stop(self) -> Truth:
-        raise NotImplementedError
-
-    @property
     def lookups(self) -> frozenset[Lookup]:
         return frozenset[Lookup]().union(*(part.lookups for part in self.parts))
 
@@ -71,24 +69,20 @@ class _Several(Condition):
 class All(_Several):
     """Every part holds: one NoMatch is NoMatch, else one Unknown is Unknown."""
 
+    _stop = Truth.NO_MATCH
+
     def truth(self, seen: Seen) -> Truth:
         return self._combine(seen, Truth.NO_MATCH, Truth.MATCH)
-
-    @property
-    def _stop(self) -> Truth:
-        return Truth.NO_MATCH
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(_Several):
     """At least one part holds: one Match is Match, else one Unknown is Unknown."""
 
+    _stop = Truth.MATCH
+
     def truth(self, seen: Seen) -> Truth:
         return self._combine(seen, Truth.MATCH, Truth.NO_MATCH)
-
-    @property
-    def _stop(self) -> Truth:
-        return Truth.MATCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Finds(Condition):
                 return self.detector.label
             case Truth.NO_MATCH:
                 return f"not so: {self.detector.label}"
-            case Truth.UNKNOWN:
+            case _:
                 return f"not recorded: {self.detector.label}"
 
     @property

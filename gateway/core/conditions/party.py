@@ -27,7 +27,7 @@ class PartyIs(Condition):
         party = seen.recipient if self.side == "recipient" else seen.sender
         if party is None:
             return "the sender is the null reverse-path"
-        inside = next((group.label for group in self.groups if party in group), None)
+        inside = next((group.place for group in self.groups if party in group), None)
         if inside is not None:
-            return f"the {self.side} {party} is in {inside}"
-        return f"the {self.side} {party} is not in {' or '.join(group.label for group in self.groups)}"
+            return f"the {self.side} {party} is {inside}"
+        return f"the {self.side} {party} is not {' or '.join(group.place for group in self.groups)}"

@@ -11,17 +11,31 @@ from typing import assert_never
 
 from gateway.core.address import BadAddress
 from gateway.core.conditions.base import Condition, Seen, certain
+from gateway.core.conditions.once import Same
 from gateway.core.decision import Truth
+from gateway.core.facts import Facts
 from gateway.core.registers.directory import Directory, parse_member
 from gateway.core.registers.mailboxes import Mailbox, MailboxKind
 from gateway.core.registers.partners import Partner, Standing
 from gateway.core.registers.schools import School, SchoolType
 
 
-@lru_cache(maxsize=64)
-def _keys(visible: tuple[str, ...]) -> Mapping[str, None]:
-    """The addresses of To and Cc as registers compare them, in order; the same for every rule of a message."""
-    return {key: None for text in visible if (key := _key(text))}
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the register says of To and Cc: the first mailbox of each kind and clearance, and whether it lists all."""
+
+    mailboxes: tuple[Mailbox, ...]
+    every: bool
+
+
+@lru_cache(maxsize=8)
+def _listed(visible: Same[tuple[str, ...]], register: Same[Mapping[str, Mailbox]]) -> _Listed:
+    """The same for every rule and recipient of a message."""
+    found = [register.value.get(_key(text)) for text in visible.value]
+    first: dict[tuple[MailboxKind, frozenset[str]], Mailbox] = {}
+    for mailbox in filter(None, found):
+        first.setdefault((mailbox.kind, mailbox.cleared), mailbox)
+    return _Listed(tuple(first.values()), every=None not in found)
 
 
 def _key(text: str) -> str:
@@ -36,8 +50,11 @@ class MailboxIs(Condition):
     """The recipient, or an address in To or Cc, is a shared mailbox or list of the register (M2, R9).
 
     To and Cc count, because Exchange expands lists before it hands a message over. ``cleared`` True asks for one whose
-    readers may all see the message's level, False for one whose readers may not; None asks no such thing. Where To and
-    Cc name more than was kept of them, no match is Unknown.
+    readers may all see the message's level, False for one whose readers may not; None asks no such thing.
+
+    Where To and Cc name more than was kept of them, those of the register were kept first (`read_visible`): no match is
+    Unknown only if there was no room for anything else. A register that was loaded since, or is simulated, may list an
+    address that was not kept; that cannot be told from what was, and counts as no match.
     """
 
     mailboxes: Mapping[str, Mailbox] = field(repr=False)
@@ -47,7 +64,7 @@ class MailboxIs(Condition):
     def truth(self, seen: Seen) -> Truth:
         if self._match(seen) is not None:
             return Truth.MATCH
-        return Truth.UNKNOWN if seen.facts.visible_more and self.mailboxes else Truth.NO_MATCH
+        return Truth.UNKNOWN if self._may_miss(seen.facts) else Truth.NO_MATCH
 
     def why(self, seen: Seen) -> str:
         found = self._match(seen)
@@ -69,13 +86,14 @@ class MailboxIs(Condition):
             return None
         if self._fits(found := self.mailboxes.get(seen.recipient.key), seen):
             return found
-        keys = _keys(seen.facts.visible)
-        if self.mailboxes.keys().isdisjoint(keys):
-            return None
-        for key in keys:
-            if self._fits(found := self.mailboxes.get(key), seen):
-                return found
-        return None
+        return next((each for each in self._listed(seen.facts).mailboxes if self._fits(each, seen)), None)
+
+    def _may_miss(self, facts: Facts) -> bool:
+        """Whether one of the register may be among the addresses that were only counted: all that were kept are."""
+        return bool(facts.visible_more and self.mailboxes) and self._listed(facts).every
+
+    def _listed(self, facts: Facts) -> _Listed:
+        return _listed(Same(facts.visible), Same(self.mailboxes))
 
     def _fits(self, mailbox: Mailbox | None, seen: Seen) -> bool:
         if mailbox is None or mailbox.kind not in self.kinds:

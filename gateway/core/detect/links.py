@@ -1,11 +1,12 @@
 """The detector of links to certain hosts in what the sender wrote (M14): addresses in text, and behind HTML's links.
 
 The host is read as a browser does: what stands before ``@`` is no host, a backslash is a slash, names beyond ASCII
-become A-labels. Outlook's SafeLinks are unwrapped; other wrappers, and services that shorten addresses, are not.
+become A-labels. Outlook's SafeLinks are unwrapped; other wrappers, and services that shorten addresses, are not. Of
+names beyond ASCII the first 500 different ones of a message are looked at, because each takes a while to read.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
@@ -29,6 +30,8 @@ _TRAILING: Final = "/.,;:!?'\")]}>*"
 _SAFELINKS: Final = ".safelinks.protection.outlook.com"
 _WRAPPED = re.compile(r"[?&]url=([^&#]+)", re.IGNORECASE)
 _MOST_WRAPPERS: Final = 3
+MOST_FOREIGN: Final = 500
+"""Different names beyond ASCII that are read in one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,10 @@ class LinksTo(Detector):
 
     @property
     def label(self) -> str:
-        return f"the text has a link to {' or '.join(group.label for group in self.to)}"
+        return f"the text links to {' or '.join(group.words for group in self.to)}"
 
     def detect(self, scan: Scan) -> bool:
-        hosts = {host for line in own_lines(scan, DEFAULT_TEXT) for host in linked_hosts(line)}
+        hosts = linked_hosts(own_lines(scan, DEFAULT_TEXT))
         return any(_is_in(host, self.to) and not _is_in(host, self.exempt) for host in hosts)
 
     @property
@@ -59,32 +62,45 @@ class LinksTo(Detector):
         return DEFAULT_TEXT
 
 
-def linked_hosts(line: Line) -> Iterator[str]:
-    """The hosts that the line leads to, as lower-case A-labels."""
+def linked_hosts(lines: Iterable[Line]) -> set[str]:
+    """The hosts that the lines lead to, as lower-case A-labels."""
+    foreign: dict[str, str] = {}
+    return {host for line in lines for link in _links(line) if (host := _host(link, foreign))}
+
+
+def _links(line: Line) -> Iterator[str]:
     for link in line.links:
-        yield from _host(link.strip())
+        yield link.strip()
     for match in _IN_TEXT.finditer(line.text):
         link = match.group()
-        yield from _host(link if link[:4].lower() != "www." else f"http://{link}")
+        yield link if link[:4].lower() != "www." else f"http://{link}"
 
 
-def _host(link: str, depth: int = 0) -> Iterator[str]:
-    """The link's host; of one that is only a wrapper, that of the link inside."""
-    link = link[:_LONGEST].translate(_UNSEEN)
-    scheme = _SCHEME.match(link)
-    if scheme is None:
-        return
-    authority = _AUTHORITY_ENDS.split(link[scheme.end() :], maxsplit=1)[0]
-    name = unquote(_PORT.sub("", authority.rpartition("@")[2])).rstrip(_TRAILING)
+def _domain(name: str, foreign: dict[str, str]) -> str:
+    """Nothing, which is no domain, if it cannot be read. ``foreign`` holds the names beyond ASCII that were read."""
+    if name in foreign:
+        return foreign[name]
+    if len(foreign) == MOST_FOREIGN and not name.isascii():
+        return ""
     try:
         host = parse_domain(name)
     except BadAddress:
-        return
+        host = ""
+    if not name.isascii():
+        foreign[name] = host
+    return host
+
+
+def _host(link: str, foreign: dict[str, str], depth: int = 0) -> str:
+    """The link's host; of one that is only a wrapper, that of the link inside. Nothing if there is none."""
+    link = link[:_LONGEST].translate(_UNSEEN)
+    scheme = _SCHEME.match(link)
+    if scheme is None:
+        return ""
+    authority = _AUTHORITY_ENDS.split(link[scheme.end() :], maxsplit=1)[0]
+    host = _domain(unquote(_PORT.sub("", authority.rpartition("@")[2])).rstrip(_TRAILING), foreign)
     wrapped = _WRAPPED.search(link) if host.endswith(_SAFELINKS) and depth < _MOST_WRAPPERS else None
-    if wrapped is None:
-        yield host
-    else:
-        yield from _host(unquote(wrapped[1]), depth + 1)
+    return host if wrapped is None else _host(unquote(wrapped[1]), foreign, depth + 1)
 
 
 def _is_in(host: str, groups: tuple[Group, ...]) -> bool:

@@ -6,8 +6,7 @@ from gateway.core.detect.base import Detector
 from gateway.core.detect.keys import key
 from gateway.core.detect.patterns import PATTERNS
 from gateway.core.facts import Scan
-from gateway.core.subject import fold_mark, subjects
-from gateway.core.words import to_text
+from gateway.core.subject import fold_mark, subjects, titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,7 @@ class SubjectHolds(Detector):
         return f"the subject seems to hold {' or '.join(PATTERNS[name].label for name in self.patterns)}"
 
     def detect(self, scan: Scan) -> bool:
-        texts = [to_text(value) for value in scan.values("Subject")]
-        return any(PATTERNS[name].holds(text) for name in self.patterns for text in texts)
+        return any(PATTERNS[name].holds(text) for name in self.patterns for text in titles(scan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,16 +129,16 @@ def short_text(value: bytes) -> str | None:
 
 def split_pairs(text: str, separator: str) -> list[tuple[str, str]]:
     """``key=value`` pairs, keys without case and space; a piece without ``=`` belongs to the value before it."""
-    pairs: list[tuple[str, str]] = []
+    pairs: list[tuple[str, list[str]]] = []
     for piece in text.split(separator):
         key, equals, value = piece.partition("=")
         if equals:
-            pairs.append(("".join(key.split()).casefold(), value.strip()))
+            pairs.append(("".join(key.split()).casefold(), [value.strip()]))
         elif piece.strip() and pairs:
-            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]}{separator}{piece}")
+            pairs[-1][1].append(piece)
         elif piece.strip():
-            pairs.append(("", piece))
-    return pairs
+            pairs.append(("", [piece]))
+    return [(key, separator.join(pieces)) for key, pieces in pairs]
 
 
 def _known(label: Label, levels: tuple[str, ...]) -> Label:

@@ -5,6 +5,7 @@ document types, comments or nested elements: with one of them it is garbled.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -85,5 +86,5 @@ def _fold(uid: str) -> str:
 def _attributes(text: str) -> dict[str, str]:
     """Names and values; of one that stands twice, which XML forbids, nothing is known."""
     found = [(name, quoted[1:-1]) for name, quoted in _ATTRIBUTE.findall(text)]
-    names = [name for name, _ in found]
-    return {name: value for name, value in found if names.count(name) == 1}
+    times = Counter(name for name, _ in found)
+    return {name: value for name, value in found if times[name] == 1}

@@ -1,7 +1,8 @@
 """Microsoft sensitivity labels: the field ``msip_labels``, and the older ``msip_label_<guid>_<attribute>`` fields.
 
 An answer may carry labels of other tenants, so entries are told apart by their SiteId and levels are mapped by the
-label's GUID; its name is what an administrator called it that year. Labels inside attached files are not read.
+label's GUID, which alone is repeated; its name is what an administrator called it that year. Labels inside attached
+files are not read.
 """
 
 import re
@@ -31,7 +32,6 @@ class _Entry:
 
     enabled: set[str] = field(default_factory=set[str])
     sites: set[str] = field(default_factory=set[str])
-    names: set[str] = field(default_factory=set[str])
 
     def take(self, attribute: str, value: str) -> None:
         match attribute:
@@ -39,8 +39,6 @@ class _Entry:
                 self.enabled.add("".join(value.split()).casefold())
             case "siteid":
                 self.sites.add(read_guid(value))
-            case "name":
-                self.names.add(value)
             case _:
                 pass
 
@@ -75,7 +73,7 @@ class MsipSource(LabelSource):
             if not value:
                 yield self._label("", None)
             elif text is None or not _gather(entries, split_pairs(text, ";")):
-                yield self._garbled(text or _FIELD)
+                yield self._garbled(_FIELD)
         single = [each for each in scan.fields if _ATTRIBUTE.fullmatch(each.name.casefold())]
         _gather(entries, ((each.name.casefold(), short_text(each.value) or "") for each in single if each.value))
         for guid, entry in entries.items():
@@ -83,13 +81,12 @@ class MsipSource(LabelSource):
 
     def _judge(self, guid: str, entry: _Entry) -> Label:
         """Another tenant's label, or one taken back, is none; what is not certainly one of those counts as ours."""
-        raw = " ".join((guid, *sorted(entry.names)))
         foreign = bool(entry.sites) and entry.sites.isdisjoint((self.site, ""))
         if foreign or entry.enabled == {"false"}:
-            return self._label(raw, None)
+            return self._label(guid, None)
         if entry.sites == {self.site} and entry.enabled == {"true"}:
-            return self._looked_up(raw, guid, self.labels)
-        return self._garbled(raw)
+            return self._looked_up(guid, guid, self.labels)
+        return self._garbled(guid)
 
 
 def _gather(entries: dict[str, _Entry], pairs: Iterable[tuple[str, str]]) -> bool:

@@ -1,7 +1,8 @@
 """Protective markings: ``X-Protective-Marking``, or ``[SEC=…]`` in the subject (Australian EPMS, 2005.6 to 2025.1).
 
 The field beats the subject, as the standard says. Only the security classification is read: caveats and handling
-instructions name no level of their own. Field names and subjects are folded, so case and space never matter.
+instructions name no level of their own, and none is repeated: they are the sender's words. Field names and subjects
+are folded, so case and space never matter.
 """
 
 import re
@@ -16,12 +17,19 @@ from gateway.core.subject import subjects
 _FIELD: Final = "X-Protective-Marking"
 _VERSION = re.compile(r"\d{4}\.\d{1,2}", re.ASCII)
 # A tag that the end of the subject cut off is still somebody's marking.
-_TAG = re.compile(r"\[ ?(sec ?=[^\]]*+)\]?")
+_TAG = re.compile(r"\[ ?(sec ?=[^\]]*+)(\]?)")
+_END = re.compile(r"[\[\],]")
+_MAX_RAW: Final = 40
 
 
 def _fold(text: str) -> str:
     """``OFFICIAL: Sensitive`` and ``OFFICIAL:Sensitive`` are one value."""
     return fold_value(text).replace(" :", ":").replace(": ", ":")
+
+
+def _shown(value: str) -> str:
+    """What of a folded value may be repeated: up to what cannot be part of one."""
+    return _END.split(value, maxsplit=1)[0].strip()[:_MAX_RAW]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class ProtectiveMarkingSource(LabelSource):
         yield from fields
         if all(label.result is LabelResult.NO_LABEL for label in fields):
             for tag in (tag for subject in subjects(scan) for tag in _TAG.finditer(subject)):
-                yield self._classified(tag[0], split_pairs(tag[1], ","))
+                yield self._tag(tag)
 
     def marks_in(self, subject: str) -> tuple[str, ...]:
         return tuple(tag[0] for tag in _TAG.finditer(subject) if tag[0].isprintable())
@@ -68,12 +76,20 @@ class ProtectiveMarkingSource(LabelSource):
         pairs = split_pairs(text, ",")
         spaces = {given.casefold() for key, given in pairs if key == "ns"}
         if not value or (spaces and self.namespace not in spaces):
-            return self._label(text, None)
+            return self._label("", None)
         versions = [given for key, given in pairs if key == "ver"]
         if spaces != {self.namespace} or not versions or not all(map(_VERSION.fullmatch, versions)):
-            return self._garbled(text)
-        return self._classified(text, pairs)
+            return self._garbled(_FIELD)
+        return self._classified(pairs)
 
-    def _classified(self, raw: str, pairs: list[tuple[str, str]]) -> Label:
+    def _tag(self, tag: re.Match[str]) -> Label:
+        """In one that nobody closed the rest of the subject may stand, so only a value of ours is repeated."""
+        label, closed = self._classified(split_pairs(tag[1], ",")), tag[2] and "[" not in tag[1]
+        return self._garbled("") if label.result is LabelResult.GARBLED and not closed else label
+
+    def _classified(self, pairs: list[tuple[str, str]]) -> Label:
         found = {_fold(given) for key, given in pairs if key == "sec"}
-        return self._looked_up(raw, found.pop(), self.values) if len(found) == 1 else self._garbled(raw)
+        if len(found) != 1:
+            return self._garbled("")
+        value = found.pop()
+        return self._looked_up(_shown(value), value, self.values)

@@ -1,8 +1,12 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.page import Page
 from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs
 from gateway.core.facts import Intent
 from gateway.core.labels import HeaderSource, SubjectSource
+from gateway.core.modes import Mode, Rollout
 from gateway.core.policy import Policy, Rule
 from gateway.core.reading import Reading
 from gateway.core.tls import Protection
@@ -77,3 +81,15 @@ def test_a_higher_level_never_has_a_lower_floor() -> None:
     assert check(with_labels(LAST, floors=floors))[0] == [
         "classification.floor.restricted: the floor is below that of the lower level `controlled`"
     ]
+
+
+def test_a_mode_that_has_ended_is_a_warning() -> None:
+    now = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    ends = (now + timedelta(minutes=1), now, now + timedelta(days=367))
+    rollouts = tuple(Rollout(mode=Mode.SOFT, until=until) for until in ends)
+    page = Page("p")
+    check_policy(page, replace(with_labels(LAST), rollouts=rollouts), now)
+    assert [f"{it.key}: {it.text}" for it in page.warnings] == [
+        "modes[2].until: this mode ended on 2026-11-22 10:00 UTC and does nothing: take it out"
+    ]
+    assert [it.key for it in page.problems] == ["modes[3].until"]

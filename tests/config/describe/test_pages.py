@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,13 +15,20 @@ from gateway.config.builtin import built_in_bundle
 from gateway.config.describe.condition_words import in_words
 from gateway.config.describe.document import Bullets, Document, Paragraph, Rows, Section, as_html, as_markdown
 from gateway.config.describe.pages import Audience, describe_policy
+from gateway.config.describe.tables import routes
 from gateway.config.load import load
+from gateway.core.conditions.content import VisibleOver
 from gateway.core.conditions.logic import All, AnyOf, Not
-from gateway.core.conditions.message import AutomaticIs, ClassificationIs, IntentIs, SizeIsOver
+from gateway.core.conditions.message import AutomaticIs, ClassificationIs, Finds, IntentIs, SizeIsOver
 from gateway.core.conditions.party import PartyIs
-from gateway.core.domains import Group
+from gateway.core.conditions.registers import AgreementIs, SchoolIs
+from gateway.core.detect.links import LinksTo
+from gateway.core.domains import DomainSet, Group, parse_party
 from gateway.core.facts import Intent
 from gateway.core.policy import GoOn, Policy
+from gateway.core.registers.directory import keyed
+from gateway.core.registers.partners import Partner, Standing
+from gateway.core.registers.schools import School, SchoolType
 
 POLICIES = Path(__file__).parents[3] / "policies"
 SHIPPED = sorted(POLICIES.glob("*.toml"))
@@ -134,10 +143,57 @@ def test_conditions_are_said_in_words() -> None:
     to = PartyIs("recipient", (Group("group:cjsm"), Group("x.example")))
     secret = ClassificationIs(frozenset({"restricted", "controlled"}))
     assert in_words(None) == "nothing above applies"
-    assert in_words(to) == "the recipient is in the group cjsm or x.example"
-    assert in_words(Not(to)) == "the recipient is not in the group cjsm or x.example"
+    assert in_words(to) == "the recipient is in the group cjsm or in x.example"
+    assert in_words(Not(to)) == "the recipient is not in the group cjsm or in x.example"
+    assert in_words(PartyIs("sender", (Group("group:a", title="clerks"),))) == "the sender is among clerks"
     assert in_words(Not(AutomaticIs(False))) == "it is not so that a person sent it"
     assert in_words(All((secret, AnyOf((IntentIs(frozenset({Intent.SECURE})), AutomaticIs(True)))))) == (
-        "the message is controlled or restricted and (the button pressed is Secure or a machine sent it)"
+        "the message is controlled or restricted and (the Secure button is pressed or a machine sent it)"
     )
     assert in_words(SizeIsOver("message_bytes", 13 * 1024**2)) == "the whole message comes to more than 13 MiB"
+    assert in_words(IntentIs(frozenset({Intent.NONE}))) == "no button is pressed"
+    assert in_words(IntentIs(frozenset({Intent.NONE, Intent.SECURE}))) == "no button or the Secure button is pressed"
+
+
+def test_what_is_left_aside_is_said() -> None:
+    sites, ours = Group("group:cloud", title="sharing sites"), (parse_party("b.example"), parse_party("a.example"))
+    assert in_words(Finds(LinksTo((sites,)))) == "the text links to sharing sites"
+    assert in_words(Finds(LinksTo((sites,), ours))) == (
+        "the text links to sharing sites (other than a.example or b.example)"
+    )
+    assert in_words(VisibleOver(10, Group("the organisation"), DomainSet())) == (
+        "more than 10 outside addresses (the largest organisation's own people aside) stand in To and Cc"
+    )
+
+
+def test_no_word_of_the_code_stands_in_a_register_condition() -> None:
+    schools = SchoolIs(schools=keyed(dict[str, School]()), types=frozenset(SchoolType), logon=None)
+    assert in_words(schools) == (
+        "the recipient is at a maintained school or a school that the register does not name or an academy school "
+        "or an independent school"
+    )
+    agreement = AgreementIs(partners=keyed(dict[str, Partner]()), wanted=frozenset(Standing))
+    assert in_words(agreement) == (
+        "the agreement with the recipient's organisation does not cover the level or does not exist or has expired "
+        "or is valid"
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (timedelta(hours=48), "48 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=2), "2 minutes"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(seconds=1), "1 second"),
+        (timedelta(seconds=61), "61 seconds"),
+    ],
+)
+def test_a_time_is_said_in_the_largest_unit_that_fits(time: timedelta, words: str) -> None:
+    policy = shipped(SHIPPED[0])
+    timed = replace(policy.routes["secure"], give_up_after=time)
+    assert ("secure", words) in {
+        (name, limits.removeprefix("tried for "))
+        for name, _, limits in routes(replace(policy, routes={"secure": timed}))
+    }

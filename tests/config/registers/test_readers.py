@@ -62,8 +62,12 @@ def test_a_partner_is_read_whole() -> None:
         ("P,a.example,,,,,,,2026-02-01,2026-01-01,", "line 2.next_review: this is before the last review"),
         ("P,a_b.example,,,,,,,,,", "line 2.members: `a_b.example` is not an address, a domain or *.domain"),
         ("P,,,,,,,,,,", "line 2.members: this is missing"),
-        ("P,a.example\nP,b.example", "line 3.name: `P` stands at line 2 already"),
-        ("P,a.example\nQ,A.example", "line 3.members: `A.example` stands at line 2 already"),
+        ("P,a.example,,,,,,,,,\nP,b.example,,,,,,,,,", "line 3.name: `P` stands at line 2 already"),
+        ("P,a.example,,,,,,,,,\nQ,A.example,,,,,,,,,", "line 3.members: `A.example` stands at line 2 already"),
+        # A line that was cut off would be an agreement without an end, to be kept without a demand.
+        ("P,a.example,ISA,controlled", "line 2: there are 4 cells, line 1 names 11 columns"),
+        ("P,a.example,,,,,,,,,,x", "line 2: there are 12 cells, line 1 names 11 columns"),
+        ("P,line,,,,,,,,,", "line 2.members: `line` is not an address, a domain or *.domain: a domain has a dot"),
     ],
 )
 def test_a_partner_that_cannot_be_relied_on_is_refused(line: str, problem: str) -> None:

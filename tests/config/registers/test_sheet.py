@@ -19,7 +19,7 @@ def found(mailboxes: Directory[Mailbox]) -> dict[str, str]:
         "address,kind,owner\na@c.example,list,Ann\nb@c.example,shared,Bea\n",
         "\ufeffowner , address,kind\r\nAnn,a@c.example,list\r\n\r\n,,\r\n Bea ,b@c.example, shared\r\n",
         'kind,address,owner,reviewed\nlist,a@c.example,"Ann",2026-10-01\nshared,b@c.example,Bea,',
-        "address,kind,owner\na@c.example,list,Ann\nb@c.example,shared,Bea,, \n",
+        "address,kind,owner\na@c.example,list,Ann\n \nb@c.example,shared,Bea\n,,, \n",
     ],
 )
 def test_csv_is_read_whatever_its_order_and_line_ends(text: str) -> None:
@@ -47,9 +47,11 @@ def test_csv_and_toml_say_the_same() -> None:
         ),
         ("address,kind,owner,kind\n", ["line 1: the column `kind` stands there twice"]),
         ("", ["line 1: the column `address` is missing", "line 1: the column `kind` is missing"]),
-        (HEAD + "a@c.example,list,Ann,public,more\n", ["line 2: there are more cells than the 4 columns that line 1"]),
+        (HEAD + "a@c.example,list,Ann,public,more\n", ["line 2: there are 5 cells, line 1 names 4 columns"]),
         (HEAD + "\na@c.example,lists,Ann,\n", ["line 3.kind: unknown value `lists`, did you mean `list`?"]),
-        (HEAD + "a@c.example,list\n", ["line 2.owner: this is missing"]),
+        (HEAD + "a@c.example,list\n", ["line 2: there are 2 cells, line 1 names 4 columns"]),
+        (HEAD + "a@c.example\n", ["line 2: there are 1 cell, line 1 names 4 columns"]),
+        (HEAD + "a@c.example,list,,\n", ["line 2.owner: this is missing"]),
         (HEAD + 'a@c.example,list,"Ann\n', [": this is not CSV: "]),
         (HEAD + "a@c.example,list,A\x07nn,\n", ["line 2.owner: this is one line of text"]),
         (

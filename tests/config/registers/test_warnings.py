@@ -3,7 +3,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from gateway.config.registers.warnings import register_warnings
+from gateway.config.registers.warnings import Finding, register_warnings
 from gateway.core.domains import DomainSet, Group, parse_party
 from gateway.core.policy import Policy
 from gateway.core.registers.book import Registers
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 FREE = Group("group:free-mail", domains=DomainSet(frozenset({"gmail.example"})))
 
 
-def warned(registers: Registers, **groups: Group) -> list[tuple[str, str]]:
+def warned(registers: Registers, **groups: Group) -> list[Finding]:
     made: Policy = replace(policy(rule("last", None, "tls")), registers=registers, groups=groups)
     return register_warnings(made, TODAY)
 
@@ -36,12 +36,12 @@ def partners(*each: Partner) -> Registers:
         (TODAY, "the NDA with P (R-1) ends on 2026-11-22, in 0 days"),
         (TODAY + 60 * DAY, "the NDA with P (R-1) ends on 2027-01-21, in 60 days"),
         (TODAY + 61 * DAY, None),
-        (None, None),
+        (None, "the NDA with P (R-1) holds for ever: say when it `expires`"),
     ],
 )
 def test_an_agreement_that_ends(expires: date | None, text: str | None) -> None:
     partner = Partner(name="P", agreement=Agreement.NDA, reference="R-1", expires=expires)
-    assert warned(partners(partner)) == ([] if text is None else [("registers.partners", text)])
+    assert warned(partners(partner)) == ([] if text is None else [Finding("partners", "P", text)])
 
 
 def test_only_an_agreement_ends() -> None:
@@ -51,10 +51,10 @@ def test_only_an_agreement_ends() -> None:
 @pytest.mark.parametrize(("review", "due"), [(TODAY, True), (TODAY + DAY, False), (None, False)])
 def test_reviews_that_are_due(review: date | None, *, due: bool) -> None:
     registers = partners(Partner(name="P", next_review=review, owner="Ann"))
-    expected = [("registers.partners", f"the review of P was due on {TODAY}; ask Ann")]
+    expected = [Finding("partners", "P", f"the review of P was due on {TODAY}; ask Ann")]
     assert warned(registers) == (expected if due else [])
     system = System(name="printers", level="public", listener="x", review=review)
-    expected = [("registers.systems", f"the review of printers was due on {TODAY}")]
+    expected = [Finding("systems", 0, f"the review of printers was due on {TODAY}")]
     assert warned(Registers(systems=(system,))) == (expected if due else [])
 
 
@@ -69,7 +69,7 @@ def test_reviews_that_are_due(review: date | None, *, due: bool) -> None:
 def test_mailboxes_that_nobody_looked_at_for_a_year(reviewed: date | None, text: str | None) -> None:
     mailbox = Mailbox(address="a@c.example", kind=MailboxKind.LIST, owner="Ann", reviewed=reviewed)
     registers = Registers(mailboxes=directory([("a@c.example", mailbox)]))
-    assert warned(registers) == ([] if text is None else [("registers.mailboxes", text)])
+    assert warned(registers) == ([] if text is None else [Finding("mailboxes", "a@c.example", text)])
 
 
 @pytest.mark.parametrize(("until", "ended"), [(TODAY, False), (TODAY - DAY, True)])
@@ -77,15 +77,15 @@ def test_exceptions_that_have_ended(until: date, *, ended: bool) -> None:
     waiver = Waiver(
         route="r", sender=parse_party("a"), recipient=parse_party("b"), up_to=1, until=until, reference="SD-1"
     )
-    expected = [("registers.exceptions", "the exception SD-1 ended on 2026-11-21: take it out")]
+    expected = [Finding("exceptions", 0, "the exception SD-1 ended on 2026-11-21: take it out")]
     assert warned(Registers(waivers=(waiver,))) == (expected if ended else [])
 
 
 def test_an_agreement_with_everybody() -> None:
-    agreed = Partner(name="P", agreement=Agreement.NDA)
+    agreed = Partner(name="P", agreement=Agreement.NDA, expires=TODAY + 99 * DAY)
     members = [("gmail.example", agreed), ("one.example", agreed), ("x@gmail.example", agreed)]
     registers = Registers(partners=directory(members))
-    expected = [("registers.partners", "everybody can have an address at gmail.example, which stands for P")]
+    expected = [Finding("partners", "P", "everybody can have an address at gmail.example, which stands for P")]
     assert warned(registers, **{"free-mail": FREE}) == expected
     assert warned(registers, other=FREE) == []
     registers = Registers(partners=directory([("gmail.example", Partner(name="P"))]))
@@ -98,5 +98,5 @@ def test_each_kind_is_cut() -> None:
     ]
     said = warned(partners(*many))
     assert len(said) == 42
-    assert said[0] == ("registers.partners", "the NDA with P00 ends on 2026-11-22, in 0 days")
-    assert said[20] == said[41] == ("registers.partners", "and 2 more of this kind")
+    assert said[0] == Finding("partners", "P00", "the NDA with P00 ends on 2026-11-22, in 0 days")
+    assert said[20] == said[41] == Finding("partners", None, "and 2 more of this kind")

@@ -88,6 +88,14 @@ def test_a_file_that_cannot_be_opened_is_a_problem(policy: Policy, tmp_path: Pat
     assert [problem.text for problem in result.problems] == ["the file cannot be read: Is a directory"]
 
 
+def test_a_case_that_the_door_would_refuse_is_a_problem_and_the_others_run(policy: Policy, tmp_path: Path) -> None:
+    crowd = ", ".join(f'"a{number}@x.example"' for number in range(5001))
+    cases, problems = run(tmp_path, policy, case('rule = "Public"', f"visible = [{crowd}]") + case('rule = "Odd"'))
+    assert cases == 2
+    assert "would be refused at the door with 554 5.6.0: To and Cc of the message" in problems[0]
+    assert "expected 'Odd'" in problems[1]
+
+
 def test_a_policy_without_tests_has_none(policy: Policy, tmp_path: Path) -> None:
     result = run_policy_tests(tmp_path / "council.toml", policy)
     assert (result.cases, result.problems) == (0, ())

@@ -74,7 +74,8 @@ def test_a_value_that_is_dropped_is_garbled_and_one_that_is_added_is_read() -> N
 @pytest.mark.parametrize(
     "text",
     [
-        label("", None, LabelResult.GARBLED),  # The audit leaves the words of a garbled label out.
+        label("", None, LabelResult.GARBLED),  # The audit leaves out the words of a label that names no level.
+        label("", None, LabelResult.NO_LABEL),
         label("o" * 100, None, LabelResult.GARBLED),  # Cut when it was recorded.
     ],
 )

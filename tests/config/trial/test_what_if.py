@@ -43,6 +43,7 @@ def test_what_comes_with_a_decision_is_described_too() -> None:
     assert describe(sent).effects.copies == ("a@council.example",)
     held = Held(rule="r", chain=("tls",), floor=Protection.NONE, reason="", advice="", role="dpo", overridable=True)
     assert (describe(held).role, describe(held).overridable) == ("dpo", True)
+    assert describe(replace(held, patience=timedelta(hours=4))).patience == timedelta(hours=4)
     assert describe(Refused(rule="r", floor=Protection.NONE, reason="", advice="", overridable=True)).overridable
 
 

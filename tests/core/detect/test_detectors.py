@@ -1,5 +1,7 @@
 """The detectors: what they find, where they look, how they are told apart, and that they repeat no content."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.core.detect.base import DEFAULT_TEXT, Detector
@@ -8,7 +10,7 @@ from gateway.core.detect.header import HeaderSays
 from gateway.core.detect.links import MOST_FOREIGN, LinksTo
 from gateway.core.detect.subject import SubjectHolds, SubjectMarked
 from gateway.core.detect.text import TextHolds
-from gateway.core.domains import Group, parse_domains
+from gateway.core.domains import Group, parse_domains, parse_party
 from gateway.core.facts import Lock
 from tests.core.detect.messages import file, holding
 
@@ -55,7 +57,9 @@ def test_a_label_is_part_of_a_sentence() -> None:
     ]
     assert TextHolds(("password",)).label == "the text seems to hold a password"
     assert HeaderSays("X-Handling", ("a", "b")).label == "the field X-Handling says a or b"
-    assert LinksTo(CLOUD).label == "the text has a link to group:cloud"
+    assert LinksTo(CLOUD).label == "the text links to the group cloud"
+    titled = replace(CLOUD[0], title="file-sharing sites")
+    assert LinksTo((parse_party("a.example"), titled)).label == "the text links to a.example or file-sharing sites"
     assert FileIs(ctf=True, locked=True).label == (
         "an attached file has a common transfer file's name and needs a password to open"
     )
@@ -235,7 +239,7 @@ def test_of_names_beyond_ascii_the_first_so_many_different_ones_are_read() -> No
     hidden = f"{many} https://é.example/ https://bücher.example/ https://www.example/ https://bücher.example/x"
     assert not LinksTo(CLOUD).detect(holding(text=hidden))
     assert LinksTo(CLOUD).detect(holding(text=f"{hidden} https://wetransfer.example/ https://é1.example/"))
-    assert LinksTo(hosts("xn--0-bga.example")).detect(holding(text=f"{hidden} https://é0.example/"))
+    assert LinksTo(hosts("é0.example")).detect(holding(text=f"{hidden} https://é0.example/"))
 
 
 # Files.

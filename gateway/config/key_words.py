@@ -1,0 +1,110 @@
+"""What each key of sealpost.toml is for, in a sentence, by the table that has it (for `gateway.config.schema`).
+
+The tables themselves stay short to read. Left out on purpose: what a value looks like, which the types say.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "ConfigTable": {
+        "hostname": "The gateway's own name: in its greeting, its Received fields and its reports.",
+        "policy": "The policy file, relative to this one.",
+        "workers": "Processes that carry mail; 0, the default, is one per core and at most four.",
+        "listen": "Where mail comes in, and the pages of the operators.",
+        "secrets": "Secrets, each in a file of its own.",
+        "dns": "How names are looked up.",
+        "tls": "Whom we believe when another mail system proves its name.",
+        "mx": "What all routes by MX have in common.",
+        "spool": "The one durable place, where accepted mail waits.",
+        "queue": "How long mail waits, how often it is tried, and how much at once.",
+        "routes": "Named ways out; policies name them.",
+        "network": "What is inside.",
+        "system": "By which routes our own mail leaves.",
+        "log": "What is logged.",
+        "reload": "When a changed configuration is read again.",
+    },
+    "ListenTable": {
+        "smtp": "The doors for mail, each an address with its own rules.",
+        "admin": "Metrics and health, for the operators alone.",
+        "desk": "The page where held mail is released or given back.",
+    },
+    "SmtpTable": {
+        "address": "Host and port, such as [::]:25.",
+        "name": "Its name in metrics and in the policy's conditions; its address unless it is given one.",
+        "certificate": "The file of our certificate, with its key or `private_key` beside it; without it no STARTTLS.",
+        "private_key": "The file of the certificate's key, if it stands apart.",
+        "client_ca": 'Who may vouch for a client\'s certificate: "system", or a file of authorities.',
+        "refusals": "How refused mail is given back: report takes it and sends our report, session answers 5xx.",
+        "allow": "Who may hand mail over; any one of them admits, and without any nobody may.",
+        "max_message": "The largest message that is taken.",
+        "max_recipients": "The most recipients of one message.",
+        "max_connections": "The most connections at once.",
+        "max_per_address": "The most connections at once from one address.",
+        "timeout": "How long a silent client is waited for.",
+    },
+    "AllowTable": {
+        "networks": "The client's address is in one of these.",
+        "client_name": "The client proves this name with its certificate.",
+        "require_header": "Each field has one of its values in the message, and is removed; `file:` names a secret.",
+    },
+    "AdminTable": {"address": "Host and port, such as 127.0.0.1:9125; keep it off the network."},
+    "DeskTable": {
+        "address": "Host and port where the page is served to the proxies.",
+        "url": "The page's address as its users see it; letters about held mail link there.",
+        "proxies": "The proxies that log people in; from nobody else is `user_header` believed.",
+        "user_header": "The field in which a proxy names who is logged in.",
+        "releasers": "For each role the addresses of its people, who decide about mail held for it.",
+        "readers": "Those of them who may also see the content.",
+    },
+    "SecretsTable": {"hop": "The key that marks our own mail and signs links; `sealpost certs init` makes it."},
+    "DnsTable": {
+        "nameservers": "Host and port of each; without any the system's own.",
+        "trust_ad": "Whether the resolver validates DNSSEC and the way to it is safe; only then is DANE believed.",
+        "timeout": "How long an answer is waited for.",
+    },
+    "TlsTable": {"ca": 'Authorities that may vouch for mail systems: "system", or a file of them.'},
+    "MxTable": {
+        "port": "The port of recipients' mail systems; other than 25 only for tests.",
+        "allow_networks": "Loopback and private addresses that an MX may have all the same.",
+    },
+    "SpoolTable": {"url": "sqlite: and a folder, such as sqlite:///var/spool/sealpost."},
+    "QueueTable": {
+        "max_age": "After so long undelivered mail comes back, counted from acceptance; default 5d.",
+        "door_wait": "How long the client waits for lookups that a rule needs; default 5s.",
+        "hold_max": "After so long mail that nobody releases comes back; default 3d.",
+        "notice_after": "After so long the sender is told that mail is late; default 1h.",
+        "retry_min": "The wait before the second attempt, which then doubles; default 5m.",
+        "retry_max": "The longest wait between attempts; default 70m.",
+        "audit_keep": "How long decisions and what became of them are kept; default 90d.",
+        "per_destination": "The most deliveries at once to one destination.",
+        "in_flight": "The most deliveries at once.",
+    },
+    "NetworkTable": {"internal": "Our own networks: only there may an internal route lead without a proven name."},
+    "SystemTable": {
+        "reports": "The route of reports about mail that came back or is late.",
+        "notices": "The route of notices and warnings to senders.",
+        "notifications": "Read and not used: words to roles go by `notices`.",
+        "codes": "Read and not used: the gateway sends no codes.",
+        "replies": "Read and not used: receipts and replies go on as the rules say.",
+    },
+    "LogTable": {"level": "The least important lines that are written."},
+    "ReloadTable": {"watch": "Whether a changed file is read by itself; else `sealpost reload` or SIGHUP does it."},
+    "RouteTable": {
+        "transport": "What carries it.",
+        "tls": "The least TLS: may is none, encrypt is always encrypted, verify also proves the other side's name.",
+        "protection": "sealed if the message itself is encrypted beyond it, internal if it never leaves us.",
+        "give_up_after": "How long it is tried before the rule's next route is.",
+        "max_attachments": "The largest attached files together, decoded; larger mail takes the rule's next route.",
+        "max_message": "The largest message.",
+        "add_header": "Fields that are set on the message, as the system behind it wants.",
+    },
+    "smarthost": {
+        "host": "Where to: a name or an address, and a port.",
+        "client_certificate": "The file of our certificate, with its key or with `private_key` beside it.",
+        "private_key": "The file of the certificate's key, if it stands apart.",
+        "match_name": "The name that the host's certificate has to be for, if it is another.",
+        "username": "Our name for AUTH, which makes TLS a must.",
+        "password": "The password for AUTH.",
+    },
+}
