@@ -108,11 +108,11 @@ Operation: TypeAlias = Retry | Delete | Decide
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMode:
-    """Put a roll-out mode in force in all workers (see `gateway.flow.modes.Order`)."""
+    """Put a roll-out mode in force in all workers (see `gateway.flow.modes.Order`). To enforce has no ``until``."""
 
     kind: Literal["set mode"] = "set mode"
     mode: Mode
-    until: datetime
+    until: datetime | None
     rule: str
     sender: str
     baseline: str

@@ -24,7 +24,7 @@ def order_of(wanted: SetMode, at: datetime) -> Order:
     """The roll-out mode that is wanted, ordered now."""
     return Order(
         mode=wanted.mode,
-        until=wanted.until,
+        until=wanted.until or at,
         rule=wanted.rule,
         sender=wanted.sender,
         baseline=wanted.baseline,

@@ -223,12 +223,16 @@ class Supervisor:
                 self._log.info("operator", command=request.kind, queue_id=request.queue_id, operator=request.operator)
                 return await self._operate(request)
             case SetMode():
-                self._log.warning("mode ordered", **asdict(request))
-                return await self._set_mode(request)
+                answer = await self._set_mode(request)
+                if isinstance(answer, Done):
+                    self._log.warning("mode ordered", **asdict(request))
+                else:
+                    self._log.warning("mode refused", problem=answer.text, **asdict(request))
+                return answer
             case _:
                 assert_never(request)
 
-    async def _set_mode(self, wanted: SetMode) -> Answer:
+    async def _set_mode(self, wanted: SetMode) -> Done | NotDone:
         """By the first worker that answers; what it keeps takes effect in all of them."""
         problem = "no worker is running"
         # Each order is put beside those that were read before it.

@@ -31,8 +31,8 @@ class Watch:
             await asyncio.sleep(self._every)
             before, seen = seen, await self._look()
             if seen.keys() != loaded.keys():
-                # A reload that somebody else asked for, which brought another list of files.
-                loaded = seen
+                # A reload that somebody else asked for brought another list; what both name is compared as before.
+                loaded = {file: loaded.get(file, mark) for file, mark in seen.items()}
             elif seen != loaded and seen == before:
                 loaded = seen
                 self._changed()

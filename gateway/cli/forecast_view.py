@@ -60,7 +60,12 @@ def forecast_json(policy: str, found: Forecast, limit: int) -> ForecastJson:
 
 
 def _counts(counts: Counter[str]) -> list[CountJson]:
-    return [{"name": name, "count": count} for name, count in counts.most_common()]
+    return [{"name": name, "count": count} for name, count in _ordered(counts)]
+
+
+def _ordered(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The most first; equal ones by name, so that two runs read alike."""
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
 def forecast_lines(policy: str, found: Forecast, limit: int) -> Iterator[str]:
@@ -87,5 +92,5 @@ def forecast_lines(policy: str, found: Forecast, limit: int) -> Iterator[str]:
 def _table(title: str, counts: Counter[str]) -> Iterator[str]:
     if counts:
         yield title
-    for name, count in counts.most_common():
+    for name, count in _ordered(counts):
         yield f"  {count:>9,}  {name}"

@@ -77,13 +77,15 @@ def soft(
 def enforce(
     reason: ReasonOption,
     reference: ReferenceOption,
-    until: UntilOption = f"{LONGEST.days - 1}d",
     rule: RuleOption = "",
     sender: SenderOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """End a mode of the same rule and senders, the policy's own too."""
-    tell(ask_gateway(spool_of(config), _wanted(Mode.ENFORCE, until, rule, sender, reason, reference)))
+    """End a mode of the same rule and senders, the policy's own too, or what a wider one makes of them.
+
+    It holds until what it ends would have ended, so nothing comes back by itself.
+    """
+    tell(ask_gateway(spool_of(config), _wanted(Mode.ENFORCE, None, rule, sender, reason, reference)))
 
 
 @mode.command()
@@ -130,14 +132,14 @@ def _json(order: Order) -> dict[str, str]:
 
 
 def _wanted(
-    wanted: Mode, until: str, rule: str, sender: str, reason: str, reference: str, baseline: str = ""
+    wanted: Mode, until: str | None, rule: str, sender: str, reason: str, reference: str, baseline: str = ""
 ) -> SetMode:
     for name, text in (("reason", reason), ("reference", reference)):
         if not text.strip() or not text.isprintable():
             raise Usage(f"--{name} is one line of text that is not empty")
     return SetMode(
         mode=wanted,
-        until=read_until(until, datetime.now(UTC)),
+        until=None if until is None else read_until(until, datetime.now(UTC)),
         rule=rule,
         sender=sender,
         baseline=baseline,

@@ -55,7 +55,7 @@ def simulate_policy(
     keep counts as "not recorded", never as unchanged. Exits with 1 if a message would be less protected.
 
     With --from, before any mail flows: how many messages of a trace would go by which route, which domains must offer
-    TLS for it, and what a trace does not know.
+    TLS for it, and what a trace does not know. Exits with 1 if nothing of a trace could be decided.
     """
     if trace is not None:
         _forecast(trace, bundle_of(config, policy), limit, as_data=as_data)
@@ -86,6 +86,9 @@ def _forecast(trace: Path, bundle: Bundle, limit: int, *, as_data: bool) -> None
     name = str(bundle.policy)
     lines = forecast_lines(name, found, limit)
     typer.echo(json.dumps(forecast_json(name, found, limit), indent=2) if as_data else "\n".join(lines))
+    if not found.routes:
+        typer.echo(f"sealpost: {trace}: no recipient of a sender of ours could be read", err=True)
+        raise typer.Exit(1)
 
 
 def _since(text: str) -> datetime:

@@ -9,13 +9,13 @@ import tomllib
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Final, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.config.problems import Problem
+from gateway.core.nearest import did_you_mean
 
 Table = dict[str, object]
 
@@ -40,15 +40,6 @@ _TYPES: Final = {
     "bytes_type": 'a secret stands in a file of its own: "file:certs/name"',
     "missing": "this is missing",
 }
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Ends a sentence about an unknown word: the nearest known one, or all of them."""
-    words = sorted(known)
-    near = get_close_matches(word, words, n=1)
-    if near:
-        return f", did you mean `{near[0]}`?"
-    return f"; known are {', '.join(words)}" if words else ""
 
 
 @dataclass(slots=True)

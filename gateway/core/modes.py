@@ -45,14 +45,41 @@ def in_force(rollouts: Sequence[Rollout], at: datetime, rule: str, sender: Addre
     covering = [
         rollout
         for number, rollout in enumerate(rollouts)
-        if at < rollout.until
-        and rollout.rule in ("", rule)
+        if rollout.rule in ("", rule)
         and (rollout.senders is None or (sender is not None and sender in rollout.senders))
-        and not any(_ends(later, rollout) for later in rollouts[number + 1 :])
+        and stands(rollouts, number, at)
     ]
     # Turned round, so that the last wins among equals.
     found = max(reversed(covering), key=_specific, default=None)
     return None if found is None or found.mode is Mode.ENFORCE else found
+
+
+def stands(rollouts: Sequence[Rollout], number: int, at: datetime) -> bool:
+    """Whether the one of that number is neither over nor ended by one behind it."""
+    rollout = rollouts[number]
+    return at < rollout.until and not any(_ends(later, rollout) for later in rollouts[number + 1 :])
+
+
+def overrules(later: Rollout, rollout: Rollout) -> bool:
+    """Whether ``later``, behind ``rollout``, holds in its place for all of its mail or for some of it."""
+    return (
+        rollout.rule in ("", later.rule)
+        and _specific(rollout) <= _specific(later)
+        and (later.senders is None or rollout.senders is None or _meet(later.senders, rollout.senders))
+    )
+
+
+def _meet(one: Group, other: Group) -> bool:
+    """Whether somebody is in both."""
+    return one == other or _some_in(one, other) or _some_in(other, one)
+
+
+def _some_in(one: Group, other: Group) -> bool:
+    if any(key in other.addresses or key.rpartition("@")[2] in other.domains for key in one.addresses):
+        return True
+    # Any name below stands for all of them.
+    names = (*one.domains.exact, *(f"any.{name}" for name in one.domains.below))
+    return any(name in other.domains for name in names)
 
 
 def _ends(later: Rollout, rollout: Rollout) -> bool:

@@ -1,18 +1,20 @@
 """Roll-out modes that an operator orders while the gateway runs: in the memory that all workers share, until they end.
 
 An order can only lead back to enforcing by itself: it has an end, one that names what the policy no longer has is left
-out, and a memory that cannot be read leaves what was known, to its end.
+out, and a memory that cannot be read leaves what was known, to its end. One that enforces is kept until all that it
+overrules is over, so that its own end brings nothing back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from gateway.core.domains import Group, parse_party
-from gateway.core.modes import Mode, Rollout
+from gateway.core.domains import Group, parse_domains, parse_party
+from gateway.core.modes import Mode, Rollout, overrules, stands
+from gateway.core.nearest import did_you_mean
 from gateway.core.policy import Policy
 from gateway.flow.policies import PolicyBook
 from gateway.flow.ports import Clock, Events, SpoolError, StateStore
@@ -27,11 +29,15 @@ EVERY: Final = timedelta(seconds=2)
 """Between looks, so that an order takes effect in every worker within five seconds."""
 
 _GROUP: Final = "group:"
+_ORGANISATION: Final = "organisation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What somebody ordered: a `Rollout` whose senders stand as they were named, by whom, and when."""
+    """What somebody ordered: a `Rollout` whose senders stand as they were named, by whom, and when.
+
+    When one that enforces ends is for `give` to say.
+    """
 
     mode: Mode
     until: AwareDatetime
@@ -47,11 +53,12 @@ class Order:
         return in_words(self.mode, self.rule, self.sender, self.until)
 
 
-def in_words(mode: Mode, rule: str, senders: str, until: datetime) -> str:
+def in_words(mode: Mode, rule: str, senders: str, until: datetime | None) -> str:
     """What holds for whom, and until when."""
     scope = [f"rule {rule}"] if rule else []
     scope += [f"senders {senders}"] if senders else []
-    return f"{mode} for {' and '.join(scope) or 'everything'} until {until:%Y-%m-%d %H:%M %Z}"
+    end = f" until {until:%Y-%m-%d %H:%M %Z}" if until is not None else ""
+    return f"{mode} for {' and '.join(scope) or 'everything'}{end}"
 
 
 _ORDERS: Final = TypeAdapter(tuple[Order, ...])
@@ -76,10 +83,12 @@ def read_log(values: Mapping[str, bytes]) -> tuple[Order, ...]:
 
 def resolve(order: Order, policy: Policy) -> Rollout:
     """The order under that policy. Raises ValueError, in a sentence, for one that it cannot be carried out under."""
-    if order.rule and order.rule not in {rule.name for rule in policy.rules}:
-        raise ValueError(f"the policy has no rule `{order.rule}`")
+    rules = {rule.name for rule in policy.rules}
+    if order.rule and order.rule not in rules:
+        raise ValueError(f"the policy has no rule `{order.rule}`{did_you_mean(order.rule, rules)}")
     if order.mode is Mode.OBSERVE and order.baseline not in policy.routes:
-        raise ValueError(f"what is observed leaves by a baseline route, and `{order.baseline}` is no route")
+        near = did_you_mean(order.baseline, policy.routes)
+        raise ValueError(f"what is observed leaves by a baseline route, and `{order.baseline}` is no route{near}")
     if order.mode is not Mode.OBSERVE and order.baseline:
         raise ValueError("only what is observed leaves by a baseline route")
     return Rollout(
@@ -94,30 +103,55 @@ def resolve(order: Order, policy: Policy) -> Rollout:
 
 
 def _senders(text: str, policy: Policy) -> Group:
+    if text == _ORGANISATION:
+        return Group(f"the {_ORGANISATION}", domains=parse_domains(policy.organisation.domains))
     if not text.startswith(_GROUP):
         return parse_party(text)
-    if text.removeprefix(_GROUP) not in policy.groups:
-        raise ValueError(f"the policy has no group `{text.removeprefix(_GROUP)}`")
-    return policy.groups[text.removeprefix(_GROUP)]
+    name = text.removeprefix(_GROUP)
+    if name not in policy.groups:
+        raise ValueError(f"the policy has no group `{name}`{did_you_mean(name, policy.groups)}")
+    return policy.groups[name]
 
 
 async def give(order: Order, state: StateStore, policy: Policy) -> None:
     """Puts the order in force in place of one of the same scope, and keeps it for the record.
 
+    It reads what is ordered and writes it anew, so the supervisor lets only one order be given at a time.
+
     Raises:
-        ValueError: it cannot be carried out, lasts too long, or there are too many; nothing changed.
+        ValueError: it cannot be carried out, lasts too long, ends nothing, or there are too many; nothing changed.
         SpoolError: it could not be kept.
     """
-    if not order.at < order.until <= order.at + LONGEST:
+    known = [each for each in await _orders(state) if each.until > order.at]
+    if order.mode is Mode.ENFORCE:
+        order = replace(order, until=_end(order, known, policy))
+    elif not order.at < order.until <= order.at + LONGEST:
         raise ValueError("a mode ends in the future, and within a year")
     resolve(order, policy)
-    scope = order.rule, order.sender
-    others = [each for each in await _orders(state) if each.until > order.at and (each.rule, each.sender) != scope]
+    others = [each for each in known if not _replaces(order, each)]
     if len(others) >= MOST:
         raise ValueError(f"there are {MOST} modes in force already; enforce some of them first")
     orders = (*others, order)
     await state.put(f"{LOG}{order.at.isoformat()}", _ORDER.dump_json(order), order.at + LOG_KEPT)
     await state.put(KEY, _ORDERS.dump_json(orders), max(each.until for each in orders))
+
+
+def _replaces(order: Order, earlier: Order) -> bool:
+    """What enforces stays beneath a mode that is ordered after it: that one's end must not bring the policy's back."""
+    same = (order.rule, order.sender) == (earlier.rule, earlier.sender)
+    return same and (order.mode is Mode.ENFORCE or earlier.mode is not Mode.ENFORCE)
+
+
+def _end(order: Order, known: Sequence[Order], policy: Policy) -> datetime:
+    """When all is over that the order overrules. Raises ValueError where nothing of it stands."""
+    wanted = resolve(order, policy)
+    told = _all(policy, _resolved(known, policy))
+    rollouts = [rollout for rollout, _ in told]
+    standing = {number: text for number, (rollout, text) in enumerate(told) if _relaxes(rollouts, number, order.at)}
+    if not any(overrules(wanted, rollouts[number]) for number in standing):
+        held = f"; in force: {'; '.join(standing.values())}" if standing else ""
+        raise ValueError(f"there is nothing to end: {in_words(order.mode, order.rule, order.sender, None)} holds{held}")
+    return max(each.until for each in rollouts if each.mode is not Mode.ENFORCE and overrules(wanted, each))
 
 
 async def _orders(state: StateStore) -> tuple[Order, ...]:
@@ -134,6 +168,27 @@ class _Known:
 
     order: Order
     rollout: Rollout
+
+
+def _resolved(orders: Sequence[Order], policy: Policy) -> tuple[_Known, ...]:
+    found: list[_Known] = []
+    for order in orders:
+        try:
+            found.append(_Known(order, resolve(order, policy)))
+        except ValueError:
+            continue  # The policy has changed since; what it no longer names is enforced.
+    return tuple(found)
+
+
+def _all(policy: Policy, known: Sequence[_Known]) -> tuple[tuple[Rollout, str], ...]:
+    """The policy's own and the orders, in the order in which they count, each with its words."""
+    own = tuple((rollout, _of_policy(rollout)) for rollout in policy.rollouts)
+    return own + tuple((each.rollout, str(each.order)) for each in known)
+
+
+def _relaxes(rollouts: Sequence[Rollout], number: int, at: datetime) -> bool:
+    """Whether that one stands and is another than to enforce, which is what holds without any."""
+    return rollouts[number].mode is not Mode.ENFORCE and stands(rollouts, number, at)
 
 
 class Modes:
@@ -177,23 +232,16 @@ class Modes:
             self._failing = True
         else:
             self._failing = False
-            self._known = tuple(self._resolved(orders))
+            self._known = _resolved(orders, self._book.current)
         self._tell()
-
-    def _resolved(self, orders: Sequence[Order]) -> list[_Known]:
-        found: list[_Known] = []
-        for order in orders:
-            try:
-                found.append(_Known(order, resolve(order, self._book.current)))
-            except ValueError:
-                continue  # The policy has changed since; what it no longer names is enforced.
-        return found
 
     def _tell(self) -> None:
         now = self._clock.now()
-        active = [(rollout.mode, _of_policy(rollout)) for rollout in self._book.current.rollouts if now < rollout.until]
-        active += [(known.order.mode, str(known.order)) for known in self._known if now < known.order.until]
-        self._gauge({mode: [each for each, _ in active].count(mode) for mode in Mode})
+        told = _all(self._book.current, self._known)
+        rollouts = [rollout for rollout, _ in told]
+        active = [told[number] for number in range(len(told)) if _relaxes(rollouts, number, now)]
+        modes = [rollout.mode for rollout, _ in active]
+        self._gauge({mode: modes.count(mode) for mode in Mode if mode is not Mode.ENFORCE})
         texts = frozenset(text for _, text in active)
         for text in sorted(texts - self._told):
             self._events.alert("mode-active", "", text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.address import NullPath
+from gateway.core.address import Address, NullPath
 from gateway.core.envelope import Notify, Ret
 from gateway.core.facts import Lookup
 from gateway.core.outcome import Cause, Delivered, Outcome
@@ -694,6 +694,11 @@ async def _every_recipient_ends(script: list[str], addresses: list[str], restart
 async def test_our_own_mail_speaks_for_the_policy_in_force() -> None:
     gate = Gate()
     assert gate.shared.identity.marks == ("[SECURE]",)
+    assert gate.shared.identity.buttonless == frozenset()
     organisation = replace(gate.policy.organisation, contact="The new desk")
-    gate.reload(policy=replace(gate.policy, organisation=organisation))
+    first, *rest = gate.policy.rules
+    rules, roles = (replace(first, ignores_buttons=True), *rest), {"dpo": Address("privacy", "council.example")}
+    gate.reload(policy=replace(gate.policy, organisation=organisation, rules=rules, roles=roles))
     assert gate.shared.identity.contact == "The new desk"
+    assert gate.shared.identity.buttonless == {first.name}
+    assert gate.shared.identity.roles == roles

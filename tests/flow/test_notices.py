@@ -86,7 +86,7 @@ async def test_hold_names_the_role_that_releases_it() -> None:
     async with gate.running():
         await gate.hand_over("a@held.example")
         await settle()
-        assert b"Who releases it: dpo" in joined(gate.reports()[0][1])
+        assert b"Who releases it: the people of dpo (call Service Desk, 01629 000000)" in joined(gate.reports()[0][1])
 
 
 async def test_point_known_only_late_is_told_late_and_one_known_before_not_again() -> None:

@@ -34,6 +34,11 @@ class End:
     gives: Protection | None
 
     @property
+    def way(self) -> tuple[str, tuple[str, ...], Protection | None]:
+        """What becomes of it, whichever rule says so; what is given back goes nowhere, so no floor counts."""
+        return self.action, self.route, None if self.action == "reject" else self.floor
+
+    @property
     def route_text(self) -> str:
         """Where it goes, for people: the chain, or what else becomes of it."""
         chain = ", then ".join(self.route)
@@ -92,4 +97,4 @@ def compare(was: End, would: End) -> Change:
         return Change.LESS
     if care > 0 or better > 0:
         return Change.MORE
-    return Change.NONE if (was.route, was.floor) == (would.route, would.floor) else Change.OTHER
+    return Change.NONE if was.way == would.way else Change.OTHER

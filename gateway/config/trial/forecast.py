@@ -121,5 +121,4 @@ def _variations(facts: Facts, policy: Policy) -> Iterator[tuple[str, Facts]]:
 
 
 def _differs(base: End, facts: Facts, to: Address, policy: Policy) -> bool:
-    other = end(decide(facts, to, policy).decision, policy.routes)
-    return (other.action, other.route, other.floor) != (base.action, base.route, base.floor)
+    return end(decide(facts, to, policy).decision, policy.routes).way != base.way

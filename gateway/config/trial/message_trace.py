@@ -1,9 +1,11 @@
 """A message trace of Exchange or Microsoft 365 as CSV: who wrote to whom, when, how much; nothing else is in it.
 
-Columns are known by several names, whichever tool wrote them. UTF-8 and UTF-16 are read, with comma, semicolon or tab.
+Columns are known by several names, whichever tool wrote them; a message tracking log of Exchange names them in its
+``#Fields:`` line. UTF-8 and UTF-16 are read, with comma, semicolon or tab.
 """
 
 import codecs
+import contextlib
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -17,9 +19,11 @@ from gateway.core.address import Address, BadAddress, parse_address
 _NAMES: Final = {
     "time": ("origintimestamputc", "received", "date", "datetimeutc", "datetime", "dateutc", "timestamp"),
     "sender": ("senderaddress", "sender", "from", "returnpath"),
-    "recipients": ("recipientstatus", "recipientaddress", "recipients", "recipient", "to"),
+    "recipients": ("recipientaddress", "recipients", "recipient", "recipientstatus", "to"),
     "size": ("totalbytes", "size", "messagesize", "bytes"),
 }
+_FIELDS: Final = "#Fields:"
+_TIMES: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")
 _NEEDED: Final = ("sender", "recipients")
 _LONGEST_CELL: Final = 4 * 1024 * 1024
 
@@ -51,17 +55,28 @@ def read_trace(path: Path) -> Iterator[Traced | None]:
     """
     csv.field_size_limit(_LONGEST_CELL)
     with path.open(encoding=_encoding(path), newline="", errors="replace") as file:
-        first = file.readline()
-        # PowerShell writes the type of its objects above the header.
-        head = file.readline() if first.startswith("#TYPE") else first
+        head = _head(file)
         separator = max(",;\t", key=head.count)
         columns = _columns(next(csv.reader([head], delimiter=separator), list[str]()))
         try:
             for row in csv.reader(file, delimiter=separator):
-                if any(cell.strip() for cell in row):
+                if any(cell.strip() for cell in row) and not row[0].startswith("#"):
                     yield _traced(row, columns)
         except csv.Error as error:
             raise NoTrace(f"this is not CSV: {error}") from error
+
+
+def _head(lines: Iterator[str]) -> str:
+    """The header: the first line that is no comment, or the comment that an Exchange server writes it as.
+
+    PowerShell writes the type of its objects above it, as a comment too.
+    """
+    for line in lines:
+        if line.startswith(_FIELDS):
+            return line.removeprefix(_FIELDS).strip()
+        if not line.startswith("#"):
+            return line
+    return ""
 
 
 def _encoding(path: Path) -> str:
@@ -100,8 +115,8 @@ def _traced(row: Sequence[str], columns: dict[str, int]) -> Traced | None:
 
 
 def _recipients(text: str) -> tuple[tuple[Address, ...], int]:
-    """``a@x.example##Receive, Send;b@y.example##…``, or addresses with ``;`` or ``,`` between them."""
-    pieces = text.split(";") if "##" in text else re.split(r"[;,]", text)
+    """``a@x.example##Receive, Send;b@y.example##…``, or addresses with ``;``, ``,`` or spaces between them."""
+    pieces = text.split(";") if "##" in text else re.split(r"[;,\s]", text)
     found: dict[Address, None] = {}
     unreadable = 0
     for piece in pieces:
@@ -115,12 +130,19 @@ def _recipients(text: str) -> tuple[tuple[Address, ...], int]:
 
 
 def _time(text: str) -> datetime | None:
-    """ISO 8601 alone: whether 3/4 is in March or in April nobody can tell."""
+    """ISO 8601, or the day first and 24 hours; what has AM or PM has the month first, and is left out."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return None
+        return _day_first(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _day_first(text: str) -> datetime | None:
+    for form in _TIMES:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    return None
 
 
 def _size(text: str) -> int | None:
