@@ -26,7 +26,8 @@ _NOTHING_LACKS: Final[frozenset[Need]] = frozenset()
 class Ruling:
     """A decision, the outside facts that an Open one lacks, and the level that held in the end (rules may raise it).
 
-    ``may_decide`` are the rules of which one decides once everything is known; empty where ``decision.rule`` does.
+    ``may_decide`` are the rules of which one decides once everything is known, and those that would hold what a rule
+    behind them gives back; empty where ``decision.rule`` decides alone.
     """
 
     decision: Decision
@@ -70,7 +71,9 @@ def _lacking(candidates: Iterable[Candidate]) -> frozenset[Need]:
 
 def _may_decide(candidates: list[Candidate], policy: Policy) -> tuple[str, ...]:
     if all(candidate.truth is Truth.MATCH for candidate in candidates):
-        return ()
+        last = candidates[-1].action
+        holds = [each.rule.name for each in candidates if isinstance(each.action, Hold)]
+        return (*holds, candidates[-1].rule.name) if holds and isinstance(last, Reject) else ()
     if isinstance(candidates[-1].action, GoOn):  # Where the level is not known, neither is what follows.
         return tuple(rule.name for rule in policy.rules if not isinstance(rule.action, GoOn))
     return tuple(candidate.rule.name for candidate in candidates if not isinstance(candidate.action, GoOn))

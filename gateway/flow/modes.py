@@ -147,7 +147,7 @@ def _end(order: Order, known: Sequence[Order], policy: Policy) -> datetime:
     wanted = resolve(order, policy)
     told = _all(policy, _resolved(known, policy))
     rollouts = [rollout for rollout, _ in told]
-    standing = {number: text for number, (rollout, text) in enumerate(told) if _relaxes(rollouts, number, order.at)}
+    standing = {number: text for number, (_, text) in enumerate(told) if _relaxes(rollouts, number, order.at)}
     if not any(overrules(wanted, rollouts[number]) for number in standing):
         held = f"; in force: {'; '.join(standing.values())}" if standing else ""
         raise ValueError(f"there is nothing to end: {in_words(order.mode, order.rule, order.sender, None)} holds{held}")

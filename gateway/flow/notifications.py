@@ -6,6 +6,7 @@ and nothing here makes accepting or settling fail: what cannot be gathered is to
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from gateway.core.address import parse_address
@@ -17,6 +18,7 @@ from gateway.flow.post import Letter, Post
 from gateway.flow.shared import Shared
 
 Match: TypeAlias = tuple[RecipientRow, Notification]
+_Told: TypeAlias = tuple[Topic, Sequence[Line]]
 
 
 def all_notifications(rows: Iterable[RecipientRow]) -> list[Match]:
@@ -40,7 +42,11 @@ class Notifications:
 
     async def entries(self, found: Iterable[Match]) -> tuple[Entry, ...]:
         """The mail that goes at once, ready to commit with the message; the rest is gathered. It raises nothing."""
-        entries = [await self._tell(topic, lines) for topic, lines in self._topics(found).items()]
+        first: dict[str, list[_Told]] = {}
+        for topic, lines in self._topics(found).items():
+            if await self._is_first(topic, lines):
+                first.setdefault(topic.mailbox, []).append((topic, lines))
+        entries = [await self._tell(told) for told in first.values()]
         return tuple(entry for entry in entries if entry is not None)
 
     async def gather(self, found: Iterable[Match]) -> None:
@@ -76,19 +82,24 @@ class Notifications:
             why=why,
         )
 
-    async def _tell(self, topic: Topic, lines: Sequence[Line]) -> Entry | None:
+    async def _is_first(self, topic: Topic, lines: Sequence[Line]) -> bool:
+        """Whether it has to be told at once; if not, it is gathered."""
         try:
-            first = await self._shared.tally.opens(topic)
+            if await self._shared.tally.opens(topic):
+                return True
         except Exception as error:
             self._shared.events.broken("notify", self._message.queue_id, error)
-            first = True
-        if not first and await self._gather(topic, lines):
-            return None
+            return True
+        return not await self._gather(topic, lines)
+
+    async def _tell(self, told: Sequence[_Told]) -> Entry | None:
+        """One mail for a mailbox, whatever number of rules name it."""
         try:
-            return await self._at_once(topic, lines)
+            return await self._at_once(_together(told), [line for _, lines in told for line in lines])
         except Exception as error:
             self._shared.events.broken("notify", self._message.queue_id, error)
-            await self._gather(topic, lines)
+            for topic, lines in told:
+                await self._gather(topic, lines)
             return None
 
     async def _gather(self, topic: Topic, lines: Sequence[Line]) -> bool:
@@ -115,3 +126,9 @@ class Notifications:
                 origin=Origin(about, -1, Kind.NOTICE),
             )
         )
+
+
+def _together(told: Sequence[_Told]) -> Topic:
+    """What is told in one mail, by the names of all its rules."""
+    topics = [topic for topic, _ in told]
+    return replace(topics[0], rule=" and ".join(topic.rule for topic in topics))

@@ -79,6 +79,17 @@ async def test_other_files_and_another_list_are_no_change(watched: Watched, tmp_
     await watched.until(lambda: watched.changes == 1)
 
 
+async def test_a_change_beside_another_list_is_told(watched: Watched, tmp_path: Path) -> None:
+    extra = tmp_path / "register.csv"
+    extra.write_text("a")
+    # Both happen between two looks.
+    watched.files[1].write_text("two and more")
+    watched.files.append(extra)
+    await watched.until(lambda: watched.changes == 1)
+    await watched.look(4)
+    assert watched.changes == 1
+
+
 async def test_nothing_is_watched_where_nothing_is_listed(watched: Watched) -> None:
     gone, watched.files = watched.files, []
     await watched.look(2)

@@ -1,12 +1,17 @@
 """`sealpost simulate --from`: message traces as several tools write them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.cli.forecast_view import forecast_json, forecast_lines
+from gateway.config.trial.forecast import Forecast
+from gateway.config.trial.message_trace import read_trace
 from tests.cli.conftest import Call
 from tests.config.certified import certified
 
@@ -88,6 +93,67 @@ def test_people_get_lines_and_a_policy_is_enough(tmp_path: Path, call: Call, mon
     assert "1  from senders that are not ours" in lines
     assert "1  x.example: tls, then encrypted; without TLS encrypted" in lines
     assert "Domains that must offer TLS (1 of 2)" in lines
+
+
+TRACKING = """#Software: Microsoft Exchange Server
+#Version: 15.02.1544.004
+#Log-type: Message Tracking Log
+#Date: 2026-11-20T00:00:00.000Z
+#Fields: date-time,event-id,recipient-address,recipient-status,total-bytes,message-subject,sender-address
+2026-11-20T10:00:00.123Z,RECEIVE,bob@x.example;team@council.example,250 OK;250 OK,20000,one,officer@council.example
+#Date: 2026-11-21T00:00:00.000Z
+2026-11-21T10:00:00.123Z,RECEIVE,dc@police.cjsm.net,,20000,two,officer@council.example
+"""
+SPACED = """Timestamp,Sender,Recipients,RecipientStatus,TotalBytes
+31/10/2026 08:12:00,officer@council.example,bob@x.example amy@x.example,{250 OK},20000
+1/11/2026 18:30,officer@council.example,dc@police.cjsm.net; team@council.example,{250 OK},20000
+10/31/2026 8:12:00 AM,officer@council.example,bob@x.example,,20000
+"""
+
+
+def test_the_tracking_log_of_a_server_is_read(ask: Ask) -> None:
+    told = ask(TRACKING)
+    assert (told["messages"], told["recipients"], told["unreadable"]) == (2, 3, 0)
+    assert (told["without_time"], told["without_size"]) == (0, 0)
+    assert counts(told["by_route"]) == {"tls, then encrypted": 1, "internal": 1, "cjsm": 1}
+
+
+def test_recipients_between_spaces_and_the_day_first_are_read(ask: Ask) -> None:
+    told = ask(SPACED)
+    assert (told["messages"], told["recipients"], told["unreadable"], told["without_time"]) == (3, 5, 0, 1)
+
+
+def test_the_day_is_the_first_number(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(SPACED)
+    times = [line.at for line in read_trace(tmp_path / "t.csv") if line is not None]
+    assert times == [datetime(2026, 10, 31, 8, 12, tzinfo=UTC), datetime(2026, 11, 1, 18, 30, tzinfo=UTC), None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sender,Recipients\nofficer@council.example,System.String[]\n",
+        "Sender,Recipients\nbob@x.example,officer@council.example\n",
+        "Sender,Recipients\n",
+    ],
+)
+def test_a_trace_of_which_nothing_can_be_decided_fails(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    certified(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(text)
+    code, out, err = call("simulate", "--from", "t.csv", "--json")
+    assert (code, json.loads(out)["recipients"]) == (1, 0)
+    assert err == "sealpost: t.csv: no recipient of a sender of ours could be read\n"
+
+
+def test_equal_counts_stand_by_name() -> None:
+    for names in (["label", "button", "what is in the message"], ["what is in the message", "button", "label"]):
+        found = Forecast(unknown=Counter([*names, "the recipient's TLS", "the recipient's TLS"]))
+        ordered = ["the recipient's TLS", "button", "label", "what is in the message"]
+        assert [each["name"] for each in forecast_json("p", found, 9)["unknown"]] == ordered
+        assert [line.split("  ")[-1] for line in forecast_lines("p", found, 9)][-4:] == ordered
 
 
 @pytest.mark.parametrize(

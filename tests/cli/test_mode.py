@@ -73,7 +73,8 @@ async def test_an_order_holds_in_every_worker_until_it_is_ended(tmp_path: Path) 
         [told] = json.loads((await sealpost(here, "mode", "show", "--json")).out)
         assert (told["mode"], told["rule"], told["baseline"]) == ("observe", "Public", "opportunistic")
 
-        assert (await sealpost(here, "mode", "enforce", "--rule", "Public", *WHY)).code == 0
+        ended = await sealpost(here, "mode", "enforce", "--rule", "Public", *WHY)
+        assert (ended.code, ended.out) == (0, "enforce for rule Public; every worker heeds it within 5 seconds\n")
         async with asyncio.timeout(5):
             await here.until(lambda: told_by(service, "mode-ended") == 2)
         assert await service.metric('sealpost_mode_active{mode="observe"}') == 0
@@ -86,15 +87,18 @@ async def test_an_order_holds_in_every_worker_until_it_is_ended(tmp_path: Path) 
 
 
 async def test_what_cannot_be_is_said_by_the_gateway(tmp_path: Path) -> None:
-    async with house(tmp_path) as here, started(here):
+    async with house(tmp_path) as here, started(here) as service:
         for words, text in (
-            (("soft", "--until", "2h", "--rule", "Nobody's"), "the policy has no rule `Nobody's`"),
+            (("soft", "--until", "2h", "--rule", "Publik"), "no rule `Publik`, did you mean `Public`?"),
+            (("enforce",), "there is nothing to end: enforce for everything holds"),
             (("observe", "--until", "2h", "--baseline", "nowhere"), "`nowhere` is no route"),
             (("soft", "--until", "2h", "--sender", "group:nobody"), "the policy has no group `nobody`"),
         ):
             ran = await sealpost(here, "mode", *words, *WHY)
             assert (ran.code, ran.out) == (1, "")
             assert text in ran.err
+            assert text in str(service.lines("mode refused")[-1]["problem"])
+        assert service.lines("mode ordered") == []
         shown = await sealpost(here, "mode", "show")
         assert shown.out == "Nothing was ordered: the policy holds as it is written.\n"
 
@@ -106,6 +110,7 @@ async def test_an_order_needs_an_end_a_reason_and_a_gateway(tmp_path: Path) -> N
             ("soft", "--until", "2h", "--reference", "CHG-7"),
             ("soft", "--until", "2h", "--reason", " ", "--reference", "CHG-7"),
             ("observe", "--until", "2h", *WHY),
+            ("enforce", "--until", "2h", *WHY),
             ("soft", "--until", "2h", *WHY),
         ):
             ran = await sealpost(here, "mode", *words)

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from gateway.core.decision import Decision, Held, Instead, Open, Refused, Routed
 from gateway.core.domains import Group, parse_party
 from gateway.core.effects import NOTHING
 from gateway.core.facts import Facts, OutsideFact
-from gateway.core.modes import Mode, Rollout, in_force
+from gateway.core.modes import Mode, Rollout, in_force, overrules, stands
 from gateway.core.observing import SOFT_END, apply
 from gateway.core.policy import Action, Hold, Policy, Reject, Wishes
 from gateway.core.template import Template
@@ -70,6 +71,43 @@ def test_enforcing_ends_what_stands_before_it_with_its_scope_even_after_its_own_
     assert found(mode(), mode(Mode.ENFORCE, rule="other")) == mode()
     assert found(mode(), mode(Mode.ENFORCE, rule="r")) is None
     assert found(mode(rule="r"), mode(Mode.ENFORCE)) == mode(rule="r")
+
+
+def test_one_stands_until_it_is_over_or_ended() -> None:
+    both = [mode(), mode(Mode.ENFORCE)]
+    assert [stands(both, number, NOON) for number in (0, 1)] == [False, True]
+    assert [stands([mode(), mode(days=0)], number, NOON) for number in (0, 1)] == [True, False]
+
+
+STAFF, OFFICE = parse_party("staff.example"), parse_party("office@staff.example")
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier", "expected"),
+    [
+        ({}, {}, True),
+        ({"rule": "r"}, {}, True),
+        ({"rule": "r"}, {"rule": "r"}, True),
+        ({}, {"rule": "r"}, False),
+        ({"rule": "r"}, {"rule": "other"}, False),
+        ({"rule": "r"}, {"senders": STAFF}, True),
+        ({"senders": STAFF}, {"rule": "r"}, False),
+        ({"senders": STAFF}, {}, True),
+        ({}, {"senders": STAFF}, False),
+        ({"senders": Group("group:nobody")}, {"senders": Group("group:nobody")}, True),
+        ({"senders": Group("group:nobody")}, {"senders": STAFF}, False),
+        ({"senders": OFFICE}, {"senders": STAFF}, True),
+        ({"senders": STAFF}, {"senders": OFFICE}, True),
+        ({"senders": OFFICE}, {"senders": parse_party("OFFICE@staff.example")}, True),
+        ({"senders": OFFICE}, {"senders": parse_party("desk@staff.example")}, False),
+        ({"senders": STAFF}, {"senders": parse_party("*.staff.example")}, False),
+        ({"senders": parse_party("*.staff.example")}, {"senders": parse_party("a.staff.example")}, True),
+        ({"senders": parse_party("*.example")}, {"senders": parse_party("*.staff.example")}, True),
+        ({"senders": STAFF}, {"senders": parse_party("other.example")}, False),
+    ],
+)
+def test_one_overrules_what_it_would_hold_in_place_of(later: Any, earlier: Any, expected: bool) -> None:
+    assert overrules(mode(Mode.ENFORCE, **later), mode(**earlier)) is expected
 
 
 WISHES = Wishes(warn=Template("Look."))
@@ -146,6 +184,16 @@ def test_a_rule_that_may_decide_the_same_is_asked_for_its_mode_too() -> None:
     assert isinstance(ruled(twice, mode(rule="no"), mode(rule="red")).decision, Routed)
     known = replace(facts(), looked=frozenset({"red"}))
     assert isinstance(apply(decide(known, BOB, twice), SENDER, [mode(rule="no")], twice, NOON).decision, Routed)
+
+
+def test_an_enforced_hold_in_front_of_an_observed_refusal_lets_nothing_out() -> None:
+    made = policy(rule("check", CONTROLLED, Hold()), rule("no", CONTROLLED, Reject()), rule("last", None, "tls"))
+    firm = apply(decide(facts(), BOB, made), SENDER, [mode(rule="no")], made, NOON).decision
+    assert isinstance(firm, Refused)
+    both = [mode(rule="no"), mode(rule="check")]
+    assert isinstance(apply(decide(facts(), BOB, made), SENDER, both, made, NOON).decision, Routed)
+    behind = policy(rule("check", CONTROLLED, Hold()), rule("last", None, "tls"))
+    assert isinstance(apply(decide(facts(), BOB, behind), SENDER, [mode(rule="check")], behind, NOON).decision, Routed)
 
 
 def test_what_waits_for_its_level_may_be_decided_by_any_rule() -> None:

@@ -36,6 +36,7 @@ async def test_s8_a_scan_over_the_limit_is_reported_to_the_printers_owner(on: St
     (report,) = await sent.heard(owner)
     assert report.says("Ask the Service Desk for a Cryptshare transfer, or take the files by encrypted media")
     assert report.says(scanner.address, "registered as its owner", "mx.plain.example", "does not offer STARTTLS")
+    assert report.says("It cannot go by encrypted: the attached files come to 18.0 MiB, the limit is 13 MiB.")
     assert "not by encrypted: The attached files come to 18.0 MiB, the limit is 13 MiB" in sent.decided(Routed).reason
     assert sent.arrivals() == []
     assert not sent.in_the_clear()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.core.decision import Refused, Routed
+from gateway.core.domains import Group, parse_domains, parse_party
 from gateway.core.modes import Mode, Rollout
+from gateway.core.policy import Policy
 from gateway.core.record import EventKind
 from gateway.flow import modes
 from gateway.flow.modes import KEY, LOG, Modes, Order, give, read_log, read_orders, resolve
@@ -92,7 +94,7 @@ async def test_one_of_the_same_scope_is_replaced_and_others_stay() -> None:
         order(rule="Public"),
         order(sender="officer@council.example"),
         order(rule="Public", sender="council.example"),
-        order(mode=Mode.ENFORCE, rule="Public", until=UNTIL + HOUR),
+        order(mode=Mode.ENFORCE, rule="Public", at=START + timedelta(seconds=4)),
     ):
         await give(each, gate.state, POLICY)
         await gate.clock.advance(timedelta(seconds=1))
@@ -103,6 +105,8 @@ async def test_one_of_the_same_scope_is_replaced_and_others_stay() -> None:
         (Mode.SOFT, "Public", "council.example"),
         (Mode.ENFORCE, "Public", ""),
     ]
+    await gate.clock.advance_to(UNTIL - HOUR)
+    await give(order(at=UNTIL - HOUR, until=UNTIL + HOUR, rule="Public"), gate.state, POLICY)
     await gate.clock.advance_to(UNTIL)
     await give(order(at=UNTIL, until=UNTIL + HOUR, rule="Forbidden"), gate.state, POLICY)
     assert [each.rule for each in read_orders(await gate.state.get(KEY))] == ["Public", "Forbidden"]
@@ -129,20 +133,27 @@ async def test_every_order_is_kept_for_the_record() -> None:
     [
         ({"until": START}, "in the future"),
         ({"until": START + timedelta(days=367)}, "within a year"),
-        ({"rule": "Nobody's"}, "no rule `Nobody's`"),
+        ({"rule": "Nobody's"}, "no rule `Nobody's`; known are "),
+        ({"rule": "Publik"}, "no rule `Publik`, did you mean `Public`"),
+        ({"mode": Mode.OBSERVE, "baseline": "oportunistic"}, "is no route, did you mean `opportunistic`"),
         ({"mode": Mode.OBSERVE}, "`` is no route"),
         ({"mode": Mode.OBSERVE, "baseline": "nowhere"}, "`nowhere` is no route"),
         ({"baseline": "tls"}, "only what is observed"),
         ({"sender": "group:nobody"}, "no group `nobody`"),
+        ({"sender": "group:pilot"}, "no group `pilot`, did you mean `pilots`"),
+        ({"mode": Mode.ENFORCE}, "nothing to end: enforce for everything holds; in force: soft for rule Public until"),
+        ({"mode": Mode.ENFORCE, "rule": "Forbidden"}, "nothing to end: enforce for rule Forbidden holds"),
+        ({"mode": Mode.ENFORCE, "rule": "Publik"}, "did you mean `Public`"),
         ({"sender": "not an address"}, "not a domain"),
     ],
 )
 async def test_what_cannot_be_is_refused_and_changes_nothing(given: dict[str, Any], text: str) -> None:
     gate = Gate()
-    await give(order(rule="Public"), gate.state, POLICY)
+    policy = replace(POLICY, groups={**POLICY.groups, "pilots": parse_party("council.example")})
+    await give(order(rule="Public"), gate.state, policy)
     before = await gate.state.items("", 100)
     with pytest.raises(ValueError, match=text):
-        await give(order(**given), gate.state, POLICY)
+        await give(order(**given), gate.state, policy)
     assert await gate.state.items("", 100) == before
 
 
@@ -215,6 +226,89 @@ async def test_the_policys_own_modes_are_told_and_counted_but_not_repeated() -> 
     await gate.clock.advance_to(UNTIL)
     await worker.modes.look()
     assert worker.active() == {}
+
+
+MONTH = START + timedelta(days=30)
+ENDING = {"mode": Mode.ENFORCE, "rule": "Forbidden"}
+OBSERVED = Rollout(mode=Mode.OBSERVE, until=MONTH, rule="Forbidden", baseline="opportunistic")
+
+
+def observing(*rollouts: Rollout) -> Policy:
+    return replace(POLICY, rollouts=rollouts or (OBSERVED,))
+
+
+@pytest.mark.parametrize("until", [START + HOUR, UNTIL])
+async def test_what_is_enforced_by_order_stays_so_until_all_that_it_ends_is_over(until: datetime) -> None:
+    gate = Gate(policy=observing())
+    worker = Worker(gate)
+    gate.shared = replace(gate.shared, rollouts=worker.modes.current)
+    gate.restart()
+    await worker.modes.look()
+    await gate.hand_over("before@forbidden.example")
+    await give(order(**ENDING, until=until), gate.state, observing())
+    await worker.modes.look()
+    await gate.hand_over("soon@forbidden.example")
+    await gate.clock.advance(3 * HOUR)
+    await worker.modes.look()
+    await gate.hand_over("later@forbidden.example")
+    decided = [event for event in await gate.audit(EventKind.DECIDED) if event.address != str(SENDER)]
+    assert [type(event.decision) for event in decided] == [Routed, Refused, Refused]
+    assert [rollout.until for rollout in worker.modes.current()] == [MONTH]
+    await gate.clock.advance_to(MONTH)
+    assert worker.modes.current() == ()
+    assert await gate.state.get(KEY) is None
+
+
+async def test_what_is_ended_is_told_as_ended_and_enforcing_is_no_mode_to_be_told() -> None:
+    gate = Gate(policy=observing())
+    worker = Worker(gate)
+    await worker.modes.look()
+    await give(order(**ENDING), gate.state, observing())
+    await worker.modes.look()
+    text = "observe for rule Forbidden until 2026-04-01 09:00 UTC, by the policy"
+    assert gate.heard.alerts == [("mode-active", "", text), ("mode-ended", "", text)]
+    assert worker.counts == [{Mode.SOFT: 0, Mode.OBSERVE: 1}, {Mode.SOFT: 0, Mode.OBSERVE: 0}]
+
+
+async def test_enforcing_twice_is_refused_the_second_time() -> None:
+    gate = Gate()
+    await give(order(**ENDING), gate.state, observing())
+    before = await gate.state.items("", 100)
+    with pytest.raises(ValueError, match=r"nothing to end: enforce for rule Forbidden holds$"):
+        await give(order(**ENDING, at=START + HOUR), gate.state, observing())
+    assert await gate.state.items("", 100) == before
+
+
+async def test_a_mode_after_it_ends_without_bringing_the_policys_back() -> None:
+    gate = Gate(policy=observing())
+    worker = Worker(gate)
+    await give(order(**ENDING), gate.state, observing())
+    await give(order(rule="Forbidden"), gate.state, observing())
+    await worker.modes.look()
+    assert [rollout.mode for rollout in worker.modes.current()] == [Mode.ENFORCE, Mode.SOFT]
+    # To enforce once more ends the soft one, and outlasts the policy's still.
+    await give(order(**ENDING, at=START + HOUR), gate.state, observing())
+    await worker.modes.look()
+    await gate.clock.advance(3 * HOUR)
+    assert [(rollout.mode, rollout.until) for rollout in worker.modes.current()] == [(Mode.ENFORCE, MONTH)]
+
+
+async def test_it_lasts_as_long_as_a_wider_mode_or_order_that_it_excepts_from() -> None:
+    gate, policy = Gate(), observing(replace(OBSERVED, rule=""))
+    await give(order(until=MONTH + HOUR), gate.state, policy)
+    await give(order(rule="Public", until=MONTH + 2 * HOUR), gate.state, policy)
+    await give(order(**ENDING), gate.state, policy)
+    assert read_orders(await gate.state.get(KEY))[-1].until == MONTH + HOUR
+
+
+async def test_a_mode_of_the_whole_organisation_can_be_ended() -> None:
+    inside = Group("the organisation", domains=parse_domains(POLICY.organisation.domains))
+    gate, policy = Gate(), observing(replace(OBSERVED, rule="", senders=inside))
+    ending = order(mode=Mode.ENFORCE, sender="organisation")
+    await give(ending, gate.state, policy)
+    assert resolve(ending, policy).senders == inside
+    [kept] = read_orders(await gate.state.get(KEY))
+    assert kept.until == MONTH
 
 
 def test_a_group_is_the_policys() -> None:

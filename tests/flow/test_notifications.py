@@ -320,3 +320,18 @@ async def test_lines_of_one_window_wait_for_days() -> None:
     kept: Mapping[str, bytes] = await gate.state.items("notify/more/", 10)
     assert len(kept) == 1 and len(await gate.shared.tally.due()) == 1
     assert MESSAGE not in kept.values()
+
+
+async def test_several_rules_of_one_message_are_one_mail_and_each_has_its_window() -> None:
+    gate = watched()
+    async with gate.running():
+        await gate.hand_over("a@watched.example", "b@both.example", "c@both.example")
+        await settle()
+        ((_, text),) = told(gate, DPO)
+        assert "has matched: Watched and Both." in text
+        assert all(f"{who}.example" in text for who in ("a@watched", "b@both", "c@both"))
+        ((_, other),) = told(gate, MANAGER)
+        assert "has matched: Both." in other and "watched.example" not in other
+        await gate.hand_over("d@watched.example")
+        await settle()
+        assert len(told(gate, DPO)) == 1

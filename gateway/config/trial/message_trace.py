@@ -23,6 +23,8 @@ _NAMES: Final = {
     "size": ("totalbytes", "size", "messagesize", "bytes"),
 }
 _FIELDS: Final = "#Fields:"
+_COMMENTS: Final = ("#Software:", "#Version:", "#Log-type:", "#Date:", _FIELDS)
+"""They stand between the lines where several logs were put together."""
 _TIMES: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")
 _NEEDED: Final = ("sender", "recipients")
 _LONGEST_CELL: Final = 4 * 1024 * 1024
@@ -60,7 +62,7 @@ def read_trace(path: Path) -> Iterator[Traced | None]:
         columns = _columns(next(csv.reader([head], delimiter=separator), list[str]()))
         try:
             for row in csv.reader(file, delimiter=separator):
-                if any(cell.strip() for cell in row) and not row[0].startswith("#"):
+                if any(cell.strip() for cell in row) and not row[0].startswith(_COMMENTS):
                     yield _traced(row, columns)
         except csv.Error as error:
             raise NoTrace(f"this is not CSV: {error}") from error

@@ -1,5 +1,6 @@
 """Which of two ends protects less."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -46,6 +47,9 @@ OPEN = Open(rule="r", missing=(), floor=NONE, reason="", advice="")
         (hold("encrypted"), REJECT, Change.MORE),
         (REJECT, hold("encrypted"), Change.LESS),
         (REJECT, REJECT, Change.NONE),
+        # What comes back goes nowhere: its floor counts for nothing.
+        (REJECT, replace(REJECT, floor=VERIFIED), Change.NONE),
+        (hold("secure"), hold("secure", floor=ENCRYPTED), Change.OTHER),
         (OPEN, send("tls"), Change.UNRECORDED),
         (send("tls"), OPEN, Change.UNRECORDED),
         (OPEN, OPEN, Change.UNRECORDED),
