@@ -69,7 +69,10 @@ def soft(
     sender: SenderOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """Let refused mail wait until the mode ends, and decide it again then."""
+    """Let refused mail wait until the mode ends.
+
+    It is decided again then.
+    """
     tell(ask_gateway(spool_of(config), _wanted(Mode.SOFT, until, rule, sender, reason, reference)))
 
 
@@ -81,7 +84,9 @@ def enforce(
     sender: SenderOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """End a mode of the same rule and senders, the policy's own too, or what a wider one makes of them.
+    """End a mode of the same rule and senders.
+
+    The policy's own too, or what a wider one makes of them.
 
     It holds until what it ends would have ended, so nothing comes back by itself.
     """
@@ -94,7 +99,9 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the orders in force; the modes that the policy itself names stand in its file.
+    """Show the orders in force.
+
+    The modes that the policy itself names stand in its file.
 
     JSON: an array of {"mode", "until", "rule", "sender", "baseline", "reason", "reference", "operator", "at"}.
     """

@@ -22,9 +22,7 @@ from gateway.config.describe.pages import Audience, describe_policy
 from gateway.config.load import load
 from gateway.config.restore import Restored, restore, with_text
 
-policy = typer.Typer(
-    help="See which policies were in force, go back to one, or describe the one in force.", no_args_is_help=True
-)
+policy = typer.Typer(help="Earlier policies, and the one in force as a page.", no_args_is_help=True)
 
 _SHORT = 12
 
@@ -48,7 +46,10 @@ def register(app: typer.Typer) -> None:
 
 @policy.command()
 def history(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the policies that came into force, the latest first: when, by whom, why."""
+    """List the policies that came into force.
+
+    The latest first: when, by whom, why.
+    """
     found = tuple(_editions(config).all())
     if as_json:
         typer.echo(json.dumps([_json(edition) for edition in found], indent=2))
@@ -82,7 +83,9 @@ def rollback(
     reference: ReferenceOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """Write an earlier policy and its registers back to their files, and have the gateway read them.
+    """Go back to an earlier policy.
+
+    It is written back to its files, its registers too, and the gateway reads them.
 
     Nothing happens if the files hold changes that were never in force, or if the earlier policy does not fit the
     configuration of today: its problems are printed then.
@@ -106,7 +109,10 @@ def describe(
     html: Annotated[bool, typer.Option("--html", help="Print a web page instead of Markdown.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Describe the configured policy as a page for people: for the staff, the service desk, or the DPO."""
+    """Describe the policy as a page for people.
+
+    For the staff, the service desk, or the data protection officer.
+    """
     page = describe_policy(load(_bundle(config)).policy, audience)
     typer.echo(as_html(page) if html else as_markdown(page), nl=False)
 

@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def schema(file: Annotated[File, typer.Argument(help="config is sealpost.toml, policy a policy file.")]) -> None:
-    """Print the JSON Schema (2020-12) of a file, so that an editor completes and checks it."""
+    """Print a file's JSON Schema for editors.
+
+    It is of the draft 2020-12: an editor that knows it completes and checks the file.
+    """
     found = config_schema() if file is File.CONFIG else policy_schema()
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -49,7 +49,9 @@ def simulate_policy(
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Decide the mail of the audit again by another policy, and show what would change.
+    """Try another policy on the mail of the last weeks.
+
+    The audit's mail is decided again by it, and what would change is shown.
 
     Nothing is sent and nobody is asked: the audit keeps what was known of each message, not its words. What it did not
     keep counts as "not recorded", never as unchanged. Exits with 1 if a message would be less protected.

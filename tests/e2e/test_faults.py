@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from gateway.spool.reader import ShardReader
 from tests.e2e.ports import free_ports
 from tests.e2e.processes import Flow, gone, kill, sealpost, supervisor, worker, workers
 from tests.e2e.shared_stage import Token, never_in_clear, trouble
-from tests.e2e.stage import POLICIES, Setting, Stage, scenario_cast, stage
+from tests.e2e.stage import EVERYBODY, POLICIES, Setting, Stage, scenario_cast, stage
 
 MIB = 1024 * 1024
 AWAY = Behaviour(faults=(Fault(stage=At.GREETING, answer="421 4.3.2 come back later"),))
@@ -30,7 +31,7 @@ SHIPPED = (POLICIES / "derbyshire.toml").read_text()
 
 
 def setting(*, workers: int = 1, policy: str = "", queue: str = "") -> Setting:
-    return Setting(cast=scenario_cast(), workers=workers, policy=policy, queue=queue)
+    return Setting(cast=scenario_cast(), workers=workers, policy=policy, queue=queue, partners=EVERYBODY)
 
 
 def ended(on: Stage) -> Counter[QueueId]:
@@ -166,11 +167,17 @@ def small_disk(folder: Path, size: int) -> Generator[Path]:
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """Takes all space but so many bytes."""
+    """Takes all space but so many bytes; the gateway may take some between the look and the deed."""
     path = folder / "ballast"
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - leave)
-    return path
+        for _ in range(100):
+            try:
+                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - leave)
+                return path
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+                file.truncate(0)
+    raise AssertionError("the disk never stands still")
 
 
 async def refused(on: Stage, *, attach: tuple[int, ...] = ()) -> str:

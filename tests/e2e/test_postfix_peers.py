@@ -22,7 +22,7 @@ from gateway.sandbox.authority import Credential, Validity, issue, make_authorit
 from gateway.sandbox.behaviour import EXTENSIONS
 from tests.e2e.ports import free_ports
 from tests.e2e.postfix_hosts import content_of, header_of, mail_server, received, relay
-from tests.e2e.stage import OFFICER, Setting, Stage, letter, scenario_cast, stage, wire
+from tests.e2e.stage import EVERYBODY, OFFICER, Setting, Stage, letter, scenario_cast, stage, wire
 from tests.peers.postfix import Postfix, Service, postfix
 
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root")]
@@ -64,7 +64,9 @@ class Council:
 @contextlib.asynccontextmanager
 async def council(folder: Path) -> AsyncGenerator[Council]:
     cjsm, connector = free_ports(2)
-    setting = Setting(cast=scenario_cast(), cjsm=f"127.0.0.1:{cjsm}", connector=f"127.0.0.1:{connector}")
+    setting = Setting(
+        cast=scenario_cast(), cjsm=f"127.0.0.1:{cjsm}", connector=f"127.0.0.1:{connector}", partners=EVERYBODY
+    )
     async with stage(folder, setting) as on:
         with relay(on.world.credentials, "connector.encrypted.example", connector) as instance:
             yield Council(on, instance, cjsm)
@@ -192,7 +194,7 @@ def service_of(host: BadHost, folder: Path, address: str, port: int) -> Service:
 
 async def test_restricted_mail_leaves_a_postfix_that_cannot_be_trusted_for_the_next_route(tmp_path: Path) -> None:
     hosts = bad_hosts()
-    async with stage(tmp_path) as on:
+    async with stage(tmp_path, Setting(cast=scenario_cast(), partners=EVERYBODY)) as on:
         services = [
             service_of(host, tmp_path, f"127.0.25.{40 + number}", on.world.mx_port) for number, host in enumerate(hosts)
         ]
