@@ -160,7 +160,7 @@ async def test_r15_controlled_to_a_look_alike_is_delivered_with_a_word(on: Stage
     sent = await send(on, worker, worker.letter(wrong))
     assert await sent.only_end() == (State.DELIVERED, "tls")
     (notice,) = await sent.heard()
-    assert notice.says(f"What to do: Check the address {wrong}: it looks like agency.example")
+    assert notice.says(f"What to do: Check the address of {wrong}: it looks like agency.example")
 
 
 async def test_m15_certain_files_to_certain_bodies(on: Stage) -> None:
