@@ -9,14 +9,18 @@ from gateway.config.beside import Beside, unpack_policy
 from gateway.config.bundle import Bundle
 from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.desk import check_desk, read_desk
+from gateway.config.dkim import read_dkim
 from gateway.config.page import Page, as_table
+from gateway.config.pins import read_pins
 from gateway.config.policy_file import read_policy
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.routes import Routes, check_internal, read_routes
 from gateway.config.secrets import Secrets
 from gateway.config.settings import Settings
 from gateway.config.tables import AdminTable, ConfigTable, SystemTable
+from gateway.config.tlsrpt import read_tlsrpt
 from gateway.config.units import parse_endpoint, parse_spool
+from gateway.core.demand import RequireTls
 from gateway.core.policy import Policy
 from gateway.core.record import Kind
 from gateway.core.route import Declared
@@ -26,7 +30,8 @@ from gateway.net.dns import DnsOptions
 from gateway.transports.mx import MxOptions
 
 # The kinds of our own mail that the gateway sends now; the other keys of [system] are only checked.
-_KINDS: Final = {"reports": Kind.REPORT, "notices": Kind.NOTICE}
+_KINDS: Final = {"reports": Kind.REPORT, "notices": Kind.NOTICE, "tls_reports": Kind.TLS_REPORT}
+_FOR_OUR_PEOPLE: Final = (Kind.REPORT, Kind.NOTICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +149,11 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         log_level=table.log.level,
         watch=table.reload.watch,
         desk=read_desk(page, table.listen.desk),
+        pins=read_pins(page, table.tls.pins, base),
+        require_tls=RequireTls(table.tls.requiretls),
+        remember_tls=table.tls.remember,
+        tlsrpt=read_tlsrpt(page, table.tlsrpt, table.system, table.dkim),
+        dkim=read_dkim(page, table.dkim, secrets),
     )
 
 
@@ -177,7 +187,7 @@ def _system(page: Page, table: SystemTable, routes: Routes) -> Mapping[Kind, str
         route = routes.routes.get(name)
         if name not in routes.names:
             page.unknown(f"system.{kind}", "route", name, routes.names)
-        elif route is not None and kind in _KINDS and route.declared is not Declared.INTERNAL:
+        elif route is not None and _KINDS.get(kind) in _FOR_OUR_PEOPLE and route.declared is not Declared.INTERNAL:
             page.warning(
                 f"system.{kind}", f"the route `{name}` is not internal, so our own mail may travel unprotected"
             )

@@ -17,7 +17,13 @@ from gateway.listeners.options import Network
 from gateway.transports import TRANSPORTS
 from gateway.transports.smarthost import parse_host
 
-_CHANNELS: Final = {"may": Channel.PLAIN, "encrypt": Channel.ENCRYPTED, "verify": Channel.PKIX}
+_AUTHENTIC: Final = "authentic"
+_CHANNELS: Final = {
+    "may": Channel.PLAIN,
+    "encrypt": Channel.ENCRYPTED,
+    "verify": Channel.PKIX,
+    _AUTHENTIC: Channel.PKIX,
+}
 _DECLARED: Final = {None: Declared.CONNECTION, "sealed": Declared.SEALED, "internal": Declared.INTERNAL}
 # RFC 5322 section 3.6.8: ftext is printable ASCII without the colon.
 _FIELD_NAME: Final = re.compile(r"[!-9;-~]{1,76}")
@@ -67,6 +73,7 @@ def _route(page: Page, name: str, table: RouteTable, key: str) -> Route:
         name=name,
         transport=table.transport,
         demands=_CHANNELS[table.tls],
+        authentic=table.tls == _AUTHENTIC,
         declared=_DECLARED[table.protection],
         give_up_after=table.give_up_after,
         max_attachments=table.max_attachments,
@@ -91,7 +98,7 @@ def _check_protection(page: Page, table: RouteTable, own: Table, key: str) -> No
         return
     if "host" not in own:
         page.problem(f"{key}.protection", "only a route with a fixed host can declare its protection")
-    elif table.protection == "sealed" and table.tls != "verify":
+    elif table.protection == "sealed" and _CHANNELS[table.tls] is not Channel.PKIX:
         page.problem(f"{key}.tls", 'protection = "sealed" needs tls = "verify": the sealing host must prove its name')
 
 
@@ -104,7 +111,7 @@ def check_internal(page: Page, tables: Mapping[str, object], internal: Sequence[
         if not _is_host(own["host"]):
             # Which is said by the transport's own check; where it lies cannot be told.
             continue
-        pinned = common.get("tls") == "verify" and bool(own.get("match_name"))
+        pinned = _CHANNELS.get(str(common.get("tls"))) is Channel.PKIX and bool(own.get("match_name"))
         if not pinned and not _is_inside(str(own["host"]), internal):
             text = 'the host must be an address in [network] internal, or have tls = "verify" and match_name'
             page.problem(dotted("routes", name, "protection"), text)

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from gateway.core.demand import RequireTls
+from gateway.core.pin import NO_PINS, Pins
 from gateway.core.record import Kind
 from gateway.core.route import Route
 from gateway.desk.options import DeskOptions
-from gateway.flow.options import QueueOptions
+from gateway.flow.options import QueueOptions, TlsrptOptions
 from gateway.listeners.options import AdminOptions, Network, SmtpOptions
 from gateway.net.dns import DnsOptions
+from gateway.signing.keys import DkimKey
 from gateway.transports.mx import MxOptions
 
 
@@ -19,7 +23,7 @@ class Settings:
     """``workers`` 0 leaves the number to the supervisor; ``queue`` counts for the whole machine.
 
     ``transport_options`` maps a route's name to the Options of its transport; ``system`` our own mail to its route.
-    ``watch`` says that a changed file is loaded without being asked for.
+    ``watch`` says that a changed file is loaded without being asked for. ``tlsrpt`` None: nobody gets reports.
     """
 
     hostname: str
@@ -40,3 +44,8 @@ class Settings:
     log_level: str
     watch: bool = False
     desk: DeskOptions | None = None
+    pins: Pins = NO_PINS
+    require_tls: RequireTls = RequireTls.STARTTLS
+    remember_tls: timedelta = timedelta(days=7)
+    tlsrpt: TlsrptOptions | None = None
+    dkim: tuple[DkimKey, ...] = field(default=(), repr=False)

@@ -3,12 +3,13 @@
 Routes stand apart (`gateway.config.routes`), because each transport brings keys of its own.
 """
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field
 
 from gateway.config.page import Strict, Table
-from gateway.config.units import Duration, Endpoint, Hostname, NetworkField, Secret, Size, SpoolUrl
+from gateway.config.units import Duration, Endpoint, Hostname, Line, NetworkField, Secret, Size, SpoolUrl
 from gateway.listeners.options import Network
 
 
@@ -79,10 +80,42 @@ class DnsTable(Strict):
     timeout: Duration | None = None
 
 
+class PinTable(Strict):
+    """``[[tls.pins]]``: what the mail hosts of one partner have to prove."""
+
+    name: Line
+    domains: list[str] = Field(min_length=1)
+    grade: Literal["encrypted", "verified", "authentic", "pinned", "dane"]
+    fingerprints: list[str] = Field(default_factory=list[str])
+    match_names: list[Hostname] = Field(default_factory=list[str])
+    ca: str | None = None
+    client_certificate: str | None = None
+    private_key: str | None = None
+
+
 class TlsTable(Strict):
     """``[tls]``: "system", or a file of authorities."""
 
     ca: str = "system"
+    remember: Duration = timedelta(days=7)
+    requiretls: Literal["enforce", "opportunistic+starttls", "opportunistic"] = "opportunistic+starttls"
+    pins: list[PinTable] = Field(default_factory=list[PinTable])
+
+
+class TlsrptTable(Strict):
+    """``[tlsrpt]``: with it, domains that ask for reports about TLS get them."""
+
+    organisation: Line
+    contact: str
+    sender: str
+
+
+class DkimTable(Strict):
+    """``[[dkim]]``: one key; several for a domain sign together."""
+
+    domains: list[Hostname] = Field(min_length=1)
+    selector: Hostname
+    key: Secret
 
 
 class MxTable(Strict):
@@ -126,6 +159,7 @@ class SystemTable(Strict):
     notifications: str | None = None
     codes: str | None = None
     replies: str | None = None
+    tls_reports: str | None = None
 
 
 class LogTable(Strict):
@@ -156,6 +190,8 @@ class ConfigTable(Strict):
     routes: dict[str, Table]
     network: NetworkTable = NetworkTable()
     system: SystemTable
+    tlsrpt: TlsrptTable | None = None
+    dkim: list[DkimTable] = Field(default_factory=list[DkimTable])
     log: LogTable = LogTable()
     reload: ReloadTable = ReloadTable()
 
@@ -164,7 +200,7 @@ class RouteTable(Strict):
     """What every ``[routes.<name>]`` has; all other keys are its transport's."""
 
     transport: str
-    tls: Literal["may", "encrypt", "verify"]
+    tls: Literal["may", "encrypt", "verify", "authentic"]
     protection: Literal["sealed", "internal"] | None = None
     give_up_after: Duration | None = None
     max_attachments: Size | None = None

@@ -23,12 +23,16 @@ _BLIND: Final = frozenset({"bcc", "resent-bcc"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """``message_id`` is empty if there is none; ``hop`` None if the message has not passed us before."""
+    """``message_id`` is empty if there is none; ``hop`` None if the message has not passed us before.
+
+    ``tls_optional`` is ``TLS-Required: no`` (RFC 8689 section 3), which counts only if the field stands once.
+    """
 
     message_id: str
     hop: Hop | None
     received: int
     removals: tuple[Remove, ...]
+    tls_optional: bool = False
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -43,12 +47,14 @@ def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arr
         TooComplex: there are more than `MAX_CONTROLS` different control fields.
     """
     secret = _BLIND.union(name.casefold() for name in secret_names)
-    message_id, hops, received = "", list[bytes](), 0
+    message_id, hops, received, wishes = "", list[bytes](), 0, list[bytes]()
     removals: dict[str, Remove] = {}
     for field in scan.fields:
         key = field.name.casefold()
         if key == "received":
             received += 1
+        elif key == "tls-required":
+            wishes.append(field.value.strip().lower())
         elif key == "message-id":
             message_id = message_id or field.value.decode("latin-1")
         elif key in secret or is_control(key):
@@ -58,4 +64,10 @@ def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arr
     if sum(map(is_control, removals)) > MAX_CONTROLS:
         raise TooComplex(f"The message has more than {MAX_CONTROLS} different control fields")
     hop = read_hop(tuple(hops), message_id, hop_key) if hops else None
-    return Arrival(message_id=message_id, hop=hop, received=received, removals=tuple(removals.values()))
+    return Arrival(
+        message_id=message_id,
+        hop=hop,
+        received=received,
+        removals=tuple(removals.values()),
+        tls_optional=wishes == [b"no"],
+    )

@@ -70,7 +70,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """All that MAIL and RCPT said; ``envid`` is kept as it was sent (xtext). Recipients are distinct by address."""
+    """All that MAIL and RCPT said; ``envid`` is kept as it was sent (xtext). Recipients are distinct by address.
+
+    ``require_tls`` is REQUIRETLS (RFC 8689 section 2).
+    """
 
     client: Client
     listener: str
@@ -80,3 +83,4 @@ class Envelope:
     envid: str | None = None
     body: BodyType = BodyType.SEVEN_BIT
     smtputf8: bool = False
+    require_tls: bool = False

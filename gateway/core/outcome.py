@@ -23,10 +23,19 @@ class Proof(Enum):
     """What a transport proved when it declined: this route cannot carry this message to this recipient."""
 
     NO_STARTTLS = "no STARTTLS"
+    NO_REQUIRETLS = "no REQUIRETLS"
+    NOT_AUTHENTIC = "nothing vouches for the host's name"
     TLS_VERSION = "TLS version"
     CERTIFICATE = "certificate"
     NO_KEY = "no usable key"
     SIZE = "size"
+
+
+class Alarm(StrEnum):
+    """What a deferral makes an operator look at, apart from the message's own fate."""
+
+    TLS_LOST = "tls-lost"
+    STRIPPED = "starttls-stripped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +57,10 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
-    """Not now; ``status`` is 4.x.x, ``detail`` one plain sentence. ``handshake_failed`` feeds `core.tls.next_step`."""
+    """Not now; ``status`` is 4.x.x, ``detail`` one plain sentence. ``handshake_failed`` feeds `core.tls.next_step`.
+
+    ``alarm`` is set where the host looks as if somebody on the way removed its TLS.
+    """
 
     cause: Cause
     status: Status
@@ -56,6 +68,7 @@ class Deferred:
     remote: Remote | None = None
     evidence: Evidence | None = None
     handshake_failed: bool = False
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     RELAY = "relay"
     REPORT = "report"
     NOTICE = "notice"
+    TLS_REPORT = "tls report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ class Message:
 
     ``facts`` is None for our own mail. ``policy_hash`` names the accepting policy. ``message_id`` is the field's value
     as received (empty if there was none), ``taken`` the routes of earlier passes, read from a hop field of ours.
+    ``tls_optional`` is its ``TLS-Required: no`` (RFC 8689 section 5). ``body_hash`` is the SHA-256 of the body in the
+    relaxed form of DKIM, in base64; empty where it was not asked for.
     """
 
     queue_id: QueueId
@@ -128,6 +131,8 @@ class Message:
     body: BodyRef
     message_id: str = ""
     taken: tuple[str, ...] = ()
+    tls_optional: bool = False
+    body_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

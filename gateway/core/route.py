@@ -17,14 +17,16 @@ class Declared(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One ``[routes.<name>]``. ``demands`` is its own TLS level (may, encrypt, verify).
+    """One ``[routes.<name>]``. ``demands`` is the channel of its own TLS level (may, encrypt, verify, authentic).
 
+    ``authentic``: more than unsigned DNS has to vouch for the host's name, which is DNSSEC, MTA-STS or our own setting.
     Sizes are bytes, None is no limit. ``give_up_after`` None means that only ``queue.max_age`` ends it.
     """
 
     name: str
     transport: str
     demands: Channel
+    authentic: bool = False
     declared: Declared = Declared.CONNECTION
     give_up_after: timedelta | None = None
     max_attachments: int | None = None
@@ -40,6 +42,11 @@ class Route:
             self.demands, Protection.VERIFIED
         )
 
+    @property
+    def requirement(self) -> Requirement:
+        """Its own TLS level as a demand on a connection."""
+        return Requirement(MxAuth.MTA_STS if self.authentic else MxAuth.NONE, self.demands)
+
 
 def demand(route: Route, floor: Protection) -> Requirement | None:
     """What a connection for this route and floor must be: the higher of the two; None if the route cannot give it.
@@ -47,7 +54,7 @@ def demand(route: Route, floor: Protection) -> Requirement | None:
     A route that is declared sealed or internal owes only its own TLS level; the message on it is protected otherwise.
     """
     if route.declared is not Declared.CONNECTION:
-        return Requirement(MxAuth.NONE, route.demands)
+        return route.requirement
     if floor is Protection.SEALED:
         return None
-    return Requirement(MxAuth.NONE, max(route.demands, CHANNEL_FOR[floor]))
+    return route.requirement | Requirement(MxAuth.NONE, CHANNEL_FOR[floor])

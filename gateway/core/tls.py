@@ -1,7 +1,7 @@
 """Protection: the order of floors, and the two axes of a connection (mission promise 1, RFC 8461, RFC 7672).
 
-The MX axis says how the host's name was authenticated, the channel axis how the connection was. DANE and
-MTA-STS have their grades here; the code that obtains them comes with them.
+The MX axis says how the host's name was authenticated, the channel axis how the connection was. What one host has to
+be is `core.demand`'s; names for what a connection was are `core.grade`'s.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,11 @@ class MxAuth(IntEnum):
 
 
 class Channel(IntEnum):
-    """What the connection is; ``ENCRYPTED`` means that the certificate was not checked."""
+    """What the connection is; ``ENCRYPTED`` means that the certificate was not checked.
+
+    ``PKIX`` is a chain to an authority and a name, ``PINNED`` a key that the administrator knows, ``DANE`` a TLSA
+    record.
+    """
 
     PLAIN = 0
     ENCRYPTED = 1
@@ -49,6 +53,14 @@ class Requirement:
 
     mx: MxAuth
     channel: Channel
+
+    def __or__(self, other: "Requirement") -> "Requirement":
+        """Both of them: the higher on each axis."""
+        return Requirement(max(self.mx, other.mx), max(self.channel, other.channel))
+
+
+NOTHING: Final = Requirement(MxAuth.NONE, Channel.PLAIN)
+"""What an opportunistic delivery demands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +79,33 @@ class Obtained:
 class Evidence:
     """What the transport saw of the connection that carried (or refused) a message; stored with each outcome.
 
-    ``version`` is the record's own. ``tls_version`` is None on a plain connection. ``how`` is a sentence such as
-    "certificate checked against the system's authorities for the name mx.example" or "certificate not checked".
-    ``verified`` says whether chain and name were checked and good. ``demanded_by`` names route and floor.
+    ``version`` is the record's own. ``tls_version`` is None on a plain connection. ``chain_digest`` and ``spki`` are
+    the SHA-256 of the certificate and of its public key, in hex. ``mx`` and ``channel`` are what was
+    obtained. ``how`` is a sentence such as "certificate checked for the name mx.example" or "certificate not checked". ``demanded_by`` names
+    all that made a demand: route and floor, a pin, DANE, an MTA-STS policy, REQUIRETLS.
     """
 
-    version: int = 1
+    version: int = 2
     mx_host: str
     address: str
     port: int
     tls_version: str | None = None
     cipher: str | None = None
     chain_digest: str | None = None
+    spki: str | None = None
     subject: str | None = None
     issuer: str | None = None
     names: tuple[str, ...] = ()
     not_after: datetime | None = None
-    verified: bool = False
+    mx: MxAuth = MxAuth.NONE
+    channel: Channel = Channel.PLAIN
     how: str
     demanded_by: str
+
+    @property
+    def verified(self) -> bool:
+        """Whether the certificate was checked, in any of the three ways, and good."""
+        return self.channel in (Channel.PKIX, Channel.PINNED, Channel.DANE)
 
 
 CHANNEL_FOR: Final = {

@@ -8,7 +8,7 @@ wrong in two different ways at once.
 from typing import assert_never
 
 from gateway.core.route import Declared, Route
-from gateway.core.tls import Channel, Evidence, Protection
+from gateway.core.tls import Channel, Evidence, MxAuth, Protection
 
 
 def fell_short(evidence: Evidence, route: Route, floor: Protection) -> bool:
@@ -27,6 +27,8 @@ def fell_short(evidence: Evidence, route: Route, floor: Protection) -> bool:
 
 
 def _less_than_route(evidence: Evidence, route: Route) -> bool:
+    if route.authentic and evidence.mx is MxAuth.NONE:
+        return True
     match route.demands:
         case Channel.PLAIN:
             return False

@@ -18,7 +18,7 @@ from gateway.core.edits import Add, HeaderEdit, Remove
 from gateway.core.envelope import BodyType
 from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
-from gateway.core.record import Message, RecipientRow
+from gateway.core.record import Kind, Message, RecipientRow
 from gateway.core.reply import Status
 from gateway.core.route import Route, demand
 from gateway.core.tls import Protection
@@ -122,6 +122,8 @@ class Deliveries:
             return Attempt(row, route, _our_fault("the attempt gave no result for this recipient"))
         if isinstance(outcome, Delivered):
             self._look_at(outcome, row, route)
+        if isinstance(outcome, Deferred) and outcome.alarm is not None:
+            self._shared.events.alert(outcome.alarm, self._message.queue_id, outcome.detail)
         return Attempt(row, route, outcome)
 
     def _look_at(self, outcome: Delivered, row: RecipientRow, route: Route) -> None:
@@ -155,6 +157,9 @@ class Deliveries:
             smtputf8=envelope.smtputf8 and not (ascii_only and str(envelope.reverse_path).isascii()),
             ret=envelope.ret,
             envid=envelope.envid,
+            require_tls=envelope.require_tls,
+            tls_optional=message.tls_optional,
+            counted=message.kind is not Kind.TLS_REPORT,
         )
 
     def _hop(self, route: Route) -> Add:

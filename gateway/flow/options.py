@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from gateway.core.address import Address
 from gateway.core.record import Kind
 
 
@@ -31,6 +32,15 @@ class QueueOptions:
     per_destination: int = 20
     in_flight: int = 100
     audit_keep: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsrptOptions:
+    """``[tlsrpt]``: who reports (RFC 8460), where somebody answers, and the address that reports come from."""
+
+    organisation: str
+    contact: str
+    sender: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

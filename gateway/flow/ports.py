@@ -21,6 +21,7 @@ from gateway.core.record import (
 )
 from gateway.core.route import Route
 from gateway.core.tls import Protection
+from gateway.core.tlsrpt import SessionSeen
 
 
 class SpoolError(Exception):
@@ -218,6 +219,8 @@ class Delivery:
 
     ``destination`` is the recipient domain. ``header`` is the rendered header block (it ends with the empty line) and
     ``body`` from ``body_offset`` on follows it byte for byte. ``delivery_id`` is the same on every repeat.
+    ``require_tls`` and ``tls_optional`` are RFC 8689's two wishes. Its TLS sessions are ``counted`` for TLSRPT, except
+    those of TLSRPT's own reports.
     """
 
     delivery_id: str
@@ -234,6 +237,9 @@ class Delivery:
     smtputf8: bool
     ret: Ret | None
     envid: str | None
+    require_tls: bool = False
+    tls_optional: bool = False
+    counted: bool = True
 
     @property
     def size(self) -> int:
@@ -264,6 +270,29 @@ class Lookups(Protocol):
         self, wanted: frozenset[tuple[Lookup, str]], wait: timedelta
     ) -> Mapping[tuple[Lookup, str], OutsideFact]:
         """All at once, within ``wait`` altogether; never raises, never answers later than that."""
+        ...
+
+
+class TlsSessions(Protocol):
+    """Counts TLS sessions for TLSRPT, or does nothing where nobody reports."""
+
+    def note(self, seen: SessionSeen) -> None:
+        """Takes one; never raises, never waits."""
+        ...
+
+
+class Signer(Protocol):
+    """Signs outgoing mail (DKIM, RFC 6376)."""
+
+    def wanted(self, domain: str) -> bool:
+        """Whether mail from that domain is signed, so that its body has to be hashed."""
+        ...
+
+    def sign(self, header: bytes, body_hash: str) -> bytes:
+        """The signature fields, to stand before a rendered header block; none for a domain without a key.
+
+        ``body_hash`` is `Message.body_hash`. Never raises for the message's fault.
+        """
         ...
 
 

@@ -66,6 +66,7 @@ class Taking:
             body=body,
             message_id=arrival.message_id,
             taken=arrival.taken,
+            tls_optional=arrival.tls_optional,
         )
 
     async def keep(self, message: Message, rulings: Rulings, told: str) -> Reply:

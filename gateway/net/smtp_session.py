@@ -170,7 +170,7 @@ class Session:
             issuer=seen.issuer if seen else None,
             names=seen.names if seen else (),
             not_after=seen.not_after if seen else None,
-            verified=verified,
+            channel=self.channel,
             how=self._how(verified),
             demanded_by=demanded_by,
         )

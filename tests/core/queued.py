@@ -10,7 +10,7 @@ from gateway.core.facts import Classification, Facts, Intent
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Proof, Remote
 from gateway.core.record import BodyRef, Kind, Message, QueueId, RecipientRow, State
 from gateway.core.reply import Status, reply
-from gateway.core.tls import Evidence, Protection
+from gateway.core.tls import Channel, Evidence, Protection
 from tests.fixtures.build import NOON
 
 NOW = datetime(2026, 3, 2, 9, 5, 7, tzinfo=UTC)
@@ -42,7 +42,7 @@ EVIDENCE = Evidence(
     tls_version="TLSv1.3",
     cipher="TLS_AES_256_GCM_SHA384",
     chain_digest="ab" * 32,
-    verified=True,
+    channel=Channel.PKIX,
     how="checked",
     demanded_by="test",
 )

@@ -8,8 +8,8 @@ from gateway.core.witness import fell_short
 from tests.core.queued import EVIDENCE
 
 VERIFIED = EVIDENCE
-ENCRYPTED = replace(EVIDENCE, verified=False)
-PLAIN = replace(EVIDENCE, tls_version=None, cipher=None, chain_digest=None, verified=False)
+ENCRYPTED = replace(EVIDENCE, channel=Channel.ENCRYPTED)
+PLAIN = replace(EVIDENCE, tls_version=None, cipher=None, chain_digest=None, channel=Channel.PLAIN)
 
 N, E, V, S = Protection.NONE, Protection.ENCRYPTED, Protection.VERIFIED, Protection.SEALED
 

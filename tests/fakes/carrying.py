@@ -9,7 +9,7 @@ from itertools import count
 from gateway.core.facts import Lookup, Missing, OutsideFact
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome, Proof, Remote
 from gateway.core.reply import Status, reply
-from gateway.core.tls import Evidence
+from gateway.core.tls import Channel, Evidence
 from gateway.flow.ports import Clock, Delivery, Target
 
 TLS = Evidence(
@@ -19,7 +19,7 @@ TLS = Evidence(
     tls_version="TLSv1.3",
     cipher="TLS_AES_256_GCM_SHA384",
     chain_digest="ab" * 32,
-    verified=True,
+    channel=Channel.PKIX,
     how="certificate checked",
     demanded_by="the test",
 )

@@ -9,7 +9,7 @@ from gateway.core.envelope import Recipient
 from gateway.core.outcome import Delivered, Remote
 from gateway.core.record import Event, EventKind, QueueId, RecipientRow, State
 from gateway.core.reply import reply
-from gateway.core.tls import Evidence, Protection
+from gateway.core.tls import Channel, Evidence, Protection
 from gateway.sandbox.arrival import Accepted, Arrival, TlsSeen
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def evidence(*, verified: bool = True, tls_version: str | None = "TLSv1.3") -> E
         port=2526,
         tls_version=tls_version,
         cipher="TLS_AES_256_GCM_SHA384" if tls_version else None,
-        verified=verified,
+        channel=Channel.PKIX if verified else Channel.ENCRYPTED if tls_version else Channel.PLAIN,
         how="certificate checked" if verified else "certificate not checked",
         demanded_by="route tls",
     )

@@ -76,7 +76,7 @@ def evidence(*, tls: str | None = "TLSv1.3", verified: bool = True) -> Evidence:
         tls_version=tls,
         cipher="TLS_AES_256_GCM_SHA384" if tls else None,
         subject=f"CN={MARK}",
-        verified=verified,
+        channel=Channel.PLAIN if tls is None else Channel.PKIX if verified else Channel.ENCRYPTED,
         how="checked",
         demanded_by="floor verified",
     )
