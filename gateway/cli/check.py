@@ -14,6 +14,7 @@ from rich.table import Table
 
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.checks.lines import Places
+from gateway.config.checks.trust import DANE_OFF, trust_warnings
 from gateway.config.checks.warnings import label_warnings, policy_warnings, route_warnings
 from gateway.config.files import check_files
 from gateway.config.load import Examined, Loaded, examine
@@ -64,6 +65,8 @@ def check(config: ConfigOption = None) -> None:
         Console().print(_summary(report.loaded))
     if report.tests is not None and not report.tests.cases:
         typer.echo(f"The policy has no tests of its own: there are none in {report.tests.folder}/*.toml.")
+    if report.loaded is not None and not report.loaded.settings.dns.trust_ad:
+        typer.echo(DANE_OFF)
     typer.echo(_last_line(report))
     if report.problems:
         raise typer.Exit(1)
@@ -98,6 +101,7 @@ def _warnings(examined: Examined) -> tuple[Problem, ...]:
         policy_warnings(policy, examined.policy, now.date(), examined.bundle)
     route_warnings(config, examined)
     if examined.settings is not None:
+        trust_warnings(config, examined.settings)
         label_warnings(policy, _labels_seen(config, examined.settings.spool_dir, now))
     return (*policy.warnings, *config.warnings)
 

@@ -38,6 +38,9 @@ def _groups(examined: Examined) -> Iterator[tuple[str, Mapping[str, Path]]]:
     settings = examined.settings
     if settings is not None and isinstance(settings.tls_ca, Path):
         yield "tls", {"ca": settings.tls_ca}
+    for number, pin in enumerate(settings.pins.all if settings else ()):
+        named = {"ca": pin.authorities, "client_certificate": pin.certificate, "private_key": pin.private_key}
+        yield dotted("tls", "pins", number), {key: Path(name) for key, name in named.items() if name}
     for number, listener in enumerate(settings.smtp if settings else ()):
         yield dotted("listen", "smtp", number), _paths(listener)
     for route, options in examined.routes.options.items():

@@ -149,7 +149,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         log_level=table.log.level,
         watch=table.reload.watch,
         desk=read_desk(page, table.listen.desk),
-        pins=read_pins(page, table.tls.pins, base),
+        pins=read_pins(page, table.tls.pins, base, dane=table.dns.trust_ad),
         require_tls=RequireTls(table.tls.requiretls),
         remember_tls=table.tls.remember,
         tlsrpt=read_tlsrpt(page, table.tlsrpt, table.system, table.dkim),

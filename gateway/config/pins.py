@@ -14,8 +14,8 @@ from gateway.core.pin import Pin, Pins
 _FINGERPRINT: Final = re.compile(r"sha256:((?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2})")
 
 
-def read_pins(page: Page, tables: Sequence[PinTable], base: Path) -> Pins:
-    """All of them; a domain that has two is a problem."""
+def read_pins(page: Page, tables: Sequence[PinTable], base: Path, *, dane: bool) -> Pins:
+    """All of them; a domain that has two is a problem. ``dane`` says whether DNSSEC is believed at all."""
     seen: dict[str, str] = {}
     pins: list[Pin] = []
     for number, table in enumerate(tables):
@@ -26,6 +26,8 @@ def read_pins(page: Page, tables: Sequence[PinTable], base: Path) -> Pins:
                 page.problem(f"{key}.domains", f"{domain} is pinned for {seen[domain]} already")
             seen[domain] = table.name
         _check(page, key, table)
+        if table.grade == "dane" and not dane:
+            page.problem(f"{key}.grade", "this needs [dns] trust_ad = true and a validating resolver")
         pins.append(_pin(page, key, table, domains, base))
     return Pins(tuple(pins))
 

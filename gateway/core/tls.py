@@ -81,7 +81,7 @@ class Evidence:
 
     ``version`` is the record's own. ``tls_version`` is None on a plain connection. ``chain_digest`` and ``spki`` are
     the SHA-256 of the certificate and of its public key, in hex. ``mx`` and ``channel`` are what was
-    obtained. ``how`` is a sentence such as "certificate checked for the name mx.example" or "certificate not checked". ``demanded_by`` names
+    obtained. ``how`` is a sentence such as "certificate checked for the name mx.example". ``demanded_by`` names
     all that made a demand: route and floor, a pin, DANE, an MTA-STS policy, REQUIRETLS.
     """
 

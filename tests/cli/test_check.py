@@ -10,6 +10,7 @@ from rich.console import Console
 
 from gateway.app.system import SystemClock
 from gateway.cli import check, main
+from gateway.config.checks.trust import DANE_OFF
 from gateway.core.facts import Label, LabelResult
 from gateway.flow.labels_seen import LabelsSeen
 from gateway.spool.state import SharedState
@@ -44,6 +45,7 @@ def test_the_documented_example_is_fine(tmp_path: Path, run: Run) -> None:
         0,
         [
             f"The policy has no tests of its own: there are none in {tmp_path}/policies/tests/council/*.toml.",
+            DANE_OFF,
             "0 problems, 0 warnings. 7 rules, 0 policy tests run.",
         ],
         "",
@@ -71,6 +73,13 @@ def test_every_problem_is_printed_with_its_file_and_key(tmp_path: Path, run: Run
     ]
 
 
+def test_with_a_resolver_that_is_believed_dane_is_not_off(tmp_path: Path, run: Run) -> None:
+    config = certified(tmp_path)
+    change(config, ("trust_ad    = false", "trust_ad    = true"))
+    code, lines, _ = run("check", "--config", config)
+    assert code == 0 and DANE_OFF not in lines and len(lines) == 2
+
+
 def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run: Run) -> None:
     config = certified(tmp_path)
     (tmp_path / "certs/cjsm.pem").unlink()
@@ -85,6 +94,7 @@ def test_missing_files_and_failed_policy_tests_are_problems(tmp_path: Path, run:
     assert lines == [
         f"problem: {config}:{cjsm}: routes.cjsm.client_certificate: there is no file {tmp_path}/certs/cjsm.pem",
         f"problem: {tests}/a.toml:1: cases[1]: `x`: the rule is 'Controlled', expected 'Public'",
+        DANE_OFF,
         "2 problems, 0 warnings. 7 rules, 1 policy test run.",
     ]
 
@@ -112,7 +122,7 @@ def test_a_warning_alone_is_no_finding(tmp_path: Path, run: Run) -> None:
     code, lines, _ = run("check", "--config", config)
     assert code == 0
     assert lines[0].startswith(f"warning: {config}: others can read the secret {tmp_path}/certs/hop.key")
-    assert lines[2:] == ["0 problems, 1 warning. 7 rules, 0 policy tests run."]
+    assert lines[2:] == [DANE_OFF, "0 problems, 1 warning. 7 rules, 0 policy tests run."]
 
 
 def test_no_configuration_at_all_is_one_sentence(tmp_path: Path, run: Run) -> None:
