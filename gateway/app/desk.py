@@ -4,17 +4,15 @@ It holds no lock: it reads the spool as the command line does, and acts through 
 configuration over from one request to the next.
 """
 
-import argparse
 import asyncio
-import signal
 import socket
-import sys
 from collections.abc import Set
 from pathlib import Path
 from typing import Final, assert_never
 
+from gateway.app.child import run_child
 from gateway.app.control import NotRunning, ask
-from gateway.app.link import Link, open_link
+from gateway.app.link import Link
 from gateway.app.messages import (
     Decide,
     Done,
@@ -38,7 +36,7 @@ from gateway.desk.login import is_proxy
 from gateway.desk.pages import DeskPages, InForce
 from gateway.desk.serving import serve_desk
 from gateway.spool.reader import ShardReader
-from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, describe, open_log
+from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
 
 _HEALTH_EVERY: Final = 5.0
 
@@ -146,28 +144,14 @@ class Desk:
             await asyncio.sleep(_HEALTH_EVERY)
 
 
-async def _main(slot: int, answers: int) -> None:
-    file = LogFile(sys.stdout.fileno())
-    log = open_log(file, Level.INFO, slot=slot)
-    adopt_standard_logging(log)
-    try:
-        async with open_link(sys.stdin.fileno(), answers) as link:
-            await Desk(link).run()
-    except Exception as error:
-        log.error("broken", where="desk", error=describe(error))
-        raise SystemExit(1) from None
+async def _work(slot: int, link: Link, log: LogFile) -> None:
+    adopt_standard_logging(open_log(log, Level.INFO, slot=slot))
+    await Desk(link).run()
 
 
 def main() -> None:
     """Entry point of ``python -m gateway.app.desk``; only the supervisor calls it."""
-    # As for a worker: the supervisor decides, and tells us by our pipe.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--slot", type=int, required=True)
-    parser.add_argument("--answers", type=int, required=True)
-    given = parser.parse_args()
-    asyncio.run(_main(given.slot, given.answers))
+    run_child("desk", _work)
 
 
 if __name__ == "__main__":

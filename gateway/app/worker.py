@@ -3,20 +3,17 @@
 It obeys the commands on its standard input and ends when that closes, so it never outlives its supervisor.
 """
 
-import argparse
 import asyncio
-import signal
 import socket
-import sys
 from datetime import timedelta
 from typing import Final, assert_never
 
-import uvloop
 from prometheus_client import CollectorRegistry
 
+from gateway.app.child import run_child
 from gateway.app.compose import Tools
 from gateway.app.gateway import Gateway
-from gateway.app.link import Link, open_link
+from gateway.app.link import Link
 from gateway.app.messages import Delete, Health, NotReloaded, Operate, Operated, Reload, Running, Start, Stop
 from gateway.app.operations import NotPossible
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
@@ -31,7 +28,7 @@ from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
 from gateway.telemetry.events import Telemetry
-from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, describe, open_log
+from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.processes import use_slot
 
@@ -161,28 +158,15 @@ def _reason(group: BaseExceptionGroup[Exception]) -> str:
     return str(error)
 
 
-async def _main(slot: int, answers: int) -> None:
-    log = LogFile(sys.stdout.fileno())
-    try:
-        async with open_link(sys.stdin.fileno(), answers) as link:
-            await Worker(slot, link, log).run()
-    except Exception as error:
-        open_log(log, Level.INFO, slot=slot).error("broken", where="worker", error=describe(error))
-        raise SystemExit(1) from None
+async def _work(slot: int, link: Link, log: LogFile) -> None:
+    # Before the first metric of this process is made.
+    use_slot(slot)
+    await Worker(slot, link, log).run()
 
 
 def main() -> None:
     """Entry point of ``python -m gateway.app.worker``; only the supervisor calls it."""
-    # systemd signals every process of the unit; the supervisor decides, and tells us by our pipe.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--slot", type=int, required=True)
-    parser.add_argument("--answers", type=int, required=True)
-    given = parser.parse_args()
-    use_slot(given.slot)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main(given.slot, given.answers))
+    run_child("worker", _work)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,16 @@ Left out on purpose: TLS, which is the proxy's, and forwarding fields, because o
 
 import asyncio
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
-import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from gateway.web.serving import serve
+
 _AT_ONCE: Final = 64
-_HEADER_BYTES: Final = 16 * 1024
 SILENT: Final = 10.0
 """Seconds within which a connection asks for something, the first time and again."""
 ANSWERED_WITHIN: Final = 130.0
@@ -84,37 +83,9 @@ def _in_time(application: ASGIApp) -> ASGIApp:
     return limited
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its hold on the process's signals: those are the supervisor's."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
 async def serve_desk(application: ASGIApp, sock: socket.socket, admits: Callable[[str], bool]) -> None:
     """Serves on a listening socket, those whose address ``admits`` takes, until cancelled.
 
     Then open requests get a few seconds.
     """
-    config = uvicorn.Config(
-        _in_time(application),
-        http=_for(admits),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Nothing but the connection says who is there: a forwarding field would let anybody be the proxy.
-        proxy_headers=False,
-        limit_concurrency=_AT_ONCE,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=_GRACE,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
-    )
-    server = _Server(config)
-    try:
-        await server.serve(sockets=[sock])
-    finally:
-        if server.started:
-            await server.shutdown(sockets=[sock])
+    await serve(_in_time(application), sock, at_once=_AT_ONCE, grace=_GRACE, connection=_for(admits))

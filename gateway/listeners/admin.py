@@ -6,22 +6,21 @@ and changes nothing. Requests are bounded: few at once, small headers, no body i
 
 import asyncio
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from gateway.web.serving import serve
+
 _AT_ONCE: Final = 16
 """Prometheus, a load balancer and a person; anything more is answered 503."""
 
-_HEADER_BYTES: Final = 16 * 1024
 _LIFETIME: Final = 60
 """Seconds; Prometheus connects again without noticing."""
 
@@ -71,32 +70,6 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its hold on the process's signals: those are the supervisor's."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
 async def serve_admin(pages: AdminPages, sock: socket.socket) -> None:
     """Serves until cancelled; then open requests get two seconds."""
-    config = uvicorn.Config(
-        admin_app(pages),
-        http=_Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_AT_ONCE,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=_GRACE,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
-    )
-    server = _Server(config)
-    try:
-        await server.serve(sockets=[sock])
-    finally:
-        if server.started:
-            await server.shutdown(sockets=[sock])
+    await serve(admin_app(pages), sock, at_once=_AT_ONCE, grace=_GRACE, connection=_Connection)

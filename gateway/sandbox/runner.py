@@ -16,9 +16,9 @@ from gateway.sandbox.household import Household, Ports
 from gateway.sandbox.pages import Pages
 from gateway.sandbox.sockets import LOOPBACK, Place, bind, port_of, reserve
 from gateway.sandbox.spool_records import SpoolRecords
-from gateway.sandbox.web import serve_web
 from gateway.sandbox.world import World, WorldOptions
 from gateway.spool.lock import SpoolLock
+from gateway.web.serving import serve
 
 SMTP: Final = "SMTP"
 ADMIN: Final = "the admin page"
@@ -80,7 +80,7 @@ async def _live(options: SandboxOptions, started: Callable[[Ports], None]) -> No
             ports = Ports(smtp=smtp, admin=admin, inbox=port_of(inbox_socket), dns=world.dns_port, mx=world.mx_port)
             house.furnish(ports, world.credentials)
             pages = Pages(world.inbox, GatewayEvidence(SpoolRecords(house.spool)))
-            async with alongside(serve_web(pages.application(), inbox_socket)):
+            async with alongside(serve(pages.application(), inbox_socket, at_once=64, grace=1)):
                 await _run_gateway(GatewayProcess(options.command(house.config), house.log), ports, started)
 
 

@@ -135,12 +135,13 @@ def _span(path: Path, since: datetime) -> tuple[int, int]:
 
 
 def _page(path: Path, after: int, last: int) -> list[tuple[int, str]]:
-    sql = f"SELECT seq, record FROM events WHERE seq > ? AND seq <= ? AND {_KINDS} ORDER BY seq LIMIT {_PAGE}"  # noqa: S608
+    where = f"seq > ? AND seq <= ? AND {_KINDS}"
+    sql = f"SELECT seq, record FROM events WHERE {where} ORDER BY seq LIMIT {_PAGE}"  # noqa: S608  Only our own text.
     return [(int(seq), str(record)) for seq, record in _ask(path, sql, (after, last))]
 
 
 def _later(stretch: Stretch, queue_id: str) -> list[str]:
-    sql = f"SELECT record FROM events WHERE queue_id = ? AND seq > ? AND {_KINDS} ORDER BY seq"  # noqa: S608
+    sql = f"SELECT record FROM events WHERE queue_id = ? AND seq > ? AND {_KINDS} ORDER BY seq"  # noqa: S608  As above.
     return [str(record) for (record,) in _ask(stretch.path, sql, (queue_id, stretch.last))]
 
 

@@ -15,7 +15,7 @@ def test_the_content_is_new_and_the_rights_are_as_before(tmp_path: Path) -> None
     assert os.listdir(tmp_path) == ["a"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.peer("root")
 def test_the_owner_is_as_before(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"old")

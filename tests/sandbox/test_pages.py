@@ -19,7 +19,7 @@ from gateway.sandbox.evidence import GatewayEvidence, verified_by
 from gateway.sandbox.inbox import Inbox
 from gateway.sandbox.pages import Pages
 from gateway.sandbox.sockets import LOOPBACK, Place, bind, port_of
-from gateway.sandbox.web import serve_web
+from gateway.web.serving import serve
 from tests.sandbox.samples import FakeRecords, arrival, content, delivered, event
 
 
@@ -48,7 +48,7 @@ async def serving() -> AsyncGenerator[Site, None]:
     inbox, records = Inbox(), FakeRecords()
     with bind("the inbox", Place(socket.SOCK_STREAM, LOOPBACK), 0) as sock:
         application = Pages(inbox, GatewayEvidence(records)).application()
-        async with alongside(serve_web(application, sock)):
+        async with alongside(serve(application, sock, at_once=64, grace=1)):
             yield Site(port_of(sock), inbox, records)
 
 

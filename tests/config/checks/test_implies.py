@@ -16,7 +16,7 @@ from gateway.core.conditions.party import PartyIs
 from gateway.core.decision import Truth
 from gateway.core.domains import Group, parse_domains
 from gateway.core.facts import Intent
-from gateway.core.policy import Choice, Hold, Reject
+from gateway.core.policy import Choice, Hold, Reject, Rule
 from tests.fixtures.build import facts, policy, remark, rule
 
 
@@ -110,8 +110,8 @@ WIDE, NARROW = rule("wide", to("a.example", "b.example"), "secure"), rule("narro
 LAST = rule("last", None, "encrypted")
 
 
-def names(*rules: object, choose: Choice = Choice.FIRST) -> list[tuple[str, str]]:
-    found = shadowed(policy(*rules, LAST, choose=choose))  # type: ignore[arg-type]
+def names(*rules: Rule, choose: Choice = Choice.FIRST) -> list[tuple[str, str]]:
+    found = shadowed(policy(*rules, LAST, choose=choose))
     return [(late.name, early.name) for late, early in found]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.address import BadAddress, parse_address
+from gateway.core.address import Address, BadAddress, parse_address
 from gateway.core.registers.directory import Directory, directory, keyed, parse_member
 
 
@@ -87,7 +87,7 @@ def test_a_lookup_asks_as_few_questions_of_many_entries_as_of_few() -> None:
     assert _calls(few, address) == _calls(many, address)
 
 
-def _calls(found: Directory[int], address: object) -> int:
+def _calls(found: Directory[int], address: Address) -> int:
     """How many functions one lookup calls, built-in ones too."""
     calls = 0
 
@@ -97,7 +97,7 @@ def _calls(found: Directory[int], address: object) -> int:
 
     sys.setprofile(count)
     try:
-        found.of(address)  # type: ignore[arg-type]
+        found.of(address)
     finally:
         sys.setprofile(None)
     return calls

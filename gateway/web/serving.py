@@ -1,0 +1,55 @@
+"""Serves an ASGI application on a listening socket inside our own event loop, until it is cancelled, within limits.
+
+Left out on purpose: TLS, WebSockets, and forwarding fields, because only the connection itself says who is there.
+"""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_HEADER_BYTES: Final = 16 * 1024
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its hold on the process's signals: those are for whoever started the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def serve(
+    application: ASGIApp,
+    sock: socket.socket,
+    *,
+    at_once: int,
+    grace: int,
+    connection: type[asyncio.Protocol] = H11Protocol,
+) -> None:
+    """Serves at most ``at_once`` requests at a time; when it is cancelled, open ones get ``grace`` seconds."""
+    config = uvicorn.Config(
+        application,
+        http=connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=at_once,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=grace,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+    )
+    server = _Server(config)
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        if server.started:
+            await server.shutdown(sockets=[sock])
