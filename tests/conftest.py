@@ -6,10 +6,20 @@ from collections import Counter
 
 import pytest
 
+
+def _daemon(name: str) -> bool:
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin") is not None
+
+
 PEERS = {
-    "postfix": lambda: shutil.which("postfix", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None,
+    "postfix": lambda: _daemon("postfix"),
     "swaks": lambda: shutil.which("swaks") is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
+    "zip": lambda: shutil.which("zip") is not None,
+    "nsd": lambda: _daemon("nsd"),
+    "unbound": lambda: _daemon("unbound"),
+    "posttls-finger": lambda: _daemon("posttls-finger"),
+    "opendkim": lambda: _daemon("opendkim-testmsg"),
     "chromium": lambda: any(map(shutil.which, ("chromium-headless-shell", "chromium"))),
     "root": lambda: os.geteuid() == 0,
 }

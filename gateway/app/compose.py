@@ -18,11 +18,12 @@ from gateway.flow.lookups import AllLookups
 from gateway.flow.modes import Modes
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
-from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Spool, StateStore, Transport
+from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Signer, Spool, StateStore, Transport
 from gateway.flow.shared import Shared
+from gateway.flow.tls_counts import NoSessions, TlsCounts
 from gateway.flow.traffic import Traffic
-from gateway.net.memory import TlsMemory
 from gateway.net.probe import StarttlsProbe
+from gateway.signing.dkim import Dkim
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.metrics import Metrics
 from gateway.transports import TRANSPORTS
@@ -38,8 +39,8 @@ class Tools:
     jitter: Jitter
     events: Telemetry
     metrics: Metrics
-    memory: TlsMemory
     state: StateStore
+    counts: TlsCounts
     slots: int
 
 
@@ -51,6 +52,7 @@ class Parts:
     tools: Tools
     book: PolicyBook
     network: Network
+    signer: Signer
     lookups: Lookups
     history: History
     modes: Modes
@@ -71,9 +73,13 @@ class Line:
 def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Parts:
     """Raises ValueError for certificates or authorities that cannot be loaded."""
     settings = loaded.settings
-    network = build_network(_network_options(settings), bodies=spool.bodies, clock=tools.clock)
-    # What hosts have shown outlives a reload: a host that had TLS yesterday is guarded today.
-    network = replace(network, dialler=replace(network.dialler, memory=tools.memory))
+    network = build_network(
+        _network_options(settings),
+        bodies=spool.bodies,
+        clock=tools.clock,
+        state=tools.state,
+        sessions=tools.counts if settings.tlsrpt is not None else NoSessions(),
+    )
     queue = share(settings.queue, tools.slots)
     tools.metrics.initialise(loaded.policy, settings.routes, [smtp.name for smtp in settings.smtp])
     book = PolicyBook(Edition(loaded.policy, bundle.policy_text), lambda text: policy_from(text, settings))
@@ -83,6 +89,7 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
         tools=tools,
         book=book,
         network=network,
+        signer=Dkim(settings.dkim, tools.clock),
         lookups=_lookups(network, settings, tools, history),
         history=history,
         modes=Modes(tools.state, tools.clock, book, tools.events, tools.metrics.modes_in_force),
@@ -114,6 +121,9 @@ def _network_options(settings: Settings) -> NetworkOptions:
         ca=settings.tls_ca,
         mx=settings.mx,
         internal=settings.internal_networks,
+        pins=settings.pins,
+        require_tls=settings.require_tls,
+        remember=settings.remember_tls,
     )
 
 
@@ -141,6 +151,7 @@ def make_line(parts: Parts, spool: Spool) -> Line:
         ids=tools.ids,
         jitter=tools.jitter,
         events=tools.events,
+        signer=parts.signer,
     )
     return Line(
         transports=tuple(carrier.transport for carrier in carriers.values()),

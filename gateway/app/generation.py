@@ -5,18 +5,18 @@ nothing more. So a message keeps the policy it began with, and no part of the fl
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.app.chores import chores_of
 from gateway.app.compose import Line, Parts, make_line
 from gateway.core.plan import Planner
 from gateway.core.record import Entry
 from gateway.flow.accept import Accept
-from gateway.flow.digests import Digests
-from gateway.flow.janitor import Chores, Janitor
+from gateway.flow.janitor import Charge, Janitor
 from gateway.flow.modes import Order, give
-from gateway.flow.ports import QueueSize, Spool
-from gateway.flow.reminders import Reminders
+from gateway.flow.ports import QueueSize, Spool, SpoolError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +39,17 @@ class Generation:
         self._working: dict[Spool, asyncio.Task[None]] = {}
         self.accept = Accept(spools[0], self._own.shared, ties.committed)
         self._janitor = Janitor(
-            Chores(
+            Charge(
                 spools=lambda: tuple(self._lines),
-                adopt=ties.tend,
                 gauge=self._gauge,
                 audit_keep=parts.queue.audit_keep,
-                digest=Digests(spools[0], self._own.shared, ties.committed).send,
-                remind=Reminders(spools[0], self._own.shared, ties.committed).send,
             ),
+            chores_of(parts, spools[0], self._own.shared, ties.committed, ties.tend),
             parts.tools.clock,
             parts.tools.events,
         )
-        self._chores = (self._janitor.run, parts.history.run, parts.modes.run)
+        self._memory = parts.network.dialler.memory
+        self._chores = (self._janitor.run, parts.history.run, parts.modes.run, self._memory.run)
         self._retired = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
 
@@ -80,9 +79,12 @@ class Generation:
             for line in self._lines.values():
                 line.dispatch.stop()
         await self._parts.history.write()
+        await self._memory.write()
+        with contextlib.suppress(SpoolError):  # They are in the next value, or are lost with the process.
+            await self._parts.tools.counts.write()
         for line in self._lines.values():
             await _close(line)
-        await self._parts.network.pool.aclose()
+        await self._parts.network.aclose()
 
     def retire(self) -> None:
         """Claims nothing more; `run` returns when what is in hand is done."""

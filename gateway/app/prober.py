@@ -10,6 +10,7 @@ from gateway.net.answers import IpAddress
 from gateway.net.dial import Dialler, Opened
 from gateway.net.smtp_session import Endpoint, Session
 from gateway.net.terms import Terms
+from gateway.net.tried import Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +19,10 @@ class CountingDialler(Dialler):
 
     found: Counter
 
-    async def open(self, endpoint: Endpoint, address: IpAddress, terms: Terms) -> Opened:
+    async def open(self, endpoint: Endpoint, address: IpAddress, terms: Terms, tell: Tell | None = None) -> Opened:
         """See `Dialler.open`."""
         # Named, because a dataclass with slots is made anew and super() would look for the first one.
-        opened = await Dialler.open(self, endpoint, address, terms)
+        opened = await Dialler.open(self, endpoint, address, terms, tell)
         self.found.labels(_seen(opened).value).inc()
         return opened
 
@@ -33,6 +34,7 @@ def counting(dialler: Dialler, found: Counter) -> Dialler:
         contexts=dialler.contexts,
         memory=dialler.memory,
         timeouts=dialler.timeouts,
+        clock=dialler.clock,
         found=found,
     )
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.app.wiring import Address, Wiring
 from gateway.config.bundle import read_bundle
+from gateway.config.checks.trust import DANE_OFF, trust_warnings
 from gateway.config.checks.warnings import policy_warnings
 from gateway.config.files import check_files
 from gateway.config.load import examine
@@ -58,6 +59,8 @@ class Files:
         loaded = examined.loaded()
         page = Page(str(bundle.policy))
         policy_warnings(page, loaded.policy, datetime.now(UTC).date(), bundle)
+        trust_warnings(page, loaded.settings)
+        said = [str(warning) for warning in (*loaded.warnings, *files.warnings, *page.warnings)]
         return Configuration(
             bundle=bundle.to_bytes(),
             hash=bundle.hash,
@@ -66,7 +69,7 @@ class Files:
             policy_text=bundle.policy_text,
             wiring=wiring_of(loaded.settings),
             watched=bundle.paths if loaded.settings.watch else (),
-            warnings=tuple(str(warning) for warning in (*loaded.warnings, *files.warnings, *page.warnings)),
+            warnings=tuple(said if loaded.settings.dns.trust_ad else [*said, DANE_OFF]),
         )
 
 

@@ -23,7 +23,7 @@ from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
 from gateway.core.record import QueueId, State
 from gateway.flow.ports import Clock, SpoolError, StateStore
-from gateway.net.memory import TlsMemory
+from gateway.flow.tls_counts import TlsCounts
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
@@ -89,14 +89,15 @@ class Worker:
             await shards.aclose()
 
     def _tools(self, slots: int, clock: Clock, state: StateStore) -> Tools:
+        ids = RandomIds()
         return Tools(
             clock=clock,
-            ids=RandomIds(),
+            ids=ids,
             jitter=RandomJitter(),
             events=Telemetry(self._log, self._metrics, clock),
             metrics=self._metrics,
-            memory=TlsMemory(clock),
             state=state,
+            counts=TlsCounts(state, clock, ids),
             slots=slots,
         )
 

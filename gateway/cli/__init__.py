@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from gateway.cli import certs, check, exception, explain, mode, policy, queue, reload, run, sandbox, schema, simulate
+from gateway.cli import (
+    certs,
+    check,
+    exception,
+    explain,
+    mode,
+    policy,
+    queue,
+    reload,
+    run,
+    sandbox,
+    schema,
+    simulate,
+    tls,
+)
 from gateway.cli.errors import Finding, Usage
 from gateway.config.problems import ConfigError
 
@@ -19,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, reload, check, exception, explain, mode, policy, queue, certs, sandbox, schema, simulate):
+for command in (run, reload, check, exception, explain, mode, policy, queue, certs, tls, sandbox, schema, simulate):
     command.register(app)
 
 

@@ -1,7 +1,7 @@
 """`sealpost certs`: makes the certificates and the key that a first start needs, and shows what there is.
 
-It is for development and trial. Left out on purpose: requests to an authority and renewal (RFC 8555), for which every
-system has its own program.
+The certificates are for development and trial; the keys that sign mail are for use. Left out on purpose: requests to an
+authority and renewal (RFC 8555), for which every system has its own program.
 """
 
 import socket
@@ -16,6 +16,7 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
+from gateway.cli.dkim_keys import Kind, make_keys
 from gateway.cli.errors import Usage
 from gateway.core.address import BadAddress, parse_domain
 from gateway.sandbox.authority import Validity, issue, make_authority, new_hop_key, write_secret
@@ -25,7 +26,9 @@ WARN: Final = timedelta(days=14)
 
 _Directory = Annotated[Path, typer.Option("--directory", "-d", help="The folder of certificates and keys.")]
 
-certs = typer.Typer(help="Make development certificates, or show when certificates end.", no_args_is_help=True)
+certs = typer.Typer(
+    help="Make development certificates and keys that sign mail, or show when certificates end.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +56,31 @@ def init(
         raise Usage(f"cannot write to {error.filename or directory}: {error.strerror}") from error
     for path, what in made:
         typer.echo(f"{path}  {what}")
+
+
+@certs.command()
+def dkim(
+    domain: Annotated[
+        list[str], typer.Option("--domain", metavar="NAME", help="A domain in From; may be given again.")
+    ],
+    selector: Annotated[
+        str, typer.Option("--selector", help="A new name, such as s2026; each key's has one letter more.")
+    ],
+    kind: Annotated[Kind, typer.Option("--type", help="Some verifiers know RSA only.")] = Kind.BOTH,
+    directory: _Directory = Path("certs"),
+) -> None:
+    """Make keys that sign mail (DKIM), and say what DNS and the configuration need.
+
+    A file that is there is never replaced.
+    """
+    try:
+        made = make_keys(directory, domain, selector, kind)
+    except OSError as error:
+        raise Usage(f"cannot write to {error.filename or directory}: {error.strerror}") from error
+    for one in made:
+        typer.echo(f"{one.path}  the key of the selector {one.selector}")
+    typer.echo("\nPublish in DNS, before the keys are used:\n\n" + "\n".join(one.records for one in made))
+    typer.echo("\nThen add to sealpost.toml:\n\n" + "\n\n".join(one.block for one in made))
 
 
 def _host(text: str) -> str:

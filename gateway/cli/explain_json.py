@@ -2,7 +2,9 @@
 
 from typing import TypedDict
 
+from gateway.cli.evidence_view import Json
 from gateway.cli.explain_effects import edit_line
+from gateway.cli.queue_view import outcome_json
 from gateway.config.trial.explained import Explained, Judged, Recorded
 from gateway.config.trial.what_if import Described, describe, likely_route
 
@@ -71,7 +73,8 @@ class RecordedJson(TypedDict):
 class RecipientJson(TypedDict):
     """One recipient's decision. ``level`` is the one that held in the end, ``registers`` what they say of the address.
 
-    ``patience`` and ``remind_after`` are seconds; ``decided`` is null for a message that nobody sent yet.
+    ``patience`` and ``remind_after`` are seconds; ``decided`` is null for a message that nobody sent yet, and ``last``
+    too until it was tried: what came of it, as in `queue show`.
     """
 
     recipient: str
@@ -96,6 +99,7 @@ class RecipientJson(TypedDict):
     patience: float | None
     registers: list[str]
     decided: DecidedJson | None
+    last: dict[str, Json] | None
 
 
 class ExplainJson(TypedDict):
@@ -171,6 +175,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
     told = describe(decision)
     effects, reminder = told.effects, told.effects.remind_after
     before = explained.recorded.decisions.get(str(judged.address)) if explained.recorded else None
+    last = explained.recorded.outcomes.get(str(judged.address)) if explained.recorded else None
     return {
         "recipient": str(judged.address),
         **_decided(told),
@@ -193,6 +198,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
         "patience": told.patience.total_seconds() if told.patience is not None else None,
         "registers": list(judged.entries),
         "decided": _decided(describe(before)) if before is not None else None,
+        "last": outcome_json(last) if last is not None else None,
     }
 
 

@@ -1,6 +1,7 @@
 """A message that went through the gateway, explained: from the queue while it waits, else from the audit.
 
-What the policy of today would decide stands beside what was decided. The queue keeps all facts but the message's
+What the policy of today would decide stands beside what was decided, and what the last attempt of each recipient came
+to stands with its evidence. The queue keeps all facts but the message's
 defects; the audit keeps no names of files either.
 """
 
@@ -56,6 +57,7 @@ def explain_recorded(queue_id: str, config: Path | None, policy_file: Path | Non
             policy_hash=recorded.policy_hash,
             decisions=recorded.decisions,
             lost=lost,
+            outcomes=recorded.outcomes,
         ),
     )
 
@@ -84,6 +86,7 @@ def _in_queue(items: tuple[QueueItem, ...]) -> tuple[Facts, ReversePath, Recorde
         policy_hash=message.policy_hash,
         decisions={str(item.row.address): item.row.decision for item in items if not is_copy(item.row.decision)},
         lost=(_DEFECTS,),
+        outcomes={str(item.row.address): item.row.last for item in items if item.row.last is not None},
     )
     return message.facts, message.envelope.reverse_path, recorded
 
@@ -100,6 +103,7 @@ def _in_audit(queue_id: QueueId, events: tuple[Event, ...]) -> tuple[Facts, Reve
         policy_hash=accepted.policy_hash,
         decisions=_decisions(events),
         lost=(_DEFECTS, _NAMES),
+        outcomes={event.address: event.outcome for event in events if event.outcome is not None},
     )
     return accepted.facts, accepted.reverse_path or NullPath.NULL, recorded
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from gateway.cli.evidence_view import evidence_lines
 from gateway.cli.explain_effects import duration, effect_lines
+from gateway.cli.queue_view import outcome_line
 from gateway.config.trial.compare import end
 from gateway.config.trial.explained import Explained, Judged, Recorded
 from gateway.config.trial.what_if import Described, describe, likely_route
@@ -16,7 +18,10 @@ _CONNECTION = {
     Channel.PLAIN: "TLS where it is offered",
     Channel.ENCRYPTED: "enforced TLS",
     Channel.PKIX: "enforced TLS with a checked certificate",
+    Channel.PINNED: "enforced TLS with a pinned certificate",
+    Channel.DANE: "enforced TLS with DANE",
 }
+_AUTHENTIC = "to a host that its domain's MTA-STS policy, signed DNS or a pin names"
 _UNANSWERED = "ends without a report, because automatic mail is never answered"
 _SHOWN = 5
 _DECLARED = {Declared.SEALED: "encrypted by the next host", Declared.INTERNAL: "inside the organisation"}
@@ -103,11 +108,15 @@ def _recipient(explained: Explained, judged: Judged) -> Iterator[str]:
 
 
 def _before(explained: Explained, judged: Judged) -> Iterator[str]:
-    """What was decided when the gateway took it; what follows is what the policy of today says."""
+    """What was decided when the gateway took it, and what came of it; what follows is what today's policy says."""
     decision = explained.recorded.decisions.get(str(judged.address)) if explained.recorded else None
     if decision is not None:
         was = end(decision, explained.policy.routes)
         yield f"  Decided    `{was.rule}`: {was.route_text}, never below {was.floor.label}, because {decision.reason}"
+    last = explained.recorded.outcomes.get(str(judged.address)) if explained.recorded else None
+    if last is not None:
+        yield f"  Came to    {outcome_line(last)}"
+        yield from evidence_lines(last, " " * 13)
 
 
 def _headline(told: Described, answered: bool) -> str:
@@ -126,7 +135,7 @@ def _lowered(decision: Decision) -> str:
 
 
 def _route(route: Route) -> str:
-    parts = [_CONNECTION[route.demands]]
+    parts = [_CONNECTION[route.demands], *((_AUTHENTIC,) if route.authentic else ())]
     if route.declared is not Declared.CONNECTION:
         parts.append(_DECLARED[route.declared])
     if route.max_attachments is not None:

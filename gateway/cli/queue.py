@@ -16,7 +16,7 @@ from gateway.cli.errors import Usage
 from gateway.cli.queue_view import (
     Json,
     event_json,
-    event_line,
+    event_lines,
     item_json,
     item_line,
     message_json,
@@ -125,8 +125,10 @@ def show(queue_id: IdArgument, as_json: JsonOption = False, config: ConfigOption
     Also after its end, as long as audit is kept. Exits with 1 if there is no such message.
 
     JSON: {"queue_id", "message": null (it has ended) or {"kind", "reverse_path", "bytes", "accepted_at", "message_id",
-    "client", "listener", "policy", "classification", "classification_source", "intent", "automatic"}, "recipients":
-    [as in `queue list`], "events": [{"at", "kind", "recipient", "route", "rule", "outcome", "state", "text"}]}.
+    "client", "listener", "policy", "classification", "classification_source", "intent", "automatic", "require_tls"},
+    "recipients": [as in `queue list`], "events": [{"at", "kind", "recipient", "route", "rule", "outcome", "state",
+    "text"}]}. "evidence" is {"mx", "address", "port", "tls", "cipher", "verified", "how", "demanded_by", "subject",
+    "issuer", "names", "not_after", "chain_digest", "grade", "channel", "mx_name", "spki"}.
     """
     story = _story(ShardReader(spool_of(config)), _id(queue_id))
     if not story.items and not story.events:
@@ -162,7 +164,8 @@ def _print_story(queue_id: str, story: _Story) -> None:
     else:
         typer.echo(f"{queue_id} has ended.")
     for event in story.events:
-        typer.echo(event_line(event))
+        for line in event_lines(event):
+            typer.echo(line)
 
 
 @queue.command()

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import Final, assert_never
 
+from gateway.cli.evidence_view import Json, evidence_json, evidence_lines, wrapped
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.grade import grade_of_evidence
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome
 from gateway.core.plan import chain_of
 from gateway.core.record import Event, Message, RecipientRow
-from gateway.core.tls import Evidence
 from gateway.flow.ports import QueueItem
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+_FURTHER: Final = "    "
+"""How the second line of an entry begins."""
 
 
 def item_json(item: QueueItem) -> dict[str, Json]:
@@ -32,6 +34,7 @@ def message_json(message: Message) -> dict[str, Json]:
         "classification_source": facts.classification.source if facts else None,
         "intent": facts.intent.label if facts else None,
         "automatic": facts.automatic if facts else None,
+        "require_tls": message.envelope.require_tls,
     }
 
 
@@ -118,25 +121,6 @@ def _cause(outcome: Outcome) -> str | None:
             assert_never(outcome)
 
 
-def evidence_json(evidence: Evidence) -> dict[str, Json]:
-    """What was seen of the connection."""
-    return {
-        "mx": evidence.mx_host,
-        "address": evidence.address,
-        "port": evidence.port,
-        "tls": evidence.tls_version,
-        "cipher": evidence.cipher,
-        "verified": evidence.verified,
-        "how": evidence.how,
-        "demanded_by": evidence.demanded_by,
-        "subject": evidence.subject,
-        "issuer": evidence.issuer,
-        "names": list(evidence.names),
-        "not_after": when(evidence.not_after) if evidence.not_after else None,
-        "chain_digest": evidence.chain_digest,
-    }
-
-
 def event_json(event: Event) -> dict[str, Json]:
     """One audit event; keys without a value are left out."""
     known: dict[str, Json] = {
@@ -175,9 +159,18 @@ def row_line(row: RecipientRow) -> str:
 def outcome_line(outcome: Outcome) -> str:
     """What came of it, in one line."""
     if isinstance(outcome, Delivered):
-        return f"delivered to {outcome.remote.host}, {outcome.evidence.tls_version or 'no TLS'}, {outcome.evidence.how}"
+        seen = outcome.evidence
+        return (
+            f"delivered to {outcome.remote.host}, {seen.tls_version or 'no TLS'}, {grade_of_evidence(seen)}: {seen.how}"
+        )
     cause = _cause(outcome)
     return f"{type(outcome).__name__.lower()}{f' ({cause})' if cause else ''} {outcome.status} {outcome.detail}"
+
+
+def event_lines(event: Event) -> list[str]:
+    """What happened, with the evidence of the connection under an attempt."""
+    seen = evidence_lines(event.outcome) if event.outcome is not None else []
+    return [*wrapped(event_line(event), then=_FURTHER), *seen]
 
 
 def event_line(event: Event) -> str:
@@ -198,9 +191,12 @@ def message_lines(message: Message, rows: Sequence[RecipientRow]) -> list[str]:
     if message.facts is not None:
         level = message.facts.classification
         lines.append(f"classification {level.level} ({level.source}), intent {message.facts.intent.label}")
+    if message.envelope.require_tls:
+        lines.append("sent with REQUIRETLS: to be passed on encrypted all the way")
     for row in rows:
         lines.append(f"{row.address}: {row_line(row)}")
-        lines.append(f"  rule “{row.decision.rule}”, floor {row.decision.floor.label}: {row.decision.reason}")
+        decision = row.decision
+        lines += wrapped(f"rule “{decision.rule}”, floor {decision.floor.label}: {decision.reason}", "  ", _FURTHER)
         if row.last is not None:
-            lines.append(f"  {outcome_line(row.last)}")
+            lines += wrapped(outcome_line(row.last), "  ", _FURTHER)
     return lines

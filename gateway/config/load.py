@@ -9,7 +9,7 @@ from gateway.config.beside import Beside, unpack_policy
 from gateway.config.bundle import Bundle
 from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.desk import check_desk, read_desk
-from gateway.config.dkim import read_dkim
+from gateway.config.dkim import check_signed, read_dkim
 from gateway.config.page import Page, as_table
 from gateway.config.pins import read_pins
 from gateway.config.policy_file import read_policy
@@ -85,6 +85,7 @@ def examine(bundle: Bundle) -> Examined:
     policy = _policy(page, policy_page, bundle, routes)
     if settings is not None and policy is not None:
         check_desk(page, settings.desk, policy)
+        check_signed(page, settings.dkim, policy)
     return Examined(
         bundle=bundle,
         settings=settings,

@@ -55,6 +55,22 @@ class Wishes:
     require_tls: RequireTls | None = None
     tls_optional: bool = False
 
+    @property
+    def all_own(self) -> Requirement:
+        """What nothing remote can lower: route, floor, pin, REQUIRETLS."""
+        asked = self.require_tls.requirement if self.require_tls is not None else NOTHING
+        return self.own | asked | (self.pin.requirement if self.pin is not None else NOTHING)
+
+    @property
+    def sets_remote_aside(self) -> bool:
+        """Whether it does not matter what DNS and policies say: ``TLS-Required: no``, and nothing of ours needs them.
+
+        Who demands that a host's name is vouched for, or DANE, needs what is remote to have it.
+        """
+        own = self.all_own
+        remote_is_needed = own.mx > MxAuth.NONE or own.channel >= Channel.DANE
+        return self.tls_optional and self.require_tls is None and not remote_is_needed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
@@ -115,7 +131,7 @@ Need: TypeAlias = Demand | PassedOver | NotKnown | NotAuthentic
 
 def need(wishes: Wishes, facts: HostFacts) -> Need:
     """What the host has to be."""
-    if wishes.tls_optional and wishes.require_tls is None:
+    if wishes.sets_remote_aside:
         return _our_demand(wishes, facts, NOTHING)
     match facts.tlsa:
         case TlsaUnknown():
@@ -130,7 +146,7 @@ def need(wishes: Wishes, facts: HostFacts) -> Need:
 
 
 def _by_dane(wishes: Wishes, facts: HostFacts, found: TlsaFound) -> Need:
-    own = _own(wishes)
+    own = wishes.all_own
     also = (facts.domain,) if facts.mx is MxAuth.DNSSEC else ()
     pin = _own_check(wishes, facts, NOTHING)
     check = Check(
@@ -141,7 +157,16 @@ def _by_dane(wishes: Wishes, facts: HostFacts, found: TlsaFound) -> Need:
         tlsa=found.records,
         tlsa_names=tuple(dict.fromkeys((found.base, *also))),
     )
-    return _checked(wishes, facts, own | _DANE, check, f"DANE, TLSA records of {found.base}")
+    # DANE decides how the certificate is checked; who vouches for the host's name may still be the domain's policy.
+    mx = MxAuth.MTA_STS if _is_vouched_for(facts) else MxAuth.NONE
+    return _checked(wishes, facts, own | _DANE, check, f"DANE, TLSA records of {found.base}", mx)
+
+
+def _is_vouched_for(facts: HostFacts) -> bool:
+    """Whether the domain's policy in force names the host."""
+    if not isinstance(facts.sts, StsFound):
+        return False
+    return facts.sts.policy.mode is StsMode.ENFORCE and facts.sts.policy.matches(facts.host)
 
 
 def _by_sts(wishes: Wishes, facts: HostFacts) -> Need:
@@ -162,7 +187,7 @@ def _by_enforced(wishes: Wishes, facts: HostFacts, sts: StsFound) -> Need:
     if not sts.policy.matches(facts.host):
         reason = f"The MTA-STS policy of {sts.domain} does not name the host {facts.host}."
         return PassedOver(reason=reason, applied=_applied(facts))
-    requirement = _own(wishes) | _STS
+    requirement = wishes.all_own | _STS
     check = _own_check(wishes, facts, requirement)
     return _checked(wishes, facts, requirement, check, f"MTA-STS policy {sts.id} of {sts.domain}", MxAuth.MTA_STS)
 
@@ -170,7 +195,7 @@ def _by_enforced(wishes: Wishes, facts: HostFacts, sts: StsFound) -> Need:
 def _our_demand(
     wishes: Wishes, facts: HostFacts, remote: Requirement, by: str = "", rehearsal: Check | None = None
 ) -> Need:
-    requirement = _own(wishes) | Requirement(MxAuth.NONE, remote.channel)
+    requirement = wishes.all_own | Requirement(MxAuth.NONE, remote.channel)
     return _checked(wishes, facts, requirement, _own_check(wishes, facts, requirement), by, rehearsal=rehearsal)
 
 
@@ -191,7 +216,7 @@ def _checked(
         return NotAuthentic(reason=f"{facts.host} has no TLSA records, and {_said_by(wishes)} wants them.")
     return Demand(
         requirement=requirement,
-        own=_own(wishes),
+        own=wishes.all_own,
         mx=known,
         check=check,
         demanded_by="; ".join(filter(None, (_said_by(wishes), by))),
@@ -210,12 +235,6 @@ def _not_vouched(wishes: Wishes, facts: HostFacts) -> Need:
         reason=f"Nothing vouches for the name of {facts.host}, a mail host of {facts.domain}: the domain has"
         f" neither DNSSEC nor an MTA-STS policy, and {_said_by(wishes)} wants one of them."
     )
-
-
-def _own(wishes: Wishes) -> Requirement:
-    """What nothing remote can lower."""
-    asked = wishes.require_tls.requirement if wishes.require_tls is not None else NOTHING
-    return wishes.own | asked | (wishes.pin.requirement if wishes.pin is not None else NOTHING)
 
 
 def _own_check(wishes: Wishes, facts: HostFacts, requirement: Requirement) -> Check:

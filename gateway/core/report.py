@@ -82,10 +82,12 @@ class Report:
     def protected(self) -> bool:
         """Whether the message asks for more than this report may get: then its subject is not repeated.
 
-        Nor is it where a detector found something: that may stand in the subject itself.
+        Nor is it where a detector found something: that may stand in the subject itself. With REQUIRETLS neither the
+        message nor its words come back, whatever RET says (RFC 8689 section 5): this report goes without REQUIRETLS.
         """
         facts = self.message.facts
-        return any(item.floor > Protection.NONE for item in self.items) or (facts is not None and bool(facts.found))
+        asked = self.message.envelope.require_tls or any(item.floor > Protection.NONE for item in self.items)
+        return asked or (facts is not None and bool(facts.found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

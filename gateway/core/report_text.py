@@ -13,6 +13,7 @@ from gateway.core.paragraph import Paragraph, when
 from gateway.core.progress import Ending
 from gateway.core.reply import Status
 from gateway.core.report import Identity, Item, Purpose, Report, owner_of
+from gateway.core.tls_words import meaning
 
 # What a tired reader takes in, and what a mail system that went mad may say in our name.
 _LONGEST_REMOTE: Final = 300
@@ -99,7 +100,12 @@ def explanation(item: Item) -> str:
 
 
 def cause(outcome: Outcome | None) -> str:
-    """What the last attempt met."""
+    """What the last attempt met; what missing protection means stands before its technical words."""
+    means = f"{meaning(outcome)} " if outcome is not None and meaning(outcome) else ""
+    return f"{means}{_met(outcome)}"
+
+
+def _met(outcome: Outcome | None) -> str:
     match outcome:
         case None:
             return "It could not be decided how to send it: what the rule asks for could not be found out."
@@ -175,12 +181,18 @@ def _about(purpose: Purpose, item: Item, identity: Identity) -> Paragraph:
             lines = _hold_lines(item, identity)
         case Purpose.DELAYED:
             until = (f"We try until: {when(item.until)}",) if item.until is not None else ()
-            lines = (f"Why: {explanation(item)}", *until)
+            urgent = (f"If it is urgent: call {identity.contact}.",) if _unprotected(item) else ()
+            lines = (f"Why: {explanation(item)}", *until, *urgent)
         case Purpose.RELAYED | Purpose.MOVED | Purpose.WARNED:
             lines = (f"Sent by: {item.route}", f"Rule: {item.rule}")
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(purpose)
     return Paragraph(str(item.recipient.address), lines)
+
+
+def _unprotected(item: Item) -> bool:
+    """Whether it waits for protection, where a person may know another way that is as good."""
+    return isinstance(item.outcome, Deferred) and item.outcome.cause is Cause.PROTECTION
 
 
 def _hold_lines(item: Item, identity: Identity) -> tuple[str, ...]:

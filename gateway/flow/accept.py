@@ -21,6 +21,7 @@ from gateway.core.record import BodyRef, Entry, Message
 from gateway.core.refusal import postponement, softly_refused
 from gateway.core.reply import Reply, reply
 from gateway.core.scan import Scanner
+from gateway.flow.hashing import hashing
 from gateway.flow.options import Refusals
 from gateway.flow.overrides import Attempt, Overrides
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
@@ -80,6 +81,7 @@ class Submission:
         self._scanner = Scanner(text_bytes=self._edition.policy.text_bytes)
         # Without a rule that can be overridden nobody asks whether a message came before, and a digest is not free.
         self._content = Content() if self._edition.policy.overridable else None
+        self._hashing = hashing(shared.signer, self._edition.policy.organisation.domains)
         self._body: BodyWriter = spool.bodies.writer()
 
     def write(self, block: bytes) -> None:
@@ -87,6 +89,8 @@ class Submission:
         self._scanner.feed(block)
         if self._content is not None:
             self._content.feed(block)
+        if self._hashing is not None:
+            self._hashing.feed(block)
         self._body.write(block)
 
     def discard(self) -> None:
@@ -185,7 +189,8 @@ class Submission:
         return answer
 
     def _message(self, scan: Scan, arrival: Arrival, facts: Facts, body: BodyRef) -> Message:
-        return self._taking.message(scan, arrival, facts, body)
+        body_hash = self._hashing.digest() if self._hashing is not None else ""
+        return self._taking.message(scan, arrival, facts, body, body_hash)
 
 
 def _from_us(facts: Facts, policy: Policy) -> bool:

@@ -20,7 +20,7 @@ from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
 from gateway.core.record import Kind, Message, RecipientRow
 from gateway.core.reply import Status
-from gateway.core.route import Route, demand
+from gateway.core.route import Declared, Route, demand
 from gateway.core.tls import Protection
 from gateway.core.witness import fell_short
 from gateway.flow.carriers import Carrier
@@ -140,7 +140,7 @@ class Deliveries:
     ) -> Delivery:
         message, envelope = self._message, self._message.envelope
         edits = [*message.edits, *group.edits, *_route_edits(carrier.route), self._hop(carrier.route)]
-        rendered = render(header, edits)
+        rendered = self._signed(render(header, edits), carrier.route)
         ascii_only = rendered.isascii() and all(row.address.is_ascii for row in rows)
         return Delivery(
             delivery_id=f"{message.queue_id}/{group.key}",
@@ -161,6 +161,16 @@ class Deliveries:
             tls_optional=message.tls_optional,
             counted=message.kind is not Kind.TLS_REPORT,
         )
+
+    def _signed(self, header: bytes, route: Route) -> bytes:
+        """The header as it leaves, signed unless it stays inside. A signature that fails keeps no mail from going."""
+        if route.declared is Declared.INTERNAL or not self._message.body_hash:
+            return header
+        try:
+            return self._shared.signer.sign(header, self._message.body_hash) + header
+        except Exception as error:
+            self._shared.events.broken("dkim", self._message.queue_id, error)
+            return header
 
     def _hop(self, route: Route) -> Add:
         message = self._message

@@ -4,19 +4,17 @@ A digest is committed before its lines are forgotten: a crash between the two se
 """
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Final
 
 from gateway.core.address import parse_address
 from gateway.core.digest import build_digest
 from gateway.core.record import Entry, Kind
+from gateway.flow.leased import Leased
 from gateway.flow.ports import Spool
 from gateway.flow.post import Letter, Post
 from gateway.flow.shared import Shared
 from gateway.flow.tally import Due
 
-LEASE: Final = timedelta(minutes=15)
-"""Longer than the pace of the rounds, so that one process keeps the work until it is gone."""
 _NAME: Final = "digests"
 
 
@@ -27,12 +25,11 @@ class Digests:
         self._spool = spool
         self._shared = shared
         self._on_commit = on_commit
-        self._holder = ""
+        self._lease = Leased(_NAME, shared.state, shared.clock, shared.ids)
 
     async def send(self) -> None:
         """One round. One that cannot be sent is heard of, and tried again in the next. Raises SpoolError."""
-        self._holder = self._holder or self._shared.ids.new()
-        if not await self._shared.state.try_lease(_NAME, self._holder, self._shared.clock.now() + LEASE):
+        if not await self._lease.mine():
             return
         for due in await self._shared.tally.due():
             try:

@@ -16,6 +16,7 @@ from gateway.core.record import BodyRef, Entry, Kind, Message, Origin
 from gateway.core.report import Item, Purpose, Report, Stamp, Told, reader_of
 from gateway.core.tls import Protection
 from gateway.flow.content import Returned, read_returned
+from gateway.flow.hashing import own_hash
 from gateway.flow.overrides import Overrides
 from gateway.flow.ports import BodyWriter, Spool, SpoolError
 from gateway.flow.shared import Shared
@@ -135,6 +136,7 @@ class Post:
     def _entry(self, letter: Letter, body: BodyRef) -> Entry:
         shared = self._shared
         recipient = Recipient(address=letter.to, notify=frozenset({Notify.NEVER}))
+        header_bytes = letter.text.index(b"\r\n\r\n") + 4
         message = Message(
             queue_id=self._spool.new_queue_id(),
             kind=letter.kind,
@@ -143,11 +145,14 @@ class Post:
             facts=None,
             policy_hash=shared.book.current.hash,
             accepted_at=letter.stamp.now,
-            header_bytes=letter.text.index(b"\r\n\r\n") + 4,
+            header_bytes=header_bytes,
             eight_bit=not letter.text.isascii(),
             edits=(),
             body=body,
             message_id=f"<{letter.stamp.message_id}@{shared.system.hostname}>",
+            body_hash=own_hash(shared.signer, letter.text, header_bytes),
+            # RFC 8460 section 5.3.1: a report on TLS leaves whatever TLS is like, and says so (RFC 8689 section 3).
+            tls_optional=letter.kind is Kind.TLS_REPORT,
         )
         decision = _decision(letter, shared.system.routes[letter.kind])
         row = shared.planner.start(0, recipient, decision, letter.stamp.now)

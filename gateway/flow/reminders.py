@@ -5,20 +5,19 @@ between the two reminds twice, and never not at all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from gateway.core.address import parse_address
 from gateway.core.receipt import Ticket
 from gateway.core.record import Entry, Event, EventKind, Kind, Origin, QueueId
 from gateway.core.reminder import Outstanding, Reminder, build_reminder
+from gateway.flow.leased import Leased
 from gateway.flow.ports import Spool
 from gateway.flow.post import Letter, Post
 from gateway.flow.receipts import ASKED, CONFIRMED, DUE, VALID_FOR, Asked, due_key, name_of, read_asked
 from gateway.flow.shared import Shared
 
-LEASE: Final = timedelta(minutes=15)
-"""Longer than the pace of the rounds, so that one process keeps the work until it is gone."""
 MOST_DUE: Final = 200
 """What is looked at in one round; the rest waits for the next."""
 MOST_RECIPIENTS: Final = 1000
@@ -34,16 +33,13 @@ class Reminders:
         self._spool = spool
         self._shared = shared
         self._on_commit = on_commit
-        self._holder = ""
+        self._lease = Leased(_NAME, shared.state, shared.clock, shared.ids)
 
     async def send(self) -> None:
         """One round. What cannot be sent is heard of, and tried again in the next. Raises SpoolError."""
         shared = self._shared
-        self._holder = self._holder or shared.ids.new()
         # Without a domain for them no receipt can come, so none is missing.
-        if not shared.book.current.receipts:
-            return
-        if not await shared.state.try_lease(_NAME, self._holder, shared.clock.now() + LEASE):
+        if not shared.book.current.receipts or not await self._lease.mine():
             return
         for queue_id, keys in (await self._due()).items():
             try:

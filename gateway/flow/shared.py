@@ -11,8 +11,9 @@ from gateway.flow.carriers import Carriers
 from gateway.flow.history import History
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import PolicyBook
-from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, StateStore
+from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, Signer, StateStore
 from gateway.flow.tally import Tally
+from gateway.flow.unsigned import NoSigner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Shared:
     ids: Ids
     jitter: Jitter
     events: Events
+    signer: Signer = field(default_factory=NoSigner)
     tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:

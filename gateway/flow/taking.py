@@ -48,7 +48,7 @@ class Taking:
     envelope: Envelope
     on_commit: Callable[[Sequence[Entry]], None]
 
-    def message(self, scan: Scan, arrival: Arrival, facts: Facts, body: BodyRef) -> Message:
+    def message(self, scan: Scan, arrival: Arrival, facts: Facts, body: BodyRef, body_hash: str) -> Message:
         """The record of it, accepted now."""
         now, queue_id = self.shared.clock.now(), self.spool.new_queue_id()
         trace = received(self.envelope, queue_id, self.shared.system.hostname, now)
@@ -67,6 +67,7 @@ class Taking:
             message_id=arrival.message_id,
             taken=arrival.taken,
             tls_optional=arrival.tls_optional,
+            body_hash=body_hash,
         )
 
     async def keep(self, message: Message, rulings: Rulings, told: str) -> Reply:

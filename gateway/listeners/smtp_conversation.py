@@ -1,8 +1,8 @@
 """One SMTP conversation apart from its messages: who is there, TLS, the loop and the small commands (RFC 5321).
 
-Offers PIPELINING, SIZE, 8BITMIME, SMTPUTF8, ENHANCEDSTATUSCODES, DSN, CHUNKING, LIMITS RCPTMAX (RFC 9422) and STARTTLS.
-Left out on purpose: AUTH (aiosmtpd's machinery is there, nothing offers it), BINARYMIME, REQUIRETLS, and telling
-anybody which mailboxes exist. `smtp_session` adds MAIL, RCPT, DATA and BDAT.
+Offers PIPELINING, SIZE, 8BITMIME, SMTPUTF8, ENHANCEDSTATUSCODES, DSN, CHUNKING, LIMITS RCPTMAX (RFC 9422), STARTTLS,
+and inside TLS REQUIRETLS (RFC 8689). Left out on purpose: AUTH (aiosmtpd's machinery is there, nothing offers it),
+BINARYMIME, and telling anybody which mailboxes exist. `smtp_session` adds MAIL, RCPT, DATA and BDAT.
 """
 
 import asyncio
@@ -162,7 +162,8 @@ class Conversation(Shell):
         desk = self.desk
         starttls = desk.context is not None and self.tls is None
         limits = (desk.options.max_message, desk.options.max_recipients)
-        self._greeted(hostname, replies.ehlo(desk.hostname, *limits, starttls=starttls), extended=True)
+        offered = replies.ehlo(desk.hostname, *limits, starttls=starttls, inside_tls=self.tls is not None)
+        self._greeted(hostname, offered, extended=True)
 
     async def smtp_HELO(self, hostname: str) -> None:
         """RFC 5321 section 4.1.1.1."""

@@ -41,6 +41,8 @@ NO_RECIPIENTS: Final = reply(554, "5.5.1", "no valid recipients")
 TLS_ALREADY: Final = reply(503, "5.5.1", "TLS is active already")
 AFTER_STARTTLS: Final = reply(503, "5.5.1", "STARTTLS must be the last command of a group")
 CERTIFICATE_FIRST: Final = reply(530, "5.7.0", "Must issue a STARTTLS command first")
+# RFC 8689 section 2: whoever asks for TLS all the way has to ask inside TLS, or the content would be in the clear here.
+REQUIRETLS_IN_CLEAR: Final = reply(530, "5.7.0", "REQUIRETLS needs a session inside TLS")
 NOT_ALLOWED: Final = reply(550, "5.7.1", "this client may not relay here")
 NOT_OURS: Final = reply(550, "5.7.1", "mail of this sender's domain is not relayed here")
 TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "too many recipients, send the rest in another transaction")
@@ -57,8 +59,8 @@ def greeting(hostname: str) -> Reply:
     return Reply(220, None, (f"{hostname} ESMTP",))
 
 
-def ehlo(hostname: str, max_message: int, max_recipients: int, *, starttls: bool) -> Reply:
-    """The extensions: RFC 2920, 1870, 6152, 6531, 2034, 3461, 3030, 9422 and 3207."""
+def ehlo(hostname: str, max_message: int, max_recipients: int, *, starttls: bool, inside_tls: bool) -> Reply:
+    """The extensions: RFC 2920, 1870, 6152, 6531, 2034, 3461, 3030, 9422, 3207, and inside TLS alone 8689."""
     extensions = (
         "PIPELINING",
         f"SIZE {max_message}",
@@ -68,6 +70,7 @@ def ehlo(hostname: str, max_message: int, max_recipients: int, *, starttls: bool
         "DSN",
         "CHUNKING",
         f"LIMITS RCPTMAX={max_recipients}",
+        *(("REQUIRETLS",) if inside_tls else ()),
     )
     return Reply(250, None, (hostname, *(("STARTTLS",) if starttls else ()), *extensions))
 

@@ -42,6 +42,8 @@ class SmtpSession(Conversation):
         mail = parse_mail(argument, extended=self.extended)
         if isinstance(mail, Reply):
             return mail
+        if mail.require_tls and self.tls is None:
+            return self.refused(replies.REQUIRETLS_IN_CLEAR)
         if not self.desk.accept.sender_allowed(mail.reverse_path):
             return self.refused(replies.NOT_OURS)
         if mail.size is not None and mail.size > self.desk.options.max_message:

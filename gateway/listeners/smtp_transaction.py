@@ -32,4 +32,5 @@ class Transaction:
             envid=mail.envid,
             body=mail.body,
             smtputf8=mail.smtputf8,
+            require_tls=mail.require_tls,
         )

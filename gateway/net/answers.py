@@ -1,6 +1,6 @@
 """What DNS can answer about a mail domain, as values (RFC 5321 section 5.1, RFC 7505): a failure is never a "no".
 
-Left out on purpose: TLSA and TXT, which nobody asks for yet.
+Left out on purpose: what the answers mean for TLS, which `net.dane`, `net.mta_sts` and `core` know.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from itertools import chain, zip_longest
 from random import shuffle
 from typing import Final, TypeAlias
 
+from gateway.core.dane import Tlsa
 from gateway.core.tls import MxAuth
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
@@ -20,6 +21,18 @@ MAX_HOSTS: Final = 8
 
 MAX_ADDRESSES: Final = 16
 """Addresses of one host and family that are known; a host needs a few."""
+
+MAX_TLSA: Final = 32
+"""TLSA records of one name that are looked at; a host has a few, twice as many while it changes its key."""
+
+MAX_TLSA_SIZE: Final = 8192
+"""Bytes of them together; room for four whole certificates."""
+
+MAX_TEXTS: Final = 32
+"""TXT records of one name that are looked at. Of a name that has more, nothing is known."""
+
+MAX_TEXT_SIZE: Final = 4096
+"""Bytes of them together; the policies that we look for have a few dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class NoMx(Enum):
     """A certain answer that names no host."""
 
     IMPLICIT = "the domain has no MX record, so it is its own mail host"
+    IMPLICIT_SIGNED = "the domain has no MX record, as DNSSEC proves, so it is its own mail host"
     NULL = "the domain declares that it takes no mail"
     NXDOMAIN = "the domain does not exist"
 
@@ -66,10 +80,16 @@ MxAnswer: TypeAlias = MxRecords | NoMx | Unresolvable
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The addresses of a host; none for a name that has none or does not exist."""
+    """The addresses of a host; none for a name that has none or does not exist.
+
+    ``secure``: DNSSEC proves them, with every alias on the way. ``canonical`` is the lower-case name that the aliases
+    lead to, empty for a name that is none.
+    """
 
     v6: tuple[IPv6Address, ...]
     v4: tuple[IPv4Address, ...]
+    secure: bool = False
+    canonical: str = ""
 
     def in_order(self) -> list[IpAddress]:
         """The families in turn, IPv6 first, each in random order, anew for each delivery."""
@@ -80,3 +100,19 @@ class Addresses:
 
 
 AddressAnswer: TypeAlias = Addresses | Unresolvable
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaRecords:
+    """The TLSA records of a name as they were published; none is an answer too. ``secure``: DNSSEC proves it."""
+
+    records: tuple[Tlsa, ...]
+    secure: bool
+
+
+TlsaAnswer: TypeAlias = TlsaRecords | Unresolvable
+
+Texts: TypeAlias = tuple[bytes, ...]
+"""Each TXT record with its strings joined; empty if there is none."""
+
+TextAnswer: TypeAlias = Texts | Unresolvable

@@ -1,7 +1,7 @@
 """What a peer's certificate says, for the evidence, and a plain sentence for one that does not verify (RFC 5280).
 
 The leaf is read whether or not it was checked: `Evidence.verified` alone says which. Left out on purpose: the rest of
-the chain, which Python offers from 3.13 on only.
+the chain, and what is demanded of it, see `net.judge`.
 """
 
 import re
@@ -11,6 +11,9 @@ from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
+
+from gateway.core.tlsrpt import Result
+from gateway.net.spki import public_key_info
 
 MAX_NAMES: Final = 20
 """Names that are kept; certificates of large providers have hundreds."""
@@ -24,11 +27,23 @@ _NO_NAMES: Final = (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType, x50
 _UNWANTED = re.compile("[^\x20-\x7e\u00a1-\u2027\u2030-\u2065\u2070-\ud7ff\ue000-\U0010ffff]")
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a certificate is refused, as TLSRPT counts it, and a clause for "…: {detail}." in which it is "it"."""
+
+    result: Result
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerCertificate:
-    """The leaf. ``digest`` is the SHA-256 of its DER form in hex; texts are cleaned and cut."""
+    """The leaf. ``digest`` is the SHA-256 of its DER form in hex; texts are cleaned and cut.
+
+    ``spki`` is the SHA-256 of its public key (SubjectPublicKeyInfo) in hex, empty if that cannot be found.
+    """
 
     digest: str
+    spki: str = ""
     subject: str | None = None
     issuer: str | None = None
     names: tuple[str, ...] = ()
@@ -37,12 +52,13 @@ class PeerCertificate:
 
 
 def read_certificate(der: bytes) -> PeerCertificate:
-    """Reads a leaf; one that cannot be parsed has its digest only. Never raises."""
-    digest = sha256(der).hexdigest()
+    """Reads a leaf; one that cannot be parsed has its digests only. Never raises."""
+    digest, spki = sha256(der).hexdigest(), spki_digest(der)
     try:
         leaf = x509.load_der_x509_certificate(der)
         return PeerCertificate(
             digest=digest,
+            spki=spki,
             subject=_cleaned(leaf.subject.rfc4514_string()),
             issuer=_cleaned(leaf.issuer.rfc4514_string()),
             names=_names(leaf),
@@ -51,7 +67,13 @@ def read_certificate(der: bytes) -> PeerCertificate:
         )
     except (ValueError, x509.InvalidVersion):
         # cryptography is stricter than OpenSSL, which has accepted this one.
-        return PeerCertificate(digest=digest)
+        return PeerCertificate(digest=digest, spki=spki)
+
+
+def spki_digest(der: bytes) -> str:
+    """The SHA-256 of a certificate's SubjectPublicKeyInfo in hex, as pins are written; empty if it cannot be found."""
+    info = public_key_info(der)
+    return sha256(info).hexdigest() if info else ""
 
 
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:

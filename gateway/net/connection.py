@@ -81,6 +81,12 @@ class Connection(asyncio.Protocol):
         return self._ended is not None or self._replies.waiting > 0
 
     @property
+    def ours(self) -> str:
+        """Our own address, empty if nobody can tell."""
+        name: tuple[str, int] | None = self._socket.get_extra_info("sockname")
+        return name[0] if name else ""
+
+    @property
     def _socket(self) -> asyncio.Transport:
         if self._transport is None:
             raise RemoteProtocolError("there is no connection")
@@ -131,8 +137,9 @@ class Connection(asyncio.Protocol):
         while self._blocked and not self.answered:
             await self._event()
 
-    async def start_tls(self, context: ssl.SSLContext, name: str, within: timedelta) -> None:
-        """Does the handshake; ``name`` is for SNI and, where the context checks, for the certificate.
+    async def start_tls(self, context: ssl.SSLContext, name: str, within: timedelta) -> ssl.SSLObject:
+        """Does the handshake; ``name`` is for SNI and, where the context checks, for the certificate. An address
+        is never said, but checked all the same.
 
         Raises:
             RemoteProtocolError: bytes came before the handshake, which somebody on the way may have put there.
@@ -148,6 +155,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError
         self._transport = transport
         self.tls = cast(ssl.SSLObject, transport.get_extra_info("ssl_object"))
+        return self.tls
 
     def close(self, last: bytes = b"") -> None:
         """Ends the connection in good order, after ``last``; nobody waits for the reply."""

@@ -82,6 +82,8 @@ class Destinations:
                 return NoMail(Status(5, 1, 10), f"The domain {domain} declares that it takes no mail.")
             case NoMx.IMPLICIT:
                 return self._without_us(domain, MxRecords((MxRecord(0, domain),), MxAuth.NONE))
+            case NoMx.IMPLICIT_SIGNED:
+                return self._without_us(domain, MxRecords((MxRecord(0, domain),), MxAuth.DNSSEC))
             case MxRecords():
                 return self._without_us(domain, answer)
 

@@ -1,7 +1,8 @@
 """Opens a session that meets given terms, or says why there is none (RFC 3207, RFC 7435 for opportunistic TLS).
 
 `core.tls.next_step` decides between TLS, clear text and neither; this file does what it says. A host's certain "no"
-is Declined, what may be different next time is Deferred. Left out on purpose: choosing among hosts and addresses.
+to what is ours is Declined, what may be different next time is Deferred. Left out on purpose: choosing among hosts and
+addresses.
 """
 
 import os
@@ -9,22 +10,35 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
+from gateway.core.check import Check
 from gateway.core.outcome import Cause, Declined, Deferred, Proof
-from gateway.core.reply import Reply, Status
-from gateway.core.tls import Channel, MxAuth, Requirement, Starttls, Step, next_step
+from gateway.core.reply import Status
+from gateway.core.tls import Channel, Starttls, Step, next_step
+from gateway.core.tlsrpt import Result
+from gateway.flow.ports import Clock
 from gateway.net.answers import IpAddress
-from gateway.net.certificate import complaint
 from gateway.net.connection import connect
+from gateway.net.handshake import Handshake
 from gateway.net.memory import TlsMemory
 from gateway.net.smtp_session import Endpoint, Session
-from gateway.net.terms import Terms
+from gateway.net.terms import Terms, looking
 from gateway.net.timeouts import Timeouts
 from gateway.net.tls import HandshakeFailure, TlsContexts
+from gateway.net.tried import Tell, Tried, nobody
+from gateway.net.turned_away import NOT_OFFERED, bad_certificate, broken, deferred, not_offered, old_tls, unwelcome
 from gateway.wire.errors import RemoteProtocolError
 
 T = TypeVar("T")
 
 Opened: TypeAlias = Session | Deferred | Declined
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A handshake that failed, and the session that it was for."""
+
+    failure: HandshakeFailure
+    session: Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +49,29 @@ class Dialler:
     contexts: TlsContexts
     memory: TlsMemory
     timeouts: Timeouts
+    clock: Clock
 
-    async def open(self, endpoint: Endpoint, address: IpAddress, terms: Terms) -> Opened:
-        """Connects, greets and does TLS as the terms demand; never says MAIL and never raises for the peer's fault."""
+    async def open(self, endpoint: Endpoint, address: IpAddress, terms: Terms, tell: Tell | None = None) -> Opened:
+        """Connects, greets and does TLS as the terms demand; never says MAIL and never raises for the peer's fault.
+
+        ``tell`` hears what came of TLS, once. Only then a policy in testing mode is rehearsed: what fails it is told,
+        and the session is opened as if there were no such policy.
+        """
+        if tell is not None and terms.demand.rehearsal is not None:
+            opened = await self._attempt(endpoint, address, terms, terms.demand.rehearsal, tell)
+            if not isinstance(opened, _Broken):
+                return opened
+            tell = None
+        opened = await self._attempt(endpoint, address, terms, terms.check, tell)
+        return await self._after(opened, address, terms) if isinstance(opened, _Broken) else opened
+
+    async def _attempt(
+        self, endpoint: Endpoint, address: IpAddress, terms: Terms, check: Check, tell: Tell | None
+    ) -> Opened | _Broken:
         session = await self._connect(endpoint, address)
         if isinstance(session, Deferred):
             return session
-        opened = await self._guard(session, terms, self._prepare(session, terms))
-        if not isinstance(opened, HandshakeFailure):
-            return opened
-        match self._step_after(opened, session, terms):
-            case Step.PLAIN:
-                return await self._open_in_clear(endpoint, address, terms)
-            case Step.DECLINE if opened.proof is not None:
-                return await self._decline(opened, opened.proof, session, terms, address)
-            case _:
-                return self._broken(opened, session, terms)
+        return await self._guard(session, terms, self._prepare(session, terms, check, tell or nobody))
 
     async def _connect(self, endpoint: Endpoint, address: IpAddress) -> Session | Deferred:
         try:
@@ -73,37 +94,40 @@ class Dialler:
             result = await steps
             return result
         except RemoteProtocolError as error:
-            return self._deferred(session, terms, Cause.UNREACHABLE, Status(4, 4, 2), f"{session}: {error}.")
+            return deferred(session, terms, Cause.UNREACHABLE, Status(4, 4, 2), f"{session}: {error}.")
         finally:
             if result is not session:
                 self.memory.note(session.endpoint.host, Starttls.UNKNOWN)
                 session.connection.abort()
 
-    async def _prepare(self, session: Session, terms: Terms) -> Opened | HandshakeFailure:
+    async def _prepare(self, session: Session, terms: Terms, check: Check, tell: Tell) -> Opened | _Broken:
         refused = await session.greet(self.hostname)
         if refused is not None:
-            return self._unwelcome(session, terms, refused)
-        host, peer = session.endpoint.host, session.capabilities
+            return unwelcome(session, terms, refused)
+        if session.capabilities.starttls:
+            return await self._secure(session, terms, check, tell)
+        tried = Tried(address=session.address, ours=session.connection.ours)
+        tell(replace(tried, failure=Result.NO_STARTTLS, detail=f"{session} {NOT_OFFERED}."))
+        host, shown = session.endpoint.host, await self.memory.shown(session.endpoint.host)
         # A host that offered TLS before, or whose offer was overwritten on the way, has not proven that it has none.
-        proven = not (peer.mangled or self.memory.showed_tls(host))
-        step = next_step(
-            terms.requirement, offered=peer.starttls, handshake_failed=False, first_failed_for=None, proven=proven
-        )
-        if step is Step.STARTTLS:
-            return await self._secure(session, terms)
-        self.memory.note(host, Starttls.NO if proven else Starttls.UNKNOWN)
-        return await self._enter(session, terms) if step is Step.PLAIN else self._not_offered(session, terms, step)
+        certain = not session.capabilities.mangled and shown is Starttls.NO
+        self.memory.note(host, Starttls.NO if certain else Starttls.UNKNOWN)
+        step = _next(terms, offered=False, proven=certain)
+        return await self._enter(session, terms) if step is Step.PLAIN else not_offered(session, terms, step, shown)
 
-    async def _secure(self, session: Session, terms: Terms) -> Opened | HandshakeFailure:
-        endpoint = session.endpoint
-        context = self.contexts.context(checked=terms.requirement.channel >= Channel.PKIX, own=endpoint.own)
+    async def _secure(self, session: Session, terms: Terms, check: Check, tell: Tell) -> Opened | _Broken:
+        context = self.contexts.context(check, session.endpoint.own)
+        handshake = Handshake(context=context, check=check, terms=terms, clock=self.clock)
+        tried = Tried(address=session.address, ours=session.connection.ours)
         try:
-            failure = await session.starttls(context, self.hostname)
+            failure = await session.starttls(handshake, self.hostname)
         except RemoteProtocolError as error:
-            return HandshakeFailure(proof=None, code=None, detail=str(error))
+            failure = HandshakeFailure(detail=str(error))
         if failure is not None:
-            return failure
-        self.memory.note(endpoint.host, Starttls.YES)
+            tell(replace(tried, failure=failure.result, detail=f"{failure.detail}."))
+            return _Broken(failure, session)
+        tell(tried)
+        self.memory.note(session.endpoint.host, Starttls.YES)
         return await self._enter(session, terms)
 
     async def _enter(self, session: Session, terms: Terms) -> Session | Deferred:
@@ -114,11 +138,39 @@ class Dialler:
         reply = await session.log_in(login)
         if reply is None:
             detail = f"{session} offers no way to log in that we know."
-            return self._deferred(session, terms, Cause.LOCAL, Status(4, 7, 0), detail)
+            return deferred(session, terms, Cause.LOCAL, Status(4, 7, 0), detail)
         if not reply.is_positive:
             detail = f"{session} refused our login: {reply}"
-            return self._deferred(session, terms, Cause.LOCAL, Status(4, 7, 8), detail, reply)
+            return deferred(session, terms, Cause.LOCAL, Status(4, 7, 8), detail, reply)
         return session
+
+    async def _after(self, opened: _Broken, address: IpAddress, terms: Terms) -> Opened:
+        """What follows a handshake that failed."""
+        failure, session = opened.failure, opened.session
+        if failure.proof is Proof.CERTIFICATE:
+            return await self._refuse(failure, session, address, terms)
+        shown = await self.memory.shown(session.endpoint.host)
+        match _next(terms, offered=True, proven=failure.proof is not None and shown is Starttls.NO):
+            case Step.PLAIN:
+                return await self._open_in_clear(session.endpoint, address, terms)
+            case Step.DECLINE:
+                return old_tls(failure, session, terms)
+            case _:
+                return broken(failure, session, terms, shown)
+
+    async def _refuse(
+        self, failure: HandshakeFailure, session: Session, address: IpAddress, terms: Terms
+    ) -> Deferred | Declined:
+        if failure.code is None:
+            return bad_certificate(failure, session, terms)
+        # One that OpenSSL refused cannot be read, so a second connection looks at it; it is never used for mail.
+        look = looking(terms.check.sni, terms.demanded_by)
+        seen = await self._attempt(replace(session.endpoint, login=None), address, look, look.check, None)
+        if not isinstance(seen, Session):
+            return bad_certificate(failure, session, terms)
+        verdict = bad_certificate(failure, seen, terms)
+        seen.end()
+        return verdict
 
     async def _open_in_clear(self, endpoint: Endpoint, address: IpAddress, terms: Terms) -> Opened:
         session = await self._connect(endpoint, address)
@@ -130,59 +182,15 @@ class Dialler:
 
     async def _greet_in_clear(self, session: Session, terms: Terms) -> Session | Deferred:
         refused = await session.greet(self.hostname)
-        return await self._enter(session, terms) if refused is None else self._unwelcome(session, terms, refused)
+        return await self._enter(session, terms) if refused is None else unwelcome(session, terms, refused)
 
-    def _step_after(self, failure: HandshakeFailure, session: Session, terms: Terms) -> Step:
-        shown_before = self.memory.showed_tls(session.endpoint.host)
-        return next_step(
-            terms.requirement,
-            offered=True,
-            handshake_failed=True,
-            first_failed_for=terms.handshake_failed_for,
-            proven=failure.proof is Proof.CERTIFICATE or (failure.proof is not None and not shown_before),
-        )
 
-    # What becomes of a host that gave no session.
-
-    async def _decline(
-        self, failure: HandshakeFailure, proof: Proof, session: Session, terms: Terms, address: IpAddress
-    ) -> Declined:
-        detail, evidence = f"{session}: {failure.detail}.", session.evidence(terms.demanded_by)
-        if proof is Proof.CERTIFICATE:
-            # A refused certificate cannot be read, so a second connection looks at it; it is never used for mail.
-            look = replace(terms, requirement=Requirement(MxAuth.NONE, Channel.ENCRYPTED))
-            seen = await self.open(replace(session.endpoint, login=None), address, look)
-            certificate = None
-            if isinstance(seen, Session):
-                certificate, evidence = seen.certificate, seen.evidence(terms.demanded_by)
-                seen.end()
-            detail = complaint(session.endpoint.name, failure.code, certificate)
-        evidence = replace(evidence, how=f"refused: {detail}")
-        return Declined(proof=proof, status=Status(5, 7, 5), detail=detail, evidence=evidence)
-
-    def _broken(self, failure: HandshakeFailure, session: Session, terms: Terms) -> Deferred:
-        detail = f"{session} offers STARTTLS, but {failure.detail}."
-        deferred = self._deferred(session, terms, Cause.PROTECTION, Status(4, 7, 5), detail)
-        return replace(deferred, handshake_failed=True)
-
-    def _not_offered(self, session: Session, terms: Terms, step: Step) -> Deferred | Declined:
-        if step is Step.DECLINE:
-            evidence = session.evidence(terms.demanded_by)
-            detail = f"{session} does not offer STARTTLS."
-            return Declined(proof=Proof.NO_STARTTLS, status=Status(5, 7, 4), detail=detail, evidence=evidence)
-        detail = f"{session} does not offer STARTTLS now; it did before, or the offer was removed on the way."
-        return self._deferred(session, terms, Cause.PROTECTION, Status(4, 7, 4), detail)
-
-    def _unwelcome(self, session: Session, terms: Terms, reply: Reply) -> Deferred:
-        """A refused greeting or EHLO says nothing about the message: another host, or a later time, may take it."""
-        cause = Cause.REPLY_4XX if reply.is_transient else Cause.UNREACHABLE
-        given = reply.status or Status(4, 3, 2)
-        status = Status(4, given.subject, given.detail)
-        return self._deferred(session, terms, cause, status, f"{session} refused the session: {reply}", reply)
-
-    def _deferred(
-        self, session: Session, terms: Terms, cause: Cause, status: Status, detail: str, reply: Reply | None = None
-    ) -> Deferred:
-        remote = session.remote(reply) if reply is not None else None
-        evidence = session.evidence(terms.demanded_by)
-        return Deferred(cause=cause, status=status, detail=detail, remote=remote, evidence=evidence)
+def _next(terms: Terms, *, offered: bool, proven: bool) -> Step:
+    """What to do without TLS. Only where we demand it ourselves its lack can be proof of anything."""
+    return next_step(
+        terms.requirement,
+        offered=offered,
+        handshake_failed=offered,
+        first_failed_for=terms.handshake_failed_for if offered else None,
+        proven=proven and terms.own.channel > Channel.PLAIN,
+    )

@@ -1,46 +1,46 @@
-"""DNS lookups for mail (RFC 5321 section 5, RFC 2308, RFC 6891): MX records and addresses, cached and single flight.
+"""DNS lookups for mail (RFC 5321 section 5, RFC 7672): MX, addresses, TLSA and TXT, cached and single flight.
 
-Answers are kept for their TTL within limits; SERVFAIL and time-outs are `Unresolvable`, never a "no". Left out on
-purpose: own DNSSEC validation (``trust_ad`` believes a validating resolver's AD bit) and search domains.
+Answers are kept for their TTL within limits, failures for a moment. Left out on purpose: asking, which is
+`net.dns_query`'s, and what the answers demand.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, TypeAlias
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 
-import dns.exception
-import dns.flags
-import dns.nameserver
 import dns.rdatatype
-from dns.asyncresolver import Resolver as StubResolver
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TLSA import TLSA
+from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
-from dns.resolver import NXDOMAIN, Answer, NoNameservers
 
+from gateway.core.dane import Tlsa
 from gateway.core.tls import MxAuth
 from gateway.flow.ports import Clock
 from gateway.net.answers import (
     MAX_ADDRESSES,
     MAX_HOSTS,
+    MAX_TEXT_SIZE,
+    MAX_TEXTS,
+    MAX_TLSA,
+    MAX_TLSA_SIZE,
     AddressAnswer,
     Addresses,
     MxAnswer,
     MxRecord,
     MxRecords,
     NoMx,
+    TextAnswer,
+    TlsaAnswer,
+    TlsaRecords,
     Unresolvable,
 )
 from gateway.net.cache import Remembered
-from gateway.net.hostport import split_port
-
-MAX_TTL: Final = timedelta(hours=1)
-"""A longer TTL is cut, so that a domain that was repaired is not shunned for a day."""
-
-NEGATIVE_TTL: Final = timedelta(minutes=1)
-"""How long a "no such name" or "no such record" is believed (RFC 2308 section 5 allows hours)."""
+from gateway.net.dns_query import NEGATIVE_TTL, DnsOptions, Found, Queries, Query
+from gateway.net.dns_query import parse_nameserver as parse_nameserver
 
 FAILURE_TTL: Final = timedelta(seconds=5)
 """How long a failed lookup is not repeated: it spares the name servers when a whole queue wakes up."""
@@ -48,120 +48,104 @@ FAILURE_TTL: Final = timedelta(seconds=5)
 CACHE_LIMIT: Final = 20_000
 """Answers of each kind that are kept; about 1 KiB each, because an answer is cut to what an attempt can use."""
 
-# The payload that DNS Flag Day 2020 recommends, because it passes unfragmented everywhere.
-_EDNS_PAYLOAD: Final = 1232
-# One try with one name server; the whole lookup is bounded by the options.
-_TRY: Final = timedelta(seconds=2)
-
-_DNS_PORT: Final = 53
-
-_Query: TypeAlias = Answer | NXDOMAIN | Unresolvable
-
-
-def parse_nameserver(text: str) -> tuple[str, int]:
-    """Splits ``address``, ``address:port`` or ``[v6]:port``; the port is 53 unless given. Raises ValueError."""
-    host, port = split_port(text, _DNS_PORT)
-    try:
-        return str(ip_address(host)), port
-    except ValueError:
-        raise ValueError(f"{text!r} is not the address of a name server") from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DnsOptions:
-    """``[dns]``. No ``nameservers``: those of the system's resolv.conf. ``timeout`` bounds one lookup with its repeats.
-
-    Raises:
-        ValueError: a name server is not ``address``, ``address:port`` or ``[v6]:port``.
-    """
-
-    nameservers: tuple[str, ...] = ()
-    trust_ad: bool = False
-    timeout: timedelta = timedelta(seconds=5)
-
-    def __post_init__(self) -> None:
-        for text in self.nameservers:
-            parse_nameserver(text)
+LARGE_CACHE_LIMIT: Final = 5_000
+"""Answers with TLSA or TXT records that are kept; at worst 8 KiB each."""
 
 
 class Resolver:
-    """Answers from what it keeps, or asks the configured name servers."""
+    """Answers from what it keeps, or asks the configured name servers. Nothing here raises."""
 
     def __init__(self, options: DnsOptions, clock: Clock) -> None:
-        self._trust_ad = options.trust_ad
-        self._stub = _stub(options)
+        self._queries = Queries(options)
         self._mx: Remembered[str, MxAnswer] = Remembered(clock, CACHE_LIMIT)
         self._addresses: Remembered[str, AddressAnswer] = Remembered(clock, CACHE_LIMIT)
+        self._tlsa: Remembered[str, TlsaAnswer] = Remembered(clock, LARGE_CACHE_LIMIT)
+        self._texts: Remembered[str, TextAnswer] = Remembered(clock, LARGE_CACHE_LIMIT)
+        self._aliases: Remembered[str, bool | Unresolvable] = Remembered(clock, CACHE_LIMIT)
+        self._root: Remembered[str, bool | Unresolvable] = Remembered(clock, 1)
+
+    @property
+    def trusts_ad(self) -> bool:
+        """Whether anything can be secure: the name servers are asked for AD, and it is believed."""
+        return self._queries.trusts_ad
 
     async def mx(self, domain: str) -> MxAnswer:
-        """The mail hosts of a domain given as A-labels; never raises."""
+        """The mail hosts of a domain given as A-labels."""
         return await self._mx.get(domain, lambda: self._ask_mx(domain))
 
     async def addresses(self, host: str) -> AddressAnswer:
-        """The addresses of a host; a family whose lookup fails does not hide the other's. Never raises."""
+        """The addresses of a host; a family whose lookup fails does not hide the other's."""
         return await self._addresses.get(host, lambda: self._ask_addresses(host))
 
-    async def _ask_mx(self, domain: str) -> tuple[MxAnswer, timedelta]:
-        answer = await self._query(domain, dns.rdatatype.MX)
-        match answer:
-            case Unresolvable():
-                return answer, FAILURE_TTL
-            case NXDOMAIN():
-                return NoMx.NXDOMAIN, NEGATIVE_TTL
-            case _:
-                return self._read_mx(answer), _holds(answer)
+    async def tlsa(self, base: str, port: int) -> TlsaAnswer:
+        """The TLSA records for a port of the base domain, signed or not."""
+        name = f"_{port}._tcp.{base}"
+        return await self._tlsa.get(name, lambda: self._ask_tlsa(name))
 
-    def _read_mx(self, answer: Answer) -> MxAnswer:
-        records = [
-            MxRecord(record.preference, record.exchange.to_text(omit_final_dot=True).lower())
-            for record in _rrset(answer)
-            if isinstance(record, MX)
-        ]
-        if not records:
-            return NoMx.IMPLICIT
-        # RFC 7505 section 3: a null MX is the only record; beside others it is just a host that cannot be.
-        if [record.host for record in records] == ["."]:
-            return NoMx.NULL
-        authentic = self._trust_ad and bool(answer.response.flags & dns.flags.AD)
-        return MxRecords(_best(records), MxAuth.DNSSEC if authentic else MxAuth.NONE)
+    async def texts(self, name: str) -> TextAnswer:
+        """The TXT records of a name."""
+        return await self._texts.get(name, lambda: self._ask_texts(name))
+
+    async def alias_is_signed(self, name: str) -> bool | Unresolvable:
+        """Whether DNSSEC proves that this name is an alias, wherever that leads (RFC 7672 section 2.2.2)."""
+        return await self._aliases.get(name, lambda: self._ask_alias(name))
+
+    async def validates(self) -> bool | None:
+        """Whether the name servers prove the root zone, None if they do not answer; False where AD is not trusted."""
+        answer = await self._root.get(".", self._ask_root)
+        return None if isinstance(answer, Unresolvable) else answer
+
+    async def _ask_mx(self, domain: str) -> tuple[MxAnswer, timedelta]:
+        answer = await self._queries.ask(domain, dns.rdatatype.MX)
+        return (answer if isinstance(answer, Unresolvable) else _read_mx(answer)), _holds(answer)
 
     async def _ask_addresses(self, host: str) -> tuple[AddressAnswer, timedelta]:
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._query(host, kind)) for kind in (dns.rdatatype.AAAA, dns.rdatatype.A)]
-        six, four = (task.result() for task in asked)
-        found = Addresses(
-            tuple(IPv6Address(record.address) for record in _rrset(six)[:MAX_ADDRESSES] if isinstance(record, AAAA)),
-            tuple(IPv4Address(record.address) for record in _rrset(four)[:MAX_ADDRESSES] if isinstance(record, A)),
-        )
-        failed = [answer for answer in (four, six) if isinstance(answer, Unresolvable)]
-        if failed and not (found.v6 or found.v4):
+            kinds = (dns.rdatatype.AAAA, dns.rdatatype.A)
+            asked = [group.create_task(self._queries.ask(host, kind)) for kind in kinds]
+        answers = [task.result() for task in asked]
+        certain = [answer for answer in answers if isinstance(answer, Found)]
+        used = [answer for answer in certain if answer.records]
+        failed = [answer for answer in answers if isinstance(answer, Unresolvable)]
+        if failed and not used:
             return failed[0], FAILURE_TTL
-        return found, min(_holds(six), _holds(four))
+        # A family that failed beside one that did not is asked again as if it had no addresses.
+        holds = min(NEGATIVE_TTL if isinstance(answer, Unresolvable) else answer.holds for answer in answers)
+        return _read_addresses(used or certain), holds
 
-    async def _query(self, name: str, kind: dns.rdatatype.RdataType) -> _Query:
-        try:
-            return await self._stub.resolve(name, kind, search=False, raise_on_no_answer=False)
-        except NXDOMAIN as answer:
-            return answer
-        except NoNameservers:
-            return Unresolvable(f"no name server could answer for {name}")
-        except dns.exception.Timeout:
-            return Unresolvable(f"no name server answered in time for {name}")
-        except (dns.exception.DNSException, OSError) as error:
-            return Unresolvable(f"the lookup of {name} failed ({type(error).__name__})")
+    async def _ask_tlsa(self, name: str) -> tuple[TlsaAnswer, timedelta]:
+        answer = await self._queries.ask(name, dns.rdatatype.TLSA)
+        return (answer if isinstance(answer, Unresolvable) else _read_tlsa(name, answer)), _holds(answer)
+
+    async def _ask_texts(self, name: str) -> tuple[TextAnswer, timedelta]:
+        answer = await self._queries.ask(name, dns.rdatatype.TXT)
+        return (answer if isinstance(answer, Unresolvable) else _read_texts(name, answer)), _holds(answer)
+
+    async def _ask_alias(self, name: str) -> tuple[bool | Unresolvable, timedelta]:
+        answer = await self._queries.ask(name, dns.rdatatype.CNAME)
+        if isinstance(answer, Unresolvable):
+            return answer, FAILURE_TTL
+        return answer.signed and bool(answer.records), answer.holds
+
+    async def _ask_root(self) -> tuple[bool | Unresolvable, timedelta]:
+        answer = await self._queries.ask(".", dns.rdatatype.SOA)
+        return (answer if isinstance(answer, Unresolvable) else answer.signed), _holds(answer)
 
 
-def _stub(options: DnsOptions) -> StubResolver:
-    stub = StubResolver(configure=not options.nameservers)
-    if options.nameservers:
-        stub.nameservers = [dns.nameserver.Do53Nameserver(*parse_nameserver(text)) for text in options.nameservers]
-    stub.lifetime = options.timeout.total_seconds()
-    stub.timeout = min(_TRY, options.timeout / 2).total_seconds()
-    # DO asks a validating resolver to say AD; without trust_ad nobody would read it (RFC 6840 section 5.7).
-    stub.use_edns(0, dns.flags.DO if options.trust_ad else 0, _EDNS_PAYLOAD)
-    if options.trust_ad:
-        stub.flags = dns.flags.RD | dns.flags.AD
-    return stub
+def _read_mx(found: Found) -> MxAnswer:
+    if not found.exists:
+        return NoMx.NXDOMAIN
+    records = [
+        MxRecord(record.preference, record.exchange.to_text(omit_final_dot=True).lower())
+        for record in found.records
+        if isinstance(record, MX)
+    ]
+    if not records:
+        return NoMx.IMPLICIT_SIGNED if found.signed else NoMx.IMPLICIT
+    # RFC 7505 section 3: a null MX is the only record; beside others it is just a host that cannot be.
+    if [record.host for record in records] == ["."]:
+        return NoMx.NULL
+    return MxRecords(_best(records), MxAuth.DNSSEC if found.signed else MxAuth.NONE)
 
 
 def _best(records: list[MxRecord]) -> tuple[MxRecord, ...]:
@@ -174,12 +158,34 @@ def _best(records: list[MxRecord]) -> tuple[MxRecord, ...]:
     return tuple(sorted(best.values(), key=lambda record: record.preference)[: MAX_HOSTS + 1])
 
 
-def _rrset(answer: _Query) -> tuple[object, ...]:
-    return tuple(answer.rrset or ()) if isinstance(answer, Answer) else ()
+def _read_addresses(answers: Sequence[Found]) -> Addresses:
+    """What a family lacks is no address that is used, so it is not among ``answers`` and needs no signature."""
+    records = [record for answer in answers for record in answer.records]
+    return Addresses(
+        tuple(IPv6Address(record.address) for record in records if isinstance(record, AAAA))[:MAX_ADDRESSES],
+        tuple(IPv4Address(record.address) for record in records if isinstance(record, A))[:MAX_ADDRESSES],
+        secure=all(answer.signed for answer in answers),
+        canonical=answers[0].canonical,
+    )
 
 
-def _holds(answer: _Query) -> timedelta:
-    """How long a certain answer is kept."""
-    if isinstance(answer, Answer) and answer.rrset is not None:
-        return min(MAX_TTL, timedelta(seconds=answer.chaining_result.minimum_ttl))
-    return NEGATIVE_TTL
+def _read_tlsa(name: str, found: Found) -> TlsaAnswer:
+    records = [
+        Tlsa(record.usage, record.selector, record.mtype, record.cert)
+        for record in found.records
+        if isinstance(record, TLSA)
+    ]
+    if len(records) > MAX_TLSA or sum(len(record.data) for record in records) > MAX_TLSA_SIZE:
+        return Unresolvable(f"{name} has more TLSA records than a host needs")
+    return TlsaRecords(tuple(records), found.signed)
+
+
+def _read_texts(name: str, found: Found) -> TextAnswer:
+    texts = tuple(b"".join(record.strings) for record in found.records if isinstance(record, TXT))
+    if len(texts) > MAX_TEXTS or sum(map(len, texts)) > MAX_TEXT_SIZE:
+        return Unresolvable(f"{name} has more TXT records than a policy needs")
+    return texts
+
+
+def _holds(answer: Query) -> timedelta:
+    return FAILURE_TTL if isinstance(answer, Unresolvable) else answer.holds

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from gateway.core.tls import Obtained
 from gateway.net.smtp_session import Endpoint, Session
 from gateway.net.terms import Terms
 
@@ -43,7 +42,7 @@ class Pool:
             if not session.reusable:
                 self._remove(session)
                 session.end()
-            elif Obtained(terms.mx, session.channel).meets(terms.requirement):
+            elif terms.met_by(session.channel, session.check):
                 self._remove(session)
                 return session
         return None

@@ -10,20 +10,16 @@ from typing import Final
 
 from gateway.core.facts import Missing
 from gateway.core.outcome import Declined
-from gateway.core.tls import Channel, MxAuth, Requirement, Starttls
+from gateway.core.tls import Starttls
 from gateway.net.answers import Unresolvable
 from gateway.net.cache import SingleFlight
 from gateway.net.destination import Destinations, Hosts, NoMail, Unusable, literal_text
 from gateway.net.dial import Dialler
 from gateway.net.smtp_session import Endpoint, Session
-from gateway.net.terms import Terms
+from gateway.net.terms import looking
 
 MAX_PROBES: Final = 20
 """Connections that one worker opens for probes at the same time."""
-
-_TERMS: Final = Terms(
-    requirement=Requirement(MxAuth.NONE, Channel.ENCRYPTED), mx=MxAuth.NONE, demanded_by="a probe of STARTTLS"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +65,11 @@ class StarttlsProbe:
             return Starttls.NO
         if isinstance(addresses, Unresolvable):
             return Starttls.UNKNOWN
-        endpoint = Endpoint(realm="", host=host, port=self.port, name=literal_text(host))
+        terms = looking(literal_text(host), "a probe of STARTTLS")
+        endpoint = Endpoint(realm="", host=host, port=self.port)
         async with self._slots:
             for address in addresses:
-                opened = await self.dialler.open(endpoint, address, _TERMS)
+                opened = await self.dialler.open(endpoint, address, terms)
                 if isinstance(opened, Session):
                     opened.end()
                     return Starttls.YES

@@ -5,15 +5,17 @@ is enough for a message is decided in `net.transaction`, the only place that say
 TLS session, AUTH mechanisms besides PLAIN and LOGIN.
 """
 
-import ssl
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.core.check import Check
 from gateway.core.outcome import Remote
 from gateway.core.reply import Reply
-from gateway.core.tls import Channel, Evidence
+from gateway.core.tls import Channel, Evidence, MxAuth
 from gateway.net.certificate import PeerCertificate, read_certificate
 from gateway.net.connection import Connection
+from gateway.net.handshake import Handshake
+from gateway.net.terms import Terms
 from gateway.net.timeouts import Timeouts
 from gateway.net.tls import ClientCertificate, HandshakeFailure, channel_of, failure_of
 from gateway.wire import smtp_client
@@ -37,13 +39,11 @@ class Endpoint:
     """A host to speak to, and as whom; sessions are shared only between equal ones.
 
     ``realm`` keeps apart what must not share connections: empty for MX hosts, a route's name for its own host.
-    ``name`` is what the certificate has to be for.
     """
 
     realm: str
     host: str
     port: int
-    name: str
     own: ClientCertificate | None = None
     login: Login | None = None
 
@@ -52,6 +52,7 @@ class Session:
     """One connection's session. One task at a time uses it.
 
     ``clean`` is False from MAIL until the reply to the message; ``keep`` is False where no other message may use it.
+    ``check`` is what the certificate was found to fulfil; None in the clear, and where it was refused.
     """
 
     def __init__(self, connection: Connection, endpoint: Endpoint, address: str, timeouts: Timeouts) -> None:
@@ -63,8 +64,10 @@ class Session:
         self.uses = 0
         self.clean = True
         self.keep = True
+        self.check: Check | None = None
+        self._how = "certificate not checked"
         self._seen: PeerCertificate | None = None
-        self._evidence: dict[str, Evidence] = {}
+        self._evidence: dict[tuple[str, MxAuth], Evidence] = {}
 
     def __str__(self) -> str:
         return f"{self.endpoint.host} [{self.address}]"
@@ -73,7 +76,7 @@ class Session:
     def channel(self) -> Channel:
         """What the connection is now."""
         tls = self.connection.tls
-        return Channel.PLAIN if tls is None else channel_of(tls)
+        return Channel.PLAIN if tls is None else channel_of(tls, self.check)
 
     @property
     def reusable(self) -> bool:
@@ -102,20 +105,27 @@ class Session:
             reply = await self._ask(smtp_client.helo(hostname))
         return None if reply.is_positive else reply
 
-    async def starttls(self, context: ssl.SSLContext, hostname: str) -> HandshakeFailure | None:
-        """STARTTLS, the handshake and a second EHLO; only when all three succeeded the host has shown TLS."""
+    async def starttls(self, handshake: Handshake, hostname: str) -> HandshakeFailure | None:
+        """STARTTLS, the handshake, the judgement and a second EHLO; only when all succeeded the host has shown TLS."""
         self.connection.send(smtp_client.STARTTLS)
         reply = await self.connection.reply(self.timeouts.starttls)
         if reply.code != 220:
-            return HandshakeFailure(proof=None, code=None, detail=f"it answered STARTTLS with {reply}")
+            return HandshakeFailure(detail=f"it answered STARTTLS with {reply}")
         try:
-            await self.connection.start_tls(context, self.endpoint.name, self.timeouts.handshake)
+            tls = await self.connection.start_tls(handshake.context, handshake.check.sni, self.timeouts.handshake)
         except OSError as error:
-            return failure_of(error)
+            return failure_of(error, ours=handshake.names_are_ours)
+        except ValueError:
+            # A name that DNS gave, such as one with an empty label.
+            return HandshakeFailure(detail="its name cannot be said in a TLS handshake")
+        self._evidence.clear()
+        failure = handshake.judge(tls)
+        if failure is not None:
+            return failure
+        self.check, self._how = handshake.check, handshake.words(tls)
         refused = await self.hello(hostname)
         if refused is not None:
-            return HandshakeFailure(proof=None, code=None, detail=f"it refused EHLO inside TLS with {refused}")
-        self._evidence.clear()
+            return HandshakeFailure(detail=f"it refused EHLO inside TLS with {refused}")
         return None
 
     async def log_in(self, login: Login) -> Reply | None:
@@ -149,16 +159,16 @@ class Session:
             self._seen = read_certificate(tls.getpeercert(binary_form=True) or b"")
         return self._seen
 
-    def evidence(self, demanded_by: str) -> Evidence:
-        """What this connection is; made once for each route and floor that use it."""
-        if demanded_by not in self._evidence:
-            self._evidence[demanded_by] = self._make_evidence(demanded_by)
-        return self._evidence[demanded_by]
+    def evidence(self, terms: Terms) -> Evidence:
+        """What this connection is for a message on these terms; made once for all that it is the same for."""
+        key = terms.demanded_by, terms.mx
+        if key not in self._evidence:
+            self._evidence[key] = self._make_evidence(terms)
+        return self._evidence[key]
 
-    def _make_evidence(self, demanded_by: str) -> Evidence:
+    def _make_evidence(self, terms: Terms) -> Evidence:
         tls, seen = self.connection.tls, self.certificate
         cipher = tls.cipher() if tls is not None else None
-        verified = self.channel >= Channel.PKIX
         return Evidence(
             mx_host=self.endpoint.host,
             address=self.address,
@@ -166,19 +176,16 @@ class Session:
             tls_version=tls.version() if tls is not None else None,
             cipher=cipher[0] if cipher else None,
             chain_digest=seen.digest if seen else None,
+            spki=seen.spki or None if seen else None,
             subject=seen.subject if seen else None,
             issuer=seen.issuer if seen else None,
             names=seen.names if seen else (),
             not_after=seen.not_after if seen else None,
+            mx=terms.mx,
             channel=self.channel,
-            how=self._how(verified),
-            demanded_by=demanded_by,
+            how=self._how if tls is not None else "no TLS",
+            demanded_by=terms.demanded_by,
         )
-
-    def _how(self, verified: bool) -> str:
-        if verified:
-            return f"certificate checked for the name {self.endpoint.name}"
-        return "no TLS" if self.connection.tls is None else "certificate not checked"
 
     def end(self) -> None:
         """Says QUIT where that is possible, and closes; waits for nothing."""

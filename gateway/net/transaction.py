@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.core.address import NullPath
 from gateway.core.outcome import Cause, Deferred, Delivered, Failed, Outcome
 from gateway.core.reply import Reply, Status
-from gateway.core.tls import Obtained
+from gateway.core.tls import Channel
 from gateway.flow.ports import Bodies, Delivery, SpoolError, Target
 from gateway.net.smtp_session import Session
 from gateway.net.terms import Terms
@@ -46,9 +46,11 @@ async def transact(session: Session, job: Job) -> dict[int, Outcome] | Gone:
     Raises:
         LocalProtocolError: the session is less than the terms demand, or the message cannot be said in SMTP.
     """
-    obtained = Obtained(job.terms.mx, session.channel)
-    if not obtained.meets(job.terms.requirement):
-        raise LocalProtocolError(f"a session that is {obtained} was to carry what demands {job.terms.requirement}")
+    terms = job.terms
+    if not terms.met_by(session.channel, session.check):
+        raise LocalProtocolError(f"a session that is {session.channel.name} was to carry what demands {terms.demand}")
+    if terms.demand.offers_require_tls and not takes_require_tls(session):
+        raise LocalProtocolError("a session without REQUIRETLS was to carry what demands it")
     return await _Transaction(session, job).run()
 
 
@@ -60,7 +62,7 @@ class _Transaction:
         self._delivery = job.delivery
         self._targets = job.targets
         self._bodies = job.bodies
-        self._evidence = session.evidence(job.terms.demanded_by)
+        self._evidence = session.evidence(job.terms)
         self._outcomes: dict[int, Outcome] = {}
         self._dot_sent = False
         # A small message is made ready first: what cannot be sent at all is found before MAIL.
@@ -98,6 +100,7 @@ class _Transaction:
             smtputf8=utf8,
             ret=delivery.ret,
             envid=delivery.envid,
+            require_tls=delivery.require_tls and takes_require_tls(self._session),
         )
         recipients = [smtp_client.rcpt(target.recipient, peer, utf8=utf8) for target in self._targets]
         return [smtp_client.mail(command, peer), *recipients, smtp_client.DATA]
@@ -194,6 +197,11 @@ class _Transaction:
         given = reply.status or Status(4, *((5, 3) if too_many else (0, 0)))
         status = Status(4, given.subject, given.detail)
         return Deferred(cause=Cause.REPLY_4XX, status=status, detail=detail, remote=remote, evidence=self._evidence)
+
+
+def takes_require_tls(session: Session) -> bool:
+    """Whether MAIL may say REQUIRETLS: the peer offers it, and inside TLS (RFC 8689 section 2)."""
+    return session.channel > Channel.PLAIN and session.capabilities.requiretls
 
 
 def needs_smtputf8(delivery: Delivery) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.core.decision import Held, Routed
+from gateway.core.grade import grade_of_evidence
 from gateway.core.outcome import Outcome
 from gateway.core.record import Event, EventKind
 from gateway.core.tls import Evidence
@@ -15,7 +16,8 @@ def account(submission: Submission, seen: Sequence[Event | Unfinished]) -> dict[
     """``{"queue_id", "replies": [{"to", "code", "text"}], "recipients": [...]}``; times are RFC 3339 UTC.
 
     Each recipient is ``{"recipient", "rule", "route": [...], "floor", "attempts": [{"time", "route", "result", "text",
-    "tls"}], "end", "next_attempt"}``; what there is not is null.
+    "tls"}], "end", "next_attempt"}``; ``tls`` is ``{"version", "cipher", "verified", "grade", "how", "demanded_by"}``.
+    What there is not is null.
     """
     events = [event for event in seen if isinstance(event, Event)]
     waiting = {row.number: row.due_at.isoformat() for end in seen if isinstance(end, Unfinished) for row in end.rows}
@@ -60,4 +62,11 @@ def _attempt(event: Event, outcome: Outcome) -> dict[str, object]:
 def _tls(evidence: Evidence) -> dict[str, object] | None:
     if evidence.tls_version is None:
         return None
-    return {"version": evidence.tls_version, "cipher": evidence.cipher, "verified": evidence.verified}
+    return {
+        "version": evidence.tls_version,
+        "cipher": evidence.cipher,
+        "verified": evidence.verified,
+        "grade": grade_of_evidence(evidence).value,
+        "how": evidence.how,
+        "demanded_by": evidence.demanded_by,
+    }

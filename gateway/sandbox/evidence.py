@@ -1,4 +1,4 @@
-"""What the gateway's audit says about a message that arrived: was the certificate checked, and was it good?
+"""What the gateway's audit says about a message that arrived: what was its connection, and how was that checked?
 
 The receiving side cannot know that. The two accounts meet at the queue id in the message's topmost Received field, or
 for the gateway's own mail, which has no such field, at its Message-ID.
@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.core.outcome import Delivered
 from gateway.core.record import Event
+from gateway.core.tls import Evidence
 from gateway.flow.ports import SpoolError
 from gateway.sandbox.arrival import Arrival
 from gateway.sandbox.records import Records
@@ -23,10 +24,10 @@ class GatewayEvidence:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, Evidence] = {}
 
-    async def verified(self, arrivals: Iterable[Arrival]) -> dict[str, bool | None]:
-        """For each arrival's id: checked and good, not so, or nothing known."""
+    async def of(self, arrivals: Iterable[Arrival]) -> dict[str, Evidence | None]:
+        """For each arrival's id what the gateway saw; None as long as nothing is known."""
         wanted = tuple(arrivals)
         unknown = tuple(arrival for arrival in wanted if arrival.id not in self._known)
         found = await asyncio.to_thread(self._look_up, unknown)
@@ -35,9 +36,9 @@ class GatewayEvidence:
             del self._known[oldest]
         return {arrival.id: self._known.get(arrival.id) for arrival in wanted}
 
-    def _look_up(self, arrivals: tuple[Arrival, ...]) -> dict[str, bool]:
+    def _look_up(self, arrivals: tuple[Arrival, ...]) -> dict[str, Evidence]:
         try:
-            answers = [(arrival.id, verified_by(self._events(arrival), arrival)) for arrival in arrivals]
+            answers = [(arrival.id, delivery_to(arrival, self._events(arrival))) for arrival in arrivals]
         except SpoolError:
             # Nothing is known now; the page says so, and the next look may find more.
             return {}
@@ -49,10 +50,10 @@ class GatewayEvidence:
         return self._records.events_of(arrival.message_id) if arrival.message_id else ()
 
 
-def verified_by(events: Iterable[Event], arrival: Arrival) -> bool | None:
+def delivery_to(arrival: Arrival, events: Iterable[Event]) -> Evidence | None:
     """What the delivery to this host for one of its recipients says; None if there is no such delivery."""
     for event in events:
         outcome = event.outcome
         if isinstance(outcome, Delivered) and event.address in arrival.rcpt_to:
-            return outcome.evidence.verified
+            return outcome.evidence
     return None

@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.core.grade import Grade, grade_of_evidence
 from gateway.core.sizes import roughly
+from gateway.core.tls import Evidence
 from gateway.sandbox.arrival import Arrival
 from gateway.sandbox.evidence import GatewayEvidence
 from gateway.sandbox.inbox import Inbox
@@ -40,7 +42,7 @@ class Pages:
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        self._templates.filters |= {"size": roughly, "clock": _clock, "subject": _subject}
+        self._templates.filters |= {"size": roughly, "clock": _clock, "subject": _subject, "grade": grade_of_evidence}
 
     def application(self) -> Starlette:
         """The routes."""
@@ -56,17 +58,17 @@ class Pages:
 
     async def _list(self, _request: Request) -> Response:
         arrivals = self._inbox.newest()
-        return self._page("list.html", arrivals=arrivals, verified=await self._evidence.verified(arrivals))
+        return self._page("list.html", arrivals=arrivals, evidence=await self._evidence.of(arrivals), grades=Grade)
 
     async def _message(self, request: Request) -> Response:
         arrival = self._find(request)
-        verified = (await self._evidence.verified([arrival]))[arrival.id]
-        return self._page("message.html", arrival=arrival, verified=verified, reading=read_message(arrival.content))
+        evidence = (await self._evidence.of([arrival]))[arrival.id]
+        return self._page("message.html", arrival=arrival, evidence=evidence, reading=read_message(arrival.content))
 
     async def _json(self, _request: Request) -> Response:
         arrivals = self._inbox.newest()
-        verified = await self._evidence.verified(arrivals)
-        return JSONResponse([as_json(arrival, verified[arrival.id]) for arrival in arrivals], headers=_HEADERS)
+        evidence = await self._evidence.of(arrivals)
+        return JSONResponse([as_json(arrival, evidence[arrival.id]) for arrival in arrivals], headers=_HEADERS)
 
     async def _raw(self, request: Request) -> Response:
         arrival = self._find(request)
@@ -84,11 +86,16 @@ class Pages:
         return HTMLResponse(self._templates.get_template(template).render(values), headers=_HEADERS)
 
 
-def as_json(arrival: Arrival, verified: bool | None) -> dict[str, object]:
+def as_json(arrival: Arrival, evidence: Evidence | None) -> dict[str, object]:
     """One line of ``/messages.json``; scripts rely on its keys. ``time`` is RFC 3339 UTC, ``size`` in bytes."""
     tls = None
     if arrival.tls is not None:
-        tls = {"version": arrival.tls.version, "cipher": arrival.tls.cipher, "verified": verified}
+        tls = {
+            "version": arrival.tls.version,
+            "cipher": arrival.tls.cipher,
+            "verified": evidence.verified if evidence else None,
+            "grade": grade_of_evidence(evidence).value if evidence else None,
+        }
     return {
         "id": arrival.id,
         "time": arrival.time.isoformat(),

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.grade import grade_of_evidence
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome
 from gateway.core.record import Event, EventKind, State
 from gateway.core.tls import Evidence
@@ -82,11 +83,10 @@ def _outcome(outcome: Outcome, route: str) -> tuple[str, Tone]:
 
 
 def connection(evidence: Evidence) -> str:
-    """How a message went over a connection."""
+    """How a message went over a connection: its version, cipher and grade, and what was checked."""
     if evidence.tls_version is None:
         return "in the clear"
-    verified = "verified" if evidence.verified else "not verified"
-    return f"{evidence.tls_version} {evidence.cipher or ''}, {verified}: {evidence.how}"
+    return f"{evidence.tls_version} {evidence.cipher or ''}, {grade_of_evidence(evidence)}: {evidence.how}"
 
 
 def _end(state: State, text: str) -> tuple[str, Tone]:

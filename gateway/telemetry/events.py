@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from structlog.typing import FilteringBoundLogger
 
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
+from gateway.core.grade import grade_of_evidence
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote
 from gateway.core.override import OverrideResult
 from gateway.core.record import Kind, Message, RecipientRow, State
@@ -27,7 +28,6 @@ from gateway.telemetry.metrics import (
     OPEN,
     REJECT,
     ROUTE,
-    TLS_GRADES,
     Metrics,
 )
 
@@ -78,6 +78,7 @@ class Telemetry:
             classification=level or None,
             intent=facts.intent.label if facts else None,
             automatic=facts.automatic if facts else None,
+            require_tls=envelope.require_tls or None,
             policy=message.policy_hash[:12],
         )
 
@@ -121,15 +122,11 @@ class Telemetry:
             status=_status(outcome),
             code=remote.reply.code if remote else None,
             host=_host(remote, evidence),
-            tls=evidence.tls_version if evidence else None,
-            cipher=evidence.cipher if evidence else None,
-            verified=evidence.verified if evidence else None,
+            **(_seen(evidence) if evidence else {}),
         )
 
     def _count_tls(self, evidence: Evidence) -> None:
-        version = evidence.tls_version
-        labels = (version, TLS_GRADES[evidence.verified]) if version else NO_TLS
-        self._metrics.tls.labels(*labels).inc()
+        self._metrics.tls.labels(evidence.tls_version or NO_TLS, grade_of_evidence(evidence).value).inc()
 
     def moved(self, message: Message, row: RecipientRow, from_route: str, to_route: str) -> None:
         """A recipient went on to a later route of its chain."""
@@ -183,6 +180,24 @@ class Telemetry:
         """An unexpected exception: our fault, so the mail waits."""
         self._metrics.broken.labels(where).inc()
         self._log.error("broken", where=where, queue_id=queue_id or None, error=describe(error))
+
+
+def _seen(evidence: Evidence) -> dict[str, str | bool | None]:
+    """What the connection was, and why it had to be that; what a certificate says is the host's, not a message's."""
+    return {
+        "mx": evidence.mx_host,
+        "address": evidence.address,
+        "tls": evidence.tls_version,
+        "cipher": evidence.cipher,
+        "grade": grade_of_evidence(evidence).value,
+        "verified": evidence.verified,
+        "how": evidence.how,
+        "demanded_by": evidence.demanded_by,
+        "certificate": evidence.subject,
+        "issuer": evidence.issuer,
+        "not_after": evidence.not_after.isoformat(timespec="seconds") if evidence.not_after else None,
+        "spki": evidence.spki,
+    }
 
 
 def _wishes(decision: Decision) -> dict[str, str | int]:

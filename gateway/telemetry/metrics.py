@@ -12,14 +12,17 @@ from typing import Final, assert_never
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.core.facts import LabelResult
+from gateway.core.grade import Grade
 from gateway.core.modes import Mode
-from gateway.core.outcome import Cause, Proof
+from gateway.core.outcome import Alarm, Cause, Proof
 from gateway.core.override import OverrideResult
 from gateway.core.policy import GoOn, Hold, Policy, Reject, Rule, Send
 from gateway.core.record import Kind, State
 from gateway.core.route import Route
 from gateway.core.tls import Starttls
 from gateway.telemetry.agreements import AgreementDays
+from gateway.telemetry.dnssec import DnssecState
+from gateway.telemetry.surveys import SurveyGauges
 
 ROUTE: Final = "route"
 REJECT: Final = "reject"
@@ -30,11 +33,17 @@ DELIVERED: Final = "delivered"
 DEFERRED: Final = "deferred"
 DECLINED: Final = "declined"
 FAILED: Final = "failed"
-NO_TLS: Final = ("none", "plain")
-TLS_VERSIONS: Final = ("TLSv1.2", "TLSv1.3")
-TLS_GRADES: Final = ("encrypted", "verified")
+NO_TLS: Final = "none"
+"""The version of a connection without TLS; its grade is the lowest one."""
+TLS: Final = (
+    (NO_TLS, Grade.PLAIN),
+    *((version, grade) for version in ("TLSv1.2", "TLSv1.3") for grade in Grade if grade is not Grade.PLAIN),
+)
+"""What a connection may have been, by version and grade."""
 ALERTS: Final = (
     "copy-missed",
+    "dane-off",
+    "hold-untold",
     "lease-lost",
     "mode-active",
     "mode-ended",
@@ -42,6 +51,9 @@ ALERTS: Final = (
     "route-missing",
     "route-too-weak",
     "set-aside",
+    "tls-partner",
+    "tls-report-unsent",
+    *Alarm,
 )
 """Every name that the gateway alerts by."""
 REFUSALS: Final = (421, 450, 451, 452, 454, 503, 530, 550, 552, 554)
@@ -59,6 +71,8 @@ class Metrics:
         self._declare_trouble(registry)
         self._declare_queue(registry)
         self.agreements = AgreementDays(registry)
+        self.dnssec = DnssecState(registry)
+        self.surveyed = SurveyGauges(registry)
 
     def _declare_mail(self, registry: CollectorRegistry) -> None:
         self.received = Counter("sealpost_received", "Messages accepted from clients.", ["listener"], registry=registry)
@@ -99,7 +113,7 @@ class Metrics:
         )
         self.tls = Counter(
             "sealpost_delivered_tls",
-            "Deliveries by what the connection was.",
+            "Deliveries by TLS version and grade; only from verified on the host's certificate was checked.",
             ["version", "grade"],
             registry=registry,
         )
@@ -190,8 +204,8 @@ class Metrics:
             self.alerts.labels(name)
         for seen in Starttls:
             self.probes.labels(seen.value)
-        for version, grade in (NO_TLS, *product(TLS_VERSIONS, TLS_GRADES)):
-            self.tls.labels(version, grade)
+        for version, grade in TLS:
+            self.tls.labels(version, grade.value)
 
 
 _RESULTS: Final = (

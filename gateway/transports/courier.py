@@ -8,17 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from gateway.core.demand import Demand, RequireTls, Wishes
 from gateway.core.envelope import BodyType
-from gateway.core.outcome import Cause, Declined, Deferred, Failed, Outcome
+from gateway.core.outcome import Cause, Declined, Deferred, Failed, Outcome, Proof
+from gateway.core.pin import Pin
 from gateway.core.reply import Status
 from gateway.core.route import Route, demand
-from gateway.core.tls import MxAuth
 from gateway.flow.ports import Delivery
 from gateway.net.answers import IpAddress, Unresolvable
 from gateway.net.destination import Unusable, Vetted
 from gateway.net.smtp_session import Endpoint, Session
 from gateway.net.terms import Terms
-from gateway.net.transaction import Gone, Job, needs_smtputf8, transact
+from gateway.net.transaction import Gone, Job, needs_smtputf8, takes_require_tls, transact
+from gateway.net.tried import Tell
 from gateway.transports.network import Network
 from gateway.transports.verdict import Verdict
 from gateway.wire.smtp_client import Capabilities
@@ -39,11 +41,11 @@ class Courier:
     network: Network
 
     async def carry(
-        self, job: Job, endpoint: Endpoint, find: Callable[[], Awaitable[Vetted]]
+        self, job: Job, endpoint: Endpoint, find: Callable[[], Awaitable[Vetted]], tell: Tell | None = None
     ) -> Outcomes | Verdict | Unusable:
         """The recipients' outcomes if the host answered MAIL, else why the host did not take the message.
 
-        ``find`` gives the addresses, and is asked only when no kept session will do.
+        ``find`` gives the addresses, and is asked only when no kept session will do. ``tell`` hears of new ones.
         """
         while (session := self.network.pool.take(endpoint, job.terms)) is not None:
             result = await self._use(session, job)
@@ -56,17 +58,17 @@ class Courier:
             case Unresolvable():
                 return Deferred(cause=Cause.DNS, status=Status(4, 4, 3), detail=f"{addresses.reason}.")
             case _:
-                return await self._try_addresses(job, endpoint, addresses[:MAX_ADDRESSES])
+                return await self._try_addresses(job, endpoint, addresses[:MAX_ADDRESSES], tell)
 
     async def _try_addresses(
-        self, job: Job, endpoint: Endpoint, addresses: tuple[IpAddress, ...]
+        self, job: Job, endpoint: Endpoint, addresses: tuple[IpAddress, ...], tell: Tell | None
     ) -> Outcomes | Verdict:
         """The first address that answers MAIL or declines speaks for the host, else the last one that failed."""
         verdict: Verdict = Deferred(cause=Cause.DNS, status=Status(4, 4, 3), detail=f"{endpoint.host} has no address.")
         for address in addresses:
-            opened = await self.network.dialler.open(endpoint, address, job.terms)
+            opened = await self.network.dialler.open(endpoint, address, job.terms, tell)
             if isinstance(opened, Declined):
-                return opened
+                return self._as_asked(opened, job)
             if isinstance(opened, Deferred):
                 verdict = opened
                 continue
@@ -76,13 +78,22 @@ class Courier:
             verdict = _gone(result, opened, job.terms)
         return verdict
 
-    async def _use(self, session: Session, job: Job) -> Outcomes | Failed | Gone:
+    def _as_asked(self, declined: Declined, job: Job) -> Declined:
+        """No STARTTLS has a status of its own where REQUIRETLS asked for it (RFC 8689 section 4.2.1)."""
+        asked = job.delivery.require_tls and self.network.options.require_tls is not RequireTls.OPPORTUNISTIC
+        if asked and declined.proof is Proof.NO_STARTTLS:
+            return replace(declined, status=Status(5, 7, 10))
+        return declined
+
+    async def _use(self, session: Session, job: Job) -> Outcomes | Declined | Failed | Gone:
         """One transaction, or several where the recipients are too many for one; the session goes back to the pool."""
         try:
+            if job.terms.demand.offers_require_tls and not takes_require_tls(session):
+                return _without_require_tls(session, job.terms)
             lacking = _lacks(session.capabilities, job.delivery)
             if lacking is not None:
                 status, what = lacking
-                evidence = session.evidence(job.terms.demanded_by)
+                evidence = session.evidence(job.terms)
                 return Failed(status=status, detail=f"{session} {what}.", evidence=evidence)
             return await self._transact(session, job)
         finally:
@@ -107,20 +118,27 @@ class Courier:
         return outcomes
 
 
-def terms_for(route: Route, delivery: Delivery, mx: MxAuth) -> Terms | Deferred:
-    """What a connection for this delivery must be; Deferred(LOCAL) where the route can never give it."""
-    requirement = demand(route, delivery.floor)
-    if requirement is None:
+def wishes_for(route: Route, delivery: Delivery, level: RequireTls, pin: Pin | None = None) -> Wishes | Deferred:
+    """What is ours to demand for this delivery; Deferred(LOCAL) where the route can never give it."""
+    own = demand(route, delivery.floor)
+    if own is None:
         detail = f"The route {route.name} cannot give the protection {delivery.floor.label}."
         return Deferred(cause=Cause.LOCAL, status=Status(4, 3, 5), detail=detail)
+    return Wishes(
+        own=own,
+        said_by=f"route {route.name}, floor {delivery.floor.label}",
+        pin=pin,
+        require_tls=level if delivery.require_tls else None,
+        tls_optional=delivery.tls_optional,
+    )
+
+
+def job_for(network: Network, delivery: Delivery, wanted: Demand) -> Job:
+    """The delivery on terms for one host."""
     waited = [target.handshake_failed_for for target in delivery.targets]
     shortest = min((each for each in waited if each is not None), default=None)
-    return Terms(
-        requirement=requirement,
-        mx=mx,
-        demanded_by=f"route {route.name}, floor {delivery.floor.label}",
-        handshake_failed_for=None if None in waited else shortest,
-    )
+    terms = Terms(demand=wanted, handshake_failed_for=None if None in waited else shortest)
+    return Job(delivery=delivery, targets=delivery.targets, terms=terms, bodies=network.bodies)
 
 
 def for_all(delivery: Delivery, outcome: Outcome) -> Outcomes:
@@ -139,11 +157,20 @@ def _lacks(peer: Capabilities, delivery: Delivery) -> tuple[Status, str] | None:
     return None
 
 
+def _without_require_tls(session: Session, terms: Terms) -> Declined:
+    return Declined(
+        proof=Proof.NO_REQUIRETLS,
+        status=Status(5, 7, 30),
+        detail=f"{session} does not offer REQUIRETLS, which this message demands.",
+        evidence=session.evidence(terms),
+    )
+
+
 def _gone(gone: Gone, session: Session, terms: Terms) -> Deferred:
     return Deferred(
         cause=Cause.UNREACHABLE if gone.reply is None else Cause.REPLY_4XX,
         status=Status(4, 4, 2),
         detail=gone.detail,
         remote=None if gone.reply is None else session.remote(gone.reply),
-        evidence=session.evidence(terms.demanded_by),
+        evidence=session.evidence(terms),
     )

@@ -4,22 +4,30 @@ Nothing of a single route is in here.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from gateway.flow.ports import Bodies, Clock
+from gateway.core.demand import RequireTls
+from gateway.core.pin import NO_PINS, Pins
+from gateway.flow.ports import Bodies, Clock, StateStore, TlsSessions
+from gateway.net.dane import Dane
 from gateway.net.destination import Destinations, IpNetwork, MxOptions
 from gateway.net.dial import Dialler
 from gateway.net.dns import DnsOptions, Resolver
-from gateway.net.memory import TlsMemory
+from gateway.net.memory import REMEMBER, TlsMemory
+from gateway.net.mta_sts import Sts
 from gateway.net.pool import Pool, PoolLimits
+from gateway.net.remote import Remote
+from gateway.net.sts_fetch import HttpsFetch
 from gateway.net.timeouts import Timeouts
-from gateway.net.tls import Authorities, TlsContexts
+from gateway.net.tls import Authorities, TlsContexts, certificate_for
+from gateway.transports.counting import fetches_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOptions:
     """The settings of the machine that transports need: ``hostname``, ``[dns]``, ``[tls]``, ``[mx]``, ``[network]``.
 
-    ``internal`` are the organisation's own networks.
+    ``internal`` are the organisation's own networks. ``remember`` is how long a host's TLS is expected again.
     """
 
     hostname: str
@@ -27,6 +35,9 @@ class NetworkOptions:
     ca: Authorities = "system"
     mx: MxOptions = field(default_factory=MxOptions)
     internal: tuple[IpNetwork, ...] = ()
+    pins: Pins = NO_PINS
+    require_tls: RequireTls = RequireTls.STARTTLS
+    remember: timedelta = REMEMBER
     timeouts: Timeouts = field(default_factory=Timeouts)
     pool: PoolLimits = field(default_factory=PoolLimits)
 
@@ -38,24 +49,56 @@ class Network:
     options: NetworkOptions
     resolver: Resolver
     destinations: Destinations
+    sts: Sts
+    fetch: HttpsFetch
+    remote: Remote
     dialler: Dialler
     pool: Pool
     bodies: Bodies
+    sessions: TlsSessions
+
+    async def aclose(self) -> None:
+        """Ends what is kept open for later."""
+        await self.pool.aclose()
+        await self.fetch.aclose()
 
 
-def build_network(options: NetworkOptions, *, bodies: Bodies, clock: Clock) -> Network:
-    """Puts the parts together; reads the certificate authorities. Raises ValueError when they cannot be loaded."""
+def build_network(
+    options: NetworkOptions,
+    *,
+    bodies: Bodies,
+    clock: Clock,
+    state: StateStore,
+    sessions: TlsSessions,
+) -> Network:
+    """Puts the parts together; reads authorities and pinned partners' certificates. Raises ValueError for bad ones."""
     resolver = Resolver(options.dns, clock)
+    fetch = HttpsFetch(resolver, options.ca, options.mx.allow_networks)
+    sts = Sts(resolver, fetch, state, clock, fetches_of(sessions))
     return Network(
         options=options,
         resolver=resolver,
         destinations=Destinations(resolver, options.mx, options.hostname),
+        sts=sts,
+        fetch=fetch,
+        remote=Remote(Dane(resolver, options.mx.port), sts),
         dialler=Dialler(
             hostname=options.hostname,
-            contexts=TlsContexts(options.ca),
-            memory=TlsMemory(clock),
+            contexts=_contexts(options),
+            memory=TlsMemory(clock, state, options.remember),
             timeouts=options.timeouts,
+            clock=clock,
         ),
         pool=Pool(options.pool),
         bodies=bodies,
+        sessions=sessions,
     )
+
+
+def _contexts(options: NetworkOptions) -> TlsContexts:
+    contexts = TlsContexts(options.ca)
+    for pin in options.pins.all:
+        own = certificate_for(pin)
+        contexts.prepare(own)
+        contexts.prepare(own, pin.authorities)
+    return contexts

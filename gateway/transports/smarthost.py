@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.address import BadAddress, parse_domain
+from gateway.core.demand import Demand, HostFacts, Wishes, need
 from gateway.core.outcome import Cause, Deferred, Outcome
 from gateway.core.reply import Status
 from gateway.core.route import Declared, Route
@@ -21,11 +22,9 @@ from gateway.net.answers import IpAddress, Unresolvable
 from gateway.net.destination import Unusable, Vetted
 from gateway.net.hostport import split_port
 from gateway.net.smtp_session import Endpoint, Login
-from gateway.net.terms import Terms
 from gateway.net.tls import ClientCertificate
-from gateway.net.transaction import Job
 from gateway.transports.base import RouteTransport
-from gateway.transports.courier import Courier, for_all, terms_for
+from gateway.transports.courier import Courier, for_all, job_for, wishes_for
 from gateway.transports.network import Network
 
 SMTP_PORT: Final = 25
@@ -80,19 +79,18 @@ class Smarthost(RouteTransport):
         self._courier = Courier(network)
         self._pinned = options.match_name is not None and route.demands >= Channel.PKIX
         self._endpoint = _endpoint(route, options)
+        self._name = options.match_name or self._endpoint.host
         network.dialler.contexts.prepare(self._endpoint.own)
 
     async def deliver(self, delivery: Delivery) -> Mapping[int, Outcome]:
         """Hands the message to the host; whatever is wrong with its name or addresses is for us to repair."""
-        terms = terms_for(self._route, delivery, MxAuth.LOCAL)
-        if isinstance(terms, Deferred):
-            return for_all(delivery, terms)
-        job = Job(
-            delivery=delivery,
-            targets=delivery.targets,
-            terms=self._with_login(terms),
-            bodies=self._network.bodies,
-        )
+        wishes = wishes_for(self._route, delivery, self._network.options.require_tls)
+        if isinstance(wishes, Deferred):
+            return for_all(delivery, wishes)
+        wanted = need(self._with_login(wishes), self._facts(delivery.destination))
+        if not isinstance(wanted, Demand):
+            return for_all(delivery, Deferred(cause=Cause.LOCAL, status=Status(4, 3, 5), detail=wanted.reason))
+        job = job_for(self._network, delivery, wanted)
         result = await self._courier.carry(job, self._endpoint, self._addresses)
         if isinstance(result, dict):
             return result
@@ -100,12 +98,15 @@ class Smarthost(RouteTransport):
             result = Deferred(cause=Cause.LOCAL, status=Status(4, 3, 5), detail=result.reason)
         return for_all(delivery, result)
 
-    def _with_login(self, terms: Terms) -> Terms:
+    def _facts(self, domain: str) -> HostFacts:
+        """The administrator vouches for the host, and nobody is asked."""
+        return HostFacts(domain=domain, host=self._name, mx=MxAuth.LOCAL)
+
+    def _with_login(self, wishes: Wishes) -> Wishes:
         """A password is only said inside TLS, so a host that wants one has to offer it."""
         if self._endpoint.login is None:
-            return terms
-        channel = max(terms.requirement.channel, Channel.ENCRYPTED)
-        return replace(terms, requirement=Requirement(terms.requirement.mx, channel))
+            return wishes
+        return replace(wishes, own=wishes.own | Requirement(MxAuth.NONE, Channel.ENCRYPTED))
 
     async def _addresses(self) -> Vetted:
         host = self._endpoint.host
@@ -147,4 +148,4 @@ def _endpoint(route: Route, options: Smarthost.Options) -> Endpoint:
         own = ClientCertificate(certificate=options.client_certificate, private_key=options.private_key)
     if options.username is not None and options.password is not None:
         login = Login(options.username, options.password)
-    return Endpoint(realm=route.name, host=host, port=port, name=options.match_name or host, own=own, login=login)
+    return Endpoint(realm=route.name, host=host, port=port, own=own, login=login)

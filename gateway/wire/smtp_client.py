@@ -1,4 +1,4 @@
-"""What an SMTP client knows of its peer and says to it (RFC 5321 section 4.1, RFC 1870, 6152, 6531, 3461, 4954).
+"""What an SMTP client knows of its peer and says to it (RFC 5321 section 4.1, RFC 1870, 6152, 6531, 3461, 4954, 8689).
 
 Commands are built from parsed values only, never from text that came over the wire. Left out on purpose: BDAT,
 BINARYMIME, downgrading of internationalised mail, and every command that a relay has no use for.
@@ -43,6 +43,7 @@ class Capabilities:
     eight_bit_mime: bool = False
     smtputf8: bool = False
     dsn: bool = False
+    requiretls: bool = False
     chunking: bool = False
     enhanced_status_codes: bool = False
     max_recipients: int | None = None
@@ -64,6 +65,7 @@ class Capabilities:
             eight_bit_mime="8BITMIME" in offered,
             smtputf8="SMTPUTF8" in offered,
             dsn="DSN" in offered,
+            requiretls="REQUIRETLS" in offered,
             chunking="CHUNKING" in offered,
             enhanced_status_codes="ENHANCEDSTATUSCODES" in offered,
             max_recipients=_positive(
@@ -93,7 +95,8 @@ def mail(command: MailCommand, peer: Capabilities) -> bytes:
     """MAIL with the parameters that the peer offers. BODY=7BIT is the default and not said.
 
     Raises:
-        LocalProtocolError: the message needs 8BITMIME or SMTPUTF8 and the peer does not offer it.
+        LocalProtocolError: the message needs 8BITMIME or SMTPUTF8, or asks for REQUIRETLS, and the peer does not offer
+            it. Whether REQUIRETLS was offered inside TLS is the caller's to know.
     """
     parameters: list[str] = []
     if command.size is not None and peer.size:
@@ -104,6 +107,9 @@ def mail(command: MailCommand, peer: Capabilities) -> bytes:
     if command.smtputf8:
         _demand(peer.smtputf8)
         parameters.append("SMTPUTF8")
+    if command.require_tls:
+        _demand(peer.requiretls)
+        parameters.append("REQUIRETLS")
     if peer.dsn and command.ret is not None:
         parameters.append(f"RET={command.ret}")
     if peer.dsn and command.envid is not None:

@@ -1,8 +1,9 @@
 """The arguments of MAIL and RCPT, parsed strictly from bytes (RFC 5321 section 4.1.2 and its extensions).
 
 Known parameters: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY and ORCPT (RFC 3461,
-RFC 6533). Left out on purpose: BINARYMIME, AUTH, REQUIRETLS and ``<postmaster>`` without a domain; what is not
-offered is refused, never ignored. One leniency: spaces between the colon and the path, which old devices send.
+RFC 6533), REQUIRETLS (RFC 8689; whether the session may say it is the listener's business). Left out on purpose:
+BINARYMIME, AUTH and ``<postmaster>`` without a domain; what is not offered is refused, never ignored. One leniency:
+spaces between the colon and the path, which old devices send.
 """
 
 import re
@@ -46,6 +47,7 @@ class MailCommand:
     smtputf8: bool = False
     ret: Ret | None = None
     envid: str | None = None
+    require_tls: bool = False
 
 
 class _Refusal(Exception):
@@ -67,6 +69,7 @@ def parse_mail(argument: bytes, *, extended: bool) -> MailCommand | Reply:
             smtputf8=_flag("SMTPUTF8", parameters.pop(b"SMTPUTF8", None)),
             ret=_ret(parameters.pop(b"RET", None)),
             envid=_envid(parameters.pop(b"ENVID", None)),
+            require_tls=_flag("REQUIRETLS", parameters.pop(b"REQUIRETLS", None)),
         )
         _nothing_left(parameters)
     except _Refusal as refusal:

@@ -21,7 +21,7 @@ from gateway.app.wiring import Address
 from gateway.config.bundle import Bundle, read_bundle
 from gateway.config.problems import ConfigError
 from gateway.core.record import EventKind, State
-from gateway.net.memory import TlsMemory
+from gateway.flow.tls_counts import TlsCounts
 from gateway.sandbox.behaviour import Behaviour, Fault, Stage
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
@@ -58,14 +58,15 @@ def bundle(here: House) -> Bundle:
 async def running(here: House, *, shard: int = 0, slots: int = 1) -> AsyncGenerator[Running]:
     clock, log, registry = SystemClock(), Lines(), CollectorRegistry()
     metrics = Metrics(registry)
+    state, ids = MemoryState(clock), RandomIds()
     tools = Tools(
         clock=clock,
-        ids=RandomIds(),
+        ids=ids,
         jitter=RandomJitter(),
         events=Telemetry(open_log(log, Level.INFO), metrics, clock),
         metrics=metrics,
-        memory=TlsMemory(clock),
-        state=MemoryState(clock),
+        state=state,
+        counts=TlsCounts(state, clock, ids),
         slots=slots,
     )
     shards = await Shards.open(here.household.spool, shard, SpoolParts(clock=clock))
@@ -197,7 +198,7 @@ async def test_what_a_retired_generation_defers_is_retried_by_the_new_one(
 
 
 async def test_an_orphaned_shard_is_drained_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.flow.janitor.ADOPT_EVERY", timedelta(milliseconds=100))
+    monkeypatch.setattr("gateway.app.chores.ADOPT_EVERY", timedelta(milliseconds=100))
     async with house(tmp_path) as here:
         host = here.world.hosts["mx.tls.example"]
         host.behave(TEMPORARY)

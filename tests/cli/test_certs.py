@@ -3,6 +3,7 @@
 import os
 import ssl
 import stat
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from typer.testing import CliRunner
 
 from gateway.cli import certs
 from gateway.cli.errors import Usage
+from gateway.config.tables import DkimTable
 from gateway.sandbox.authority import Validity, make_authority, self_signed
+from gateway.signing.keys import load_key
+from gateway.signing.record import zone_line
 
 NOW = datetime.now(UTC)
 
@@ -128,3 +132,53 @@ def test_show_names_a_file_that_it_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "folder.pem").mkdir()
     with pytest.raises(Usage, match=r"cannot read .*folder\.pem: "):
         run("show", "--directory", str(tmp_path))
+
+
+def test_dkim_makes_both_keys_for_their_owner_alone_and_says_what_dns_and_configuration_need(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    domains = ("--domain", "Council.example", "--domain", "news.example", "--domain", "council.example")
+    code, output = run("dkim", *domains, "--selector", "s2026", "--directory", str(folder))
+    assert code == 0
+    assert {path.name: oct(mode(path)) for path in folder.iterdir()} == {
+        "dkim-s2026r.pem": "0o600",
+        "dkim-s2026e.pem": "0o600",
+    }
+    tables = [DkimTable.model_validate(table) for table in tomllib.loads(output[output.index("[[dkim]]") :])["dkim"]]
+    assert [table.selector for table in tables] == ["s2026r", "s2026e"]
+    for table in tables:
+        assert table.domains == ["council.example", "news.example"]
+        key = load_key(Path(table.key.removeprefix("file:")).read_bytes())
+        assert all(zone_line(table.selector, domain, key) in output.splitlines() for domain in table.domains)
+    assert "PRIVATE" not in output
+
+
+@pytest.mark.parametrize(("kind", "name"), [("rsa", "dkim-s1r.pem"), ("ed25519", "dkim-s1e.pem")])
+def test_dkim_makes_one_kind_alone(tmp_path: Path, kind: str, name: str) -> None:
+    run("dkim", "--domain", "council.example", "--selector", "s1", "--type", kind, "--directory", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_dkim_replaces_no_key_not_even_in_part(tmp_path: Path) -> None:
+    (tmp_path / "dkim-s1e.pem").write_bytes(b"precious")
+    command = ("dkim", "--domain", "council.example", "--directory", str(tmp_path), "--selector")
+    with pytest.raises(Usage, match=r"dkim-s1e\.pem is there already"):
+        run(*command, "s1")
+    assert [path.name for path in tmp_path.iterdir()] == ["dkim-s1e.pem"]
+    assert (tmp_path / "dkim-s1e.pem").read_bytes() == b"precious"
+    assert run(*command, "s2")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("domain", "selector", "said"),
+    [("not a domain", "s1", "--domain `not a domain`"), ("council.example", "../s1", "--selector `../s1r`")],
+)
+def test_dkim_refuses_names_that_dns_cannot_have(tmp_path: Path, domain: str, selector: str, said: str) -> None:
+    with pytest.raises(Usage, match=said):
+        run("dkim", "--domain", domain, "--selector", selector, "--directory", str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_dkim_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Usage, match=r"cannot write to .*file.*: "):
+        run("dkim", "--domain", "council.example", "--selector", "s1", "--directory", str(tmp_path / "file" / "below"))

@@ -312,6 +312,17 @@ def test_every_kind_of_route_is_described(run: Run, tmp_path: Path) -> None:
     assert "  Route      internal: enforced TLS, inside the organisation" in out
 
 
+def test_a_route_to_authentic_hosts_is_told_from_one_that_only_checks_certificates(run: Run, tmp_path: Path) -> None:
+    authentic = 'transport = "mx"\ntls       = "authentic"'
+    change(tmp_path / "sealpost.toml", ('transport = "mx"\ntls       = "may"', authentic))
+    (tmp_path / "p.eml").write_bytes(b"X-Classification: public\n\nx\n")
+    lines = run("p.eml", *BASIC[1:])[1].splitlines()
+    assert [line for line in lines if line.startswith("  Route ")] == [
+        "  Route      opportunistic: enforced TLS with a checked certificate, to a host that its domain's MTA-STS"
+        " policy, signed DNS or a pin names"
+    ]
+
+
 def test_another_policy_can_be_tried_with_our_routes(run: Run) -> None:
     found = answer(run, *BASIC, "--policy", POLICIES / "derbyshire.toml")
     assert found["policy"].endswith("derbyshire.toml")

@@ -11,13 +11,14 @@ import pytest
 
 from gateway.core.decision import Refused
 from gateway.core.facts import Attachment
-from gateway.core.record import Kind, QueueId
+from gateway.core.record import Event, EventKind, Kind, QueueId
 from gateway.core.tls import Protection
 from tests.cli.conftest import Call
 from tests.config.certified import certified
 from tests.fixtures.build import facts
 from tests.spool.audited import events, keep, write
 from tests.spool.samples import START, message, routed, row
+from tests.telemetry.samples import DELIVERED, deferred
 
 POLICY = """
 [organisation]
@@ -265,6 +266,34 @@ def test_a_message_that_ended_is_explained_from_the_audit_and_what_it_lacks_is_s
     lines = tell("--queue-id", "000-b")
     assert any(line.startswith("Not kept   the names of attached files") for line in lines)
     assert "Decided    `Gone since`: given back, never below verified, because it was so" in lines
+
+
+def test_what_the_last_attempt_came_to_stands_with_its_evidence(
+    ask: Ask, tell: Callable[..., list[str]], at_home: Path
+) -> None:
+    waits = replace(row(), decision=routed(), last=deferred(detail="it is busy."))
+    keep(at_home / "spool", replace(message(QueueId("000-d"), (waits,)), facts=TAKEN), [waits])
+    [one] = ask("--queue-id", "000-d")["recipients"]
+    assert (one["last"]["result"], one["last"]["evidence"]["grade"]) == ("deferred", "encrypted")
+    assert one["last"]["evidence"]["spki"] == "ab" * 32
+    lines = tell("--queue-id", "000-d")
+    assert "Came to    deferred (reply 4xx) 4.7.1 it is busy." in lines
+    assert "Grade        encrypted" in lines and f"Key          sha256:{'ab' * 32}" in lines
+
+
+def test_the_audit_tells_what_the_last_of_several_attempts_came_to(
+    ask: Ask, tell: Callable[..., list[str]], at_home: Path
+) -> None:
+    told = events("000-e", TAKEN, ("team@police.example", routed()), ("b@x.example", routed()), at=START)
+    tried = Event(kind=EventKind.ATTEMPT, at=START, queue_id=QueueId("000-e"), address="b@x.example")
+    tries = [replace(tried, outcome=outcome) for outcome in (deferred(), DELIVERED)]
+    write(at_home / "spool", [*told, *tries])
+    found = {one["recipient"]: one["last"] for one in ask("--queue-id", "000-e")["recipients"]}
+    assert found["team@police.example"] is None
+    assert (found["b@x.example"]["result"], found["b@x.example"]["evidence"]["grade"]) == ("delivered", "verified")
+    lines = tell("--queue-id", "000-e")
+    assert "Came to    delivered to mx.tls.example, TLSv1.3, verified: checked" in lines
+    assert len([line for line in lines if line.startswith("Came to")]) == 1
 
 
 def test_our_own_mail_is_explained_in_a_sentence(call: Call, at_home: Path) -> None:

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.cli.queue_view import decision_json, event_line, message_lines, outcome_json, outcome_line, row_json
+from gateway.cli.queue_view import (
+    decision_json,
+    event_line,
+    event_lines,
+    message_json,
+    message_lines,
+    outcome_json,
+    outcome_line,
+    row_json,
+)
 from gateway.core.decision import Decision, Held, Open, Refused
 from gateway.core.outcome import Declined, Failed, Outcome, Proof
 from gateway.core.record import Event, EventKind, QueueId, State
@@ -36,7 +45,7 @@ def test_a_decision_says_what_it_does(decision: Decision, action: str, chain: li
 @pytest.mark.parametrize(
     ("outcome", "result", "cause", "line"),
     [
-        (DELIVERED, "delivered", None, "delivered to mx.tls.example, TLSv1.3, checked"),
+        (DELIVERED, "delivered", None, "delivered to mx.tls.example, TLSv1.3, verified: checked"),
         (deferred(detail="busy."), "deferred", "reply 4xx", "deferred (reply 4xx) 4.7.1 busy."),
         (DECLINED, "declined", "no STARTTLS", "declined (no STARTTLS) 5.7.4 no STARTTLS."),
         (FAILED, "failed", None, "failed 5.1.2 no such domain."),
@@ -68,6 +77,33 @@ def test_a_message_of_our_own_has_no_classification() -> None:
     ours = replace(MESSAGE, facts=None)
     assert len(message_lines(ours, [row(decision=HELD, state=State.HELD)])) == 3
     assert len(message_lines(MESSAGE, [row(last=DELIVERED)])) == 5
+
+
+def test_a_message_that_came_with_requiretls_says_so() -> None:
+    wishing = replace(MESSAGE, envelope=replace(MESSAGE.envelope, require_tls=True))
+    assert "sent with REQUIRETLS: to be passed on encrypted all the way" in message_lines(wishing, [row()])
+    assert "REQUIRETLS" not in "".join(message_lines(MESSAGE, [row()]))
+    assert (message_json(wishing)["require_tls"], message_json(MESSAGE)["require_tls"]) == (True, False)
+
+
+def test_an_attempt_is_shown_with_its_evidence_below_it_and_fits_a_terminal() -> None:
+    late = deferred(detail="many words " * 20)
+    attempt = Event(
+        kind=EventKind.ATTEMPT,
+        at=NOW,
+        queue_id=QueueId("000-a"),
+        address="a@b.example",
+        route="secure",
+        outcome=replace(late, evidence=evidence()),
+    )
+    lines = event_lines(attempt)
+    assert all(len(line) <= 100 for line in lines)
+    assert "".join(lines).count("many words") >= 18
+    assert [line for line in lines if line.startswith("    Grade ")] == ["    Grade        verified"]
+    assert event_lines(replace(attempt, outcome=FAILED)) == [event_line(replace(attempt, outcome=FAILED))]
+    assert len(event_lines(replace(attempt, outcome=None, text="x"))) == 1
+    told = message_lines(MESSAGE, [row(last=late)])
+    assert all(len(line) <= 100 for line in told) and len(told) > 5
 
 
 @pytest.mark.parametrize(

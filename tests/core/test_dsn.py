@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.address import parse_address
 from gateway.core.dsn import build
 from gateway.core.effects import Point
-from gateway.core.envelope import Client
+from gateway.core.envelope import Client, Ret
 from gateway.core.outcome import Cause, Declined, Failed, Outcome, Remote
 from gateway.core.progress import Ending
 from gateway.core.reply import Reply, Status, reply
@@ -252,6 +252,17 @@ def test_subject_of_protected_mail_is_nowhere_in_its_report() -> None:
 def test_protected_mail_is_never_returned_whole() -> None:
     data = build(report(full=HEADER + b"the body\r\n"), IDENTITY, STAMP)
     assert b"the body" not in data
+
+
+@pytest.mark.parametrize("ret", list(Ret))
+def test_mail_that_came_with_requiretls_is_never_returned_whole_nor_in_its_own_words(ret: Ret) -> None:
+    public = item(floor=Protection.NONE)
+    about = report(public, message=with_envelope(require_tls=True, ret=ret), full=HEADER + b"the body\r\n")
+    data = build(about, IDENTITY, STAMP)
+    assert not any(word in data for word in (b"planted", b"secret", b"the body"))
+    kind, header = returned(parsed(about))
+    assert kind == "text/rfc822-headers"
+    assert header == b"From: officer@council.example\r\nSubject: (not repeated here)\r\nTo: gp@x.example\r\n"
 
 
 def test_public_mail_keeps_its_subject_and_may_come_back_whole() -> None:

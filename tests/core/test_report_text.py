@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.address import parse_address
 from gateway.core.effects import Point
-from gateway.core.outcome import Cause, Deferred, Failed, Outcome
+from gateway.core.outcome import Alarm, Cause, Deferred, Failed, Outcome
 from gateway.core.paragraph import markup, plain
 from gateway.core.progress import Ending
 from gateway.core.reply import Status
@@ -92,8 +92,17 @@ SILENT = Failed(status=Status(5, 1, 2), detail="The domain x.example does not ex
         (Ending.REFUSED, None, "the level is controlled (default)"),
         (Ending.FAILED, FAILED, "mx.x.example answered: 550 5.1.1 no such user / really"),
         (Ending.FAILED, SILENT, "The domain x.example does not exist."),
-        (Ending.DECLINED, DECLINED, "cannot take it as protected as it must be. No host offers STARTTLS."),
-        (Ending.UNPROTECTED, deferred(Cause.PROTECTION), "It was protection."),
+        (
+            Ending.DECLINED,
+            DECLINED,
+            "cannot take it as protected as it must be. It does not encrypt the mail that it gets. No host offers",
+        ),
+        (
+            Ending.UNPROTECTED,
+            deferred(Cause.PROTECTION),
+            "before the time was over. The recipient's mail system could not be reached protected, or could not prove"
+            " that it is the right one. That is mostly a fault on its side. It was protection.",
+        ),
         (Ending.EXPIRED, deferred(Cause.DNS), "before the time was over. It was dns."),
         (Ending.EXPIRED, MAYBE, "No answer came. It may have arrived all the same."),
         (Ending.EXPIRED, None, "what the rule asks for could not be found out"),
@@ -140,6 +149,17 @@ def test_delay_says_until_when() -> None:
     assert "We try until: 4 March 2026, 09:05 UTC" in shown
     assert "We try until" not in text(Purpose.DELAYED, item(None, deferred(Cause.DNS)))
     assert "in the subject" not in shown
+
+
+def test_delay_for_want_of_protection_says_whom_to_call() -> None:
+    urgent = "If it is urgent: call Service Desk, 01629 000000."
+    lost = replace(deferred(Cause.PROTECTION), alarm=Alarm.TLS_LOST)
+    shown = text(Purpose.DELAYED, item(None, lost, until=NOW + 48 * HOUR))
+    assert shown.startswith("You need not do anything.")
+    assert "Why: The recipient's mail system has encrypted mail before and does not now. " in shown
+    assert shown.index("It was protection.") < shown.index("We try until: ") < shown.index(urgent)
+    assert urgent not in text(Purpose.DELAYED, item(None, deferred(Cause.DNS)))
+    assert urgent not in text(Purpose.DELAYED, item(None, DECLINED))
 
 
 @pytest.mark.parametrize("purpose", [Purpose.RELAYED, Purpose.MOVED])

@@ -66,3 +66,10 @@ def test_a_broken_offer_is_met_in_clear_only_after_five_minutes(
     waited: timedelta | None, expected: Step, proven: bool
 ) -> None:
     assert next_step(IN_CLEAR, offered=True, handshake_failed=True, first_failed_for=waited, proven=proven) is expected
+
+
+def test_both_demands_together_are_what_meets_each() -> None:
+    every = [Requirement(mx, channel) for mx, channel in product(MxAuth, Channel)]
+    for one, two, (mx, channel) in product(every, every, product(MxAuth, Channel)):
+        obtained = Obtained(mx, channel)
+        assert obtained.meets(one | two) is (obtained.meets(one) and obtained.meets(two))

@@ -1,9 +1,12 @@
+"""The witness against every combination of route, floor and evidence; its table is written anew here."""
+
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from gateway.core.route import Declared, Route
-from gateway.core.tls import Channel, Evidence, Protection
+from gateway.core.tls import Channel, Evidence, MxAuth, Protection
 from gateway.core.witness import fell_short
 from tests.core.queued import EVIDENCE
 
@@ -14,8 +17,12 @@ PLAIN = replace(EVIDENCE, tls_version=None, cipher=None, chain_digest=None, chan
 N, E, V, S = Protection.NONE, Protection.ENCRYPTED, Protection.VERIFIED, Protection.SEALED
 
 
-def route(demands: Channel, declared: Declared = Declared.CONNECTION) -> Route:
-    return Route(name="r", transport="mx", demands=demands, declared=declared)
+def route(demands: Channel, declared: Declared = Declared.CONNECTION, *, authentic: bool = False) -> Route:
+    return Route(name="r", transport="mx", demands=demands, declared=declared, authentic=authentic)
+
+
+def seen(mx: MxAuth, channel: Channel) -> Evidence:
+    return PLAIN if channel is Channel.PLAIN else replace(EVIDENCE, mx=mx, channel=channel)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +73,51 @@ def test_internal_route_meets_every_floor_once_its_own_level_is_met(floor: Prote
 def test_doubtful_evidence_is_short_of_verified(doubtful: Evidence) -> None:
     assert fell_short(doubtful, route(Channel.PLAIN), V)
     assert not fell_short(EVIDENCE, route(Channel.PLAIN), V)
+
+
+CHECKED = frozenset({Channel.PKIX, Channel.PINNED, Channel.DANE})
+ANY_TLS = CHECKED | {Channel.ENCRYPTED}
+ANYTHING = frozenset(Channel)
+ENOUGH_FOR_ROUTE = dict.fromkeys(CHECKED, CHECKED) | {Channel.ENCRYPTED: ANY_TLS, Channel.PLAIN: ANYTHING}
+ENOUGH_FOR_FLOOR = {N: ANYTHING, E: ANY_TLS, V: CHECKED, S: frozenset[Channel]()}
+
+
+def enough(channel: Channel, demands: Channel, declared: Declared, floor: Protection) -> bool:
+    by_declaration = {
+        Declared.CONNECTION: ENOUGH_FOR_FLOOR[floor],
+        Declared.SEALED: CHECKED,
+        Declared.INTERNAL: ANYTHING,
+    }
+    return channel in ENOUGH_FOR_ROUTE[demands] and channel in by_declaration[declared]
+
+
+@pytest.mark.parametrize(("channel", "mx"), list(product(Channel, MxAuth)))
+def test_every_combination_of_route_floor_and_connection(channel: Channel, mx: MxAuth) -> None:
+    evidence = seen(mx, channel)
+    for demands, declared, floor, authentic in product(Channel, Declared, Protection, (False, True)):
+        vouched_for = not authentic or evidence.mx is not MxAuth.NONE
+        fine = enough(channel, demands, declared, floor) and vouched_for
+        found = fell_short(evidence, route(demands, declared, authentic=authentic), floor)
+        assert found is not fine, (demands, declared, floor, authentic)
+
+
+@pytest.mark.parametrize("mx", list(MxAuth))
+def test_unchecked_certificate_is_never_verified_however_well_the_name_is_known(mx: MxAuth) -> None:
+    assert fell_short(seen(mx, Channel.ENCRYPTED), route(Channel.PLAIN), V)
+    for channel in (Channel.PKIX, Channel.PINNED, Channel.DANE):
+        assert not fell_short(seen(mx, channel), route(Channel.PLAIN), V)
+
+
+def test_authentic_route_wants_somebody_to_vouch_for_the_name() -> None:
+    strict = route(Channel.PKIX, authentic=True)
+    assert fell_short(seen(MxAuth.NONE, Channel.DANE), strict, N)
+    for mx in (MxAuth.MTA_STS, MxAuth.DNSSEC, MxAuth.LOCAL):
+        assert not fell_short(seen(mx, Channel.PKIX), strict, V)
+        assert fell_short(seen(mx, Channel.ENCRYPTED), strict, N)
+
+
+@pytest.mark.parametrize("channel", [Channel.PKIX, Channel.PINNED, Channel.DANE])
+@pytest.mark.parametrize("lacks", [{"tls_version": None}, {"cipher": None}, {"chain_digest": None}])
+def test_claim_of_a_check_without_what_was_checked_is_not_believed(channel: Channel, lacks: dict[str, None]) -> None:
+    claimed = replace(seen(MxAuth.LOCAL, channel), **lacks)  # pyright: ignore[reportArgumentType]
+    assert fell_short(claimed, route(Channel.PLAIN), V)

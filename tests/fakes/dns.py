@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import cast
 
@@ -17,14 +17,27 @@ SERVFAIL = "SERVFAIL"
 SILENT = "SILENT"
 """In place of records: the failure, for that name and type."""
 
+# A datagram on loopback may be as large as one can be, whatever the question says.
+_LARGE = 65_000
+
 Table = Mapping[str, Mapping[str, Sequence[str] | str]]
 """Name to type to records as a zone file writes them, e.g. ``{"a.example": {"MX": ["10 mx.a.example."]}}``."""
 
 
 class FakeDns(asyncio.DatagramProtocol):
-    """Answers on UDP and TCP at `nameserver`; a name that is not in ``table`` does not exist."""
+    """Answers on UDP and TCP at `nameserver`; a name that is not in ``table`` does not exist.
 
-    def __init__(self, table: Table, *, ttl: int = 300, authentic: bool = False, truncates: bool = False) -> None:
+    ``authentic`` answers carry AD: all of them, or those about these names alone, each alias on the way included.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        ttl: int = 300,
+        authentic: bool | Collection[str] = False,
+        truncates: bool = False,
+    ) -> None:
         self.table = table
         self.ttl = ttl
         self.authentic = authentic
@@ -79,28 +92,32 @@ class FakeDns(asyncio.DatagramProtocol):
         self.questions.append((name.to_text(omit_final_dot=True), kind))
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA
-        if self.authentic:
-            response.flags |= dns.flags.AD
+        response.flags |= dns.flags.AD
         if truncate:
             response.flags |= dns.flags.TC
-            return response.to_wire()
+            return response.to_wire(max_size=_LARGE)
         return self._fill(response, name, kind)
 
     def _fill(self, response: dns.message.Message, name: dns.name.Name, kind: str) -> bytes | None:
         while True:
+            if not self._is_signed(name.to_text(omit_final_dot=True)):
+                response.flags &= ~dns.flags.AD
             entry = self.table.get(name.to_text(omit_final_dot=True))
             if entry is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
-                return response.to_wire()
+                return response.to_wire(max_size=_LARGE)
             records = entry.get(kind, entry.get("CNAME", ()))
             if records == SILENT:
                 return None
             if records == SERVFAIL:
                 response.set_rcode(dns.rcode.SERVFAIL)
-                return response.to_wire()
+                return response.to_wire(max_size=_LARGE)
             used = kind if kind in entry else "CNAME"
             if records:
                 response.answer.append(dns.rrset.from_text(name, self.ttl, "IN", used, *records))
             if used == kind or not records:
-                return response.to_wire()
+                return response.to_wire(max_size=_LARGE)
             name = dns.name.from_text(records[0])
+
+    def _is_signed(self, name: str) -> bool:
+        return self.authentic if isinstance(self.authentic, bool) else name in self.authentic

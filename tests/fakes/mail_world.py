@@ -2,28 +2,38 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from itertools import count
 from pathlib import Path
 from random import randrange
 
 from gateway.core.address import parse_address
+from gateway.core.check import Check
+from gateway.core.dane import NoTlsa, TlsaFacts
+from gateway.core.demand import Demand
 from gateway.core.envelope import BodyType, Recipient, Ret
 from gateway.core.record import BodyRef, QueueId
 from gateway.core.route import Declared, Route
-from gateway.core.tls import Channel, Protection
-from gateway.flow.ports import BodyWriter, Delivery, SpoolError, Target
+from gateway.core.sts import NoSts, StsFacts
+from gateway.core.tls import Channel, MxAuth, Protection, Requirement
+from gateway.core.tlsrpt import Applied, PolicyType, SessionSeen
+from gateway.flow.ports import BodyWriter, Delivery, SpoolError, Target, TlsSessions
+from gateway.net.dane import Dane
 from gateway.net.destination import MxOptions
 from gateway.net.dns import DnsOptions
+from gateway.net.mta_sts import Sts
 from gateway.net.pool import PoolLimits
+from gateway.net.remote import Remote
+from gateway.net.terms import Terms
 from gateway.net.timeouts import Timeouts
 from gateway.transports.network import Network, NetworkOptions, build_network
 from tests.fakes.certificates import write_authority
 from tests.fakes.clock import SteppedClock
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx, Script
+from tests.fakes.state import MemoryState
 
 SHORT = timedelta(milliseconds=400)
 
@@ -62,14 +72,52 @@ class StoredBodies:
             yield block
 
 
+class KnownTlsa(Dane):
+    """Says of each host what the test wants, and remembers who was asked about."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, TlsaFacts] = {}
+        self.asked: list[str] = []
+
+    async def facts(self, host: str) -> TlsaFacts:
+        self.asked.append(host)
+        return self.hosts.get(host, NoTlsa.OFF)
+
+
+class KnownSts(Sts):
+    """Says of each domain what the test wants, and remembers who was asked about."""
+
+    def __init__(self) -> None:
+        self.domains: dict[str, StsFacts] = {}
+        self.asked: list[str] = []
+
+    async def facts(self, domain: str) -> StsFacts:
+        self.asked.append(domain)
+        return self.domains.get(domain, NoSts.NONE)
+
+
+class HeardSessions(TlsSessions):
+    """Remembers every TLS session that was counted."""
+
+    def __init__(self) -> None:
+        self.seen: list[SessionSeen] = []
+
+    def note(self, seen: SessionSeen) -> None:
+        self.seen.append(seen)
+
+
 @dataclass
 class World:
-    """Hosts by name; ``network`` reaches them all."""
+    """Hosts by name; ``network`` reaches them all. ``tlsa`` and ``sts`` are what is published, ``counted`` TLSRPT's."""
 
     network: Network
     dns: FakeDns
     clock: SteppedClock
     bodies: StoredBodies
+    state: MemoryState
+    tlsa: KnownTlsa
+    sts: KnownSts
+    counted: HeardSessions
     hosts: dict[str, FakeMx] = field(default_factory=dict)
 
 
@@ -111,10 +159,18 @@ async def world(
             timeouts=all_within(SHORT if any(s and s.silent_at for s in hosts.values()) else 50 * SHORT),
             pool=PoolLimits(idle=timedelta(seconds=20)),
         )
-        bodies, clock = StoredBodies(), SteppedClock()
-        network = build_network(change(options), bodies=bodies, clock=clock)
-        stack.push_async_callback(network.pool.aclose)
-        yield World(network=network, dns=dns, clock=clock, bodies=bodies, hosts=running)
+        bodies = StoredBodies()
+        # Certificates are judged by the time of day, as OpenSSL does.
+        clock, counted = SteppedClock(datetime.now(UTC)), HeardSessions()
+        state = MemoryState(clock)
+        built = build_network(change(options), bodies=bodies, clock=clock, state=state, sessions=counted)
+        tlsa, sts = KnownTlsa(), KnownSts()
+        network = replace(built, remote=Remote(tlsa, sts))
+        stack.push_async_callback(network.aclose)
+        yield World(
+            network=network, dns=dns, clock=clock, bodies=bodies, state=state, tlsa=tlsa, sts=sts, counted=counted,
+            hosts=running,
+        )  # fmt: skip
 
 
 def _filled(records: list[str] | str, addresses: Mapping[str, str]) -> list[str] | str:
@@ -124,10 +180,45 @@ def _filled(records: list[str] | str, addresses: Mapping[str, str]) -> list[str]
 
 
 def a_route(
-    demands: Channel = Channel.ENCRYPTED, *, declared: Declared = Declared.CONNECTION, name: str = "r"
+    demands: Channel = Channel.ENCRYPTED,
+    *,
+    declared: Declared = Declared.CONNECTION,
+    name: str = "r",
+    authentic: bool = False,
 ) -> Route:
     """A route with that TLS level."""
-    return Route(name=name, transport="mx", demands=demands, declared=declared)
+    return Route(name=name, transport="mx", demands=demands, declared=declared, authentic=authentic)
+
+
+def a_check(host: str, channel: Channel) -> Check:
+    """The usual check for that much of a host's certificate."""
+    return Check(sni=host, names=(host,) if channel >= Channel.PKIX else ())
+
+
+def terms_of(
+    channel: Channel,
+    *,
+    host: str = "mx.example",
+    check: Check | None = None,
+    own: Channel | None = None,
+    wanted: MxAuth = MxAuth.NONE,
+    known: MxAuth = MxAuth.NONE,
+    waited: timedelta | None = None,
+    rehearsal: Check | None = None,
+    offers_require_tls: bool = False,
+) -> Terms:
+    """Terms that demand that channel; all of it is our own, but for ``own``."""
+    demand = Demand(
+        requirement=Requirement(wanted, channel),
+        own=Requirement(wanted, channel if own is None else own),
+        mx=known,
+        check=a_check(host, channel) if check is None else check,
+        demanded_by="the test",
+        applied=Applied(PolicyType.NONE, "example.test"),
+        rehearsal=rehearsal,
+        offers_require_tls=offers_require_tls,
+    )
+    return Terms(demand=demand, handshake_failed_for=waited)
 
 
 def a_delivery(
@@ -143,6 +234,9 @@ def a_delivery(
     waited: timedelta | None = None,
     ret: Ret | None = None,
     envid: str | None = None,
+    require_tls: bool = False,
+    tls_optional: bool = False,
+    counted: bool = True,
 ) -> Delivery:
     """A delivery of a small message, its body stored inline behind four bytes that are not to be sent."""
     stored = body if isinstance(body, BodyRef) else BodyRef(size=len(body) + 4, sha256="", inline=b"OLD:" + body)
@@ -166,4 +260,7 @@ def a_delivery(
         smtputf8=smtputf8,
         ret=ret,
         envid=envid,
+        require_tls=require_tls,
+        tls_optional=tls_optional,
+        counted=counted,
     )

@@ -15,7 +15,8 @@ from gateway.core.record import EventKind, Kind
 from gateway.core.template import Template
 from gateway.core.tls import Starttls
 from gateway.flow.accept import Profile
-from gateway.flow.digests import LEASE, Digests
+from gateway.flow.digests import Digests
+from gateway.flow.leased import LEASE
 from gateway.flow.options import Refusals
 from gateway.flow.ports import Lease, Settlement, SpoolError, SpoolFull
 from gateway.flow.tally import SLACK, WINDOW, Tally

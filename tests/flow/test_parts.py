@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.record import EventKind, State
-from gateway.flow.janitor import SWEEP_EVERY, Chores, Janitor
+from gateway.flow.janitor import SWEEP_EVERY, Charge, Chore, Janitor
 from gateway.flow.ports import QueueSize, Spool
 from tests.fakes.clock import START, settle
 from tests.fakes.events import Heard
@@ -50,7 +50,6 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
     gate = Gate()
     adopted: list[int] = []
     digested: list[int] = []
-    reminded: list[int] = []
     sizes: list[QueueSize] = []
 
     async def adopt() -> None:
@@ -61,17 +60,15 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
     async def digest() -> None:
         digested.append(1)
 
-    async def remind() -> None:
-        reminded.append(1)
-
     def spools() -> Sequence[Spool]:
         return (gate.spool, gate.spool)
 
     keep = timedelta(minutes=90)
-    chores = Chores(spools=spools, adopt=adopt, gauge=sizes.append, audit_keep=keep, digest=digest, remind=remind)
+    charge = Charge(spools=spools, gauge=sizes.append, audit_keep=keep)
+    chores = (Chore("adopt", timedelta(seconds=5), adopt), Chore("digest", timedelta(minutes=5), digest))
     heard = Heard()
     async with gate.running(), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(Janitor(chores, gate.clock, heard).run())
+        running = tasks.create_task(Janitor(charge, chores, gate.clock, heard).run())
         await gate.hand_over("a@held.example")
         await gate.clock.advance(timedelta(seconds=16))
         assert len(adopted) == 4, "it goes on after a failure"
@@ -82,7 +79,7 @@ async def test_janitor_does_each_chore_at_its_pace() -> None:
         assert sizes[-1].oldest == START
         assert len(digested) == 1
         await gate.clock.advance(SWEEP_EVERY)
-        assert len(digested) == len(reminded) == 13
+        assert len(digested) == 13
         assert len(await gate.audit(EventKind.ACCEPTED)) == 2, "the message, and the notice that it is held"
         await gate.clock.advance(SWEEP_EVERY)
         assert await gate.audit(EventKind.ACCEPTED) == []
@@ -93,14 +90,9 @@ async def test_janitor_of_an_empty_spool_measures_nothing_waiting() -> None:
     gate = Gate()
     sizes: list[QueueSize] = []
 
-    async def adopt() -> None:
-        return
-
-    chores = Chores(
-        spools=lambda: (gate.spool,), adopt=adopt, gauge=sizes.append, audit_keep=HOUR, digest=adopt, remind=adopt
-    )
+    charge = Charge(spools=lambda: (gate.spool,), gauge=sizes.append, audit_keep=HOUR)
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(Janitor(chores, gate.clock, Heard()).run())
+        running = tasks.create_task(Janitor(charge, (), gate.clock, Heard()).run())
         await settle()
         running.cancel()
     assert sizes == [QueueSize(waiting={State.QUEUED: 0, State.OPEN: 0, State.HELD: 0}, oldest=None)]

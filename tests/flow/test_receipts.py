@@ -16,10 +16,11 @@ from gateway.core.policy import Policy, Wishes
 from gateway.core.record import EventKind, Kind, State
 from gateway.core.reply import Reply
 from gateway.flow import reminders as reminders_module
+from gateway.flow.leased import LEASE
 from gateway.flow.ports import Delivery, SpoolError, Target
 from gateway.flow.receipts import VALID_FOR
 from gateway.flow.receiving import ALONE, ENOUGH, FOREIGN, MOST_ANSWERS, UNKNOWN
-from gateway.flow.reminders import LEASE, Reminders
+from gateway.flow.reminders import Reminders
 from tests.fakes.carrying import DELIVERED, UNKNOWN_USER, deferred
 from tests.fakes.clock import settle
 from tests.flow.gate import HOUR, POLICY, RULES, SENDER, Gate, recipient, with_fields

@@ -73,6 +73,41 @@ async def test_message_inside_tls_is_taken_with_version_and_cipher(authority: Au
         assert await client.rest() == ""
 
 
+async def test_requiretls_is_offered_inside_tls_alone_and_travels_with_its_message(authority: Authority) -> None:
+    async with rig(authority.options()) as running:
+        client = await running.connect()
+        await client.reply()
+        assert "REQUIRETLS" not in await client.ask(b"EHLO before")
+        await client.start_tls(authority.client_context())
+        assert "250 REQUIRETLS" in (await client.ask(b"EHLO after")).split("|")
+        for mail in (b"MAIL FROM:<a@council.example> REQUIRETLS", b"MAIL FROM:<a@council.example>"):
+            assert await client.ask(mail) == "250 2.1.0 OK"
+            assert await client.ask(b"RCPT TO:<b@x.example>") == "250 2.1.5 OK"
+            assert (await client.data(b"TLS-Required: no\r\n\r\n.\r\n")).startswith("250 ")
+        assert [one.envelope.require_tls for one in running.accept.submissions] == [True, False]
+
+
+async def test_requiretls_in_the_clear_is_refused_and_reported_and_leaves_no_transaction(authority: Authority) -> None:
+    async with rig(authority.options()) as running:
+        client = await running.greeted()
+        answer = await client.ask(b"MAIL FROM:<a@council.example> REQUIRETLS")
+        assert answer == "530 5.7.0 REQUIRETLS needs a session inside TLS"
+        assert (await client.ask(b"RCPT TO:<b@x.example>")).startswith("503 ")
+        assert [code for _, _, code in running.events.refusals] == [530]
+        assert (await client.message()).startswith("250 ")
+        assert not running.accept.last.envelope.require_tls
+
+
+async def test_requiretls_inside_tls_needs_ehlo_and_no_value(authority: Authority) -> None:
+    async with rig(authority.options()) as running:
+        client = await protected(running, authority.client_context())
+        await client.ask(b"HELO x")
+        assert (await client.ask(b"MAIL FROM:<a@council.example> REQUIRETLS")).startswith("555 5.5.4 ")
+        await client.ask(b"EHLO x")
+        assert (await client.ask(b"MAIL FROM:<a@council.example> REQUIRETLS=now")).startswith("501 5.5.4 ")
+        assert (await client.message()).startswith("250 ")
+
+
 async def test_starttls_takes_no_argument(authority: Authority) -> None:
     async with rig(authority.options()) as running:
         client = await running.greeted()

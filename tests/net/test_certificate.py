@@ -2,14 +2,21 @@
 
 import ssl
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.net.certificate import MAX_NAMES, MAX_TEXT, PeerCertificate, complaint, read_certificate
+from gateway.net.certificate import MAX_NAMES, MAX_TEXT, PeerCertificate, complaint, read_certificate, spki_digest
+from gateway.net.spki import public_key_info
+from tests.fakes.certificates import PrivateKey, curve_key, make, version_1
+
+WHOLE = make("mx.example", names=[f"{'x' * 60}.example"]).der
 
 SEEN = PeerCertificate(
     digest="d",
@@ -54,6 +61,45 @@ def test_a_leaf_is_read() -> None:
     assert read.not_after is not None
     assert read.not_after.tzinfo is UTC
     assert len(read.digest) == 64
+
+
+@pytest.mark.parametrize(
+    "key", [curve_key(), rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()]
+)
+def test_the_key_is_the_one_that_stands_in_the_certificate(key: PrivateKey) -> None:
+    made = make("mx.example", key=key, names=["mx.example"])
+    assert public_key_info(made.der) == made.spki
+    assert read_certificate(made.der).spki == spki_digest(made.der) == sha256(made.spki).hexdigest()
+
+
+def test_a_key_that_no_library_knows_is_found_too() -> None:
+    made = make("mx.example")
+    curve, unknown = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0209")
+    der = made.der.replace(curve, unknown)
+    assert public_key_info(der) == made.spki.replace(curve, unknown) != made.spki
+
+
+def test_a_version_1_certificate_has_a_key_too() -> None:
+    made = make("mx.example")
+    assert public_key_info(version_1(made.der)) == made.spki
+
+
+@given(st.binary(max_size=40))
+def test_what_is_no_certificate_has_no_key(junk: bytes) -> None:
+    assert read_certificate(junk).spki == ""
+
+
+def test_a_certificate_that_is_cut_has_no_key() -> None:
+    assert public_key_info(WHOLE)
+    assert {public_key_info(WHOLE[:size]) for size in range(len(WHOLE))} == {b""}
+
+
+@given(st.data())
+def test_a_damaged_certificate_is_read_or_not_and_never_more(data: st.DataObject) -> None:
+    der = bytearray(WHOLE)
+    der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    read = read_certificate(bytes(der))
+    assert len(read.spki) in {0, 64}
 
 
 def test_names_and_texts_are_limited() -> None:

@@ -8,7 +8,8 @@ import pytest
 from gateway.core.reply import Status
 from gateway.core.tls import MxAuth
 from gateway.net.destination import Destinations, Hosts, MxOptions, NoMail, Unusable, is_public, literal_text
-from gateway.net.dns import DnsOptions, Resolver
+from gateway.net.dns import Resolver
+from gateway.net.dns_query import DnsOptions
 from tests.fakes.clock import SteppedClock
 from tests.fakes.dns import FakeDns
 
@@ -104,3 +105,11 @@ async def test_an_address_literal_stands_for_itself(literal: str, text: str) -> 
             assert await ours.addresses(literal) == (ip_address(text),)
             assert isinstance(await ours.addresses("[127.0.0.1]"), Unusable)
             assert dns.questions == []
+
+
+@pytest.mark.parametrize(("authentic", "mx"), [(True, MxAuth.DNSSEC), (False, MxAuth.NONE)])
+async def test_a_domain_that_is_its_own_host_is_known_as_well_as_that_is(authentic: bool, mx: MxAuth) -> None:
+    async with FakeDns({"x.test": {"A": ["8.8.8.8"]}}, authentic=authentic) as dns:
+        options = DnsOptions(nameservers=(dns.nameserver,), trust_ad=True)
+        ours = Destinations(Resolver(options, SteppedClock()), MxOptions(), US)
+        assert await ours.hosts("x.test") == Hosts(("x.test",), mx)

@@ -8,37 +8,32 @@ from pathlib import Path
 import pytest
 
 from gateway.core.outcome import Cause, Declined, Deferred
-from gateway.core.tls import PLAIN_AFTER, Channel, MxAuth, Requirement, Starttls
+from gateway.core.tls import PLAIN_AFTER, Channel, Starttls
 from gateway.net.dial import Opened
 from gateway.net.smtp_session import Endpoint, Login, Session
 from gateway.net.terms import Terms
 from gateway.net.timeouts import Timeouts
 from gateway.wire.errors import LocalProtocolError
 from tests.fakes import certificates
-from tests.fakes.mail_world import World, world
+from tests.fakes.mail_world import World, terms_of, world
 from tests.fakes.mx import OLD_TLS, Script
 
 MX = "mx.example"
-MAY = Terms(
-    requirement=Requirement(MxAuth.NONE, Channel.PLAIN),
-    mx=MxAuth.NONE,
-    demanded_by="the test",
-    handshake_failed_for=PLAIN_AFTER,
-)
-VERIFY = replace(MAY, requirement=Requirement(MxAuth.NONE, Channel.PKIX))
+MAY = terms_of(Channel.PLAIN, waited=PLAIN_AFTER)
+VERIFY = terms_of(Channel.PKIX, waited=PLAIN_AFTER)
 BROKEN = Script(offers=("STARTTLS",), replies={"STARTTLS": "454 not now"})
 
 
 async def dial(at: World, terms: Terms, *, login: Login | None = None) -> Opened:
     host = at.hosts[MX]
-    endpoint = Endpoint(realm="", host=MX, port=host.port, name=MX, login=login)
+    endpoint = Endpoint(realm="", host=MX, port=host.port, login=login)
     return await at.network.dialler.open(endpoint, ip_address(host.host), terms)
 
 
 async def test_a_connection_that_is_not_made_in_time_is_no_session(tmp_path: Path) -> None:
     async with world(tmp_path, {MX: Script()}) as at:
         dialler = replace(at.network.dialler, timeouts=Timeouts(connect=timedelta(0)))
-        endpoint = Endpoint(realm="", host=MX, port=at.hosts[MX].port, name=MX)
+        endpoint = Endpoint(realm="", host=MX, port=at.hosts[MX].port)
         outcome = await dialler.open(endpoint, ip_address(at.hosts[MX].host), MAY)
         assert isinstance(outcome, Deferred)
         assert outcome.cause is Cause.UNREACHABLE

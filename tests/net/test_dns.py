@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from gateway.core.tls import MxAuth
-from gateway.net.answers import MAX_ADDRESSES, MAX_HOSTS, Addresses, MxRecord, MxRecords, NoMx, Unresolvable
-from gateway.net.dns import FAILURE_TTL, MAX_TTL, NEGATIVE_TTL, DnsOptions, Resolver, parse_nameserver
+from gateway.net.answers import MAX_ADDRESSES, MAX_HOSTS, MAX_TEXTS, Addresses, MxRecord, MxRecords, NoMx, Unresolvable
+from gateway.net.dns import FAILURE_TTL, Resolver
+from gateway.net.dns_query import MAX_TTL, NEGATIVE_TTL, DnsOptions, parse_nameserver
 from tests.fakes.clock import SteppedClock
 from tests.fakes.dns import SERVFAIL, SILENT, FakeDns, Table
 
@@ -182,7 +183,7 @@ def test_a_name_server_that_is_no_address_is_refused(text: str) -> None:
 
 async def test_without_name_servers_the_systems_are_asked() -> None:
     ours = Resolver(DnsOptions(), SteppedClock())
-    assert ours._stub.nameservers
+    assert ours._queries._stub.nameservers
 
 
 def test_addresses_without_any_are_none() -> None:
@@ -210,3 +211,124 @@ async def test_addresses_of_a_host_are_bounded_in_each_family() -> None:
         answer = await resolver(dns).addresses("many.test")
         assert isinstance(answer, Addresses)
         assert (len(answer.v4), len(answer.v6)) == (MAX_ADDRESSES, MAX_ADDRESSES)
+
+
+@pytest.mark.parametrize(
+    ("trust", "signed", "expected"),
+    [
+        (True, ("bare.test",), NoMx.IMPLICIT_SIGNED),
+        (True, (), NoMx.IMPLICIT),
+        (False, ("bare.test",), NoMx.IMPLICIT),
+    ],
+)
+async def test_that_a_domain_has_no_mx_record_may_be_proven(
+    trust: bool, signed: tuple[str, ...], expected: NoMx
+) -> None:
+    async with FakeDns(ZONES, authentic=signed) as dns:
+        assert await resolver(dns, trust_ad=trust).mx("bare.test") is expected
+
+
+ALIASES: Table = {
+    "Www.test": {"CNAME": ["Hop.test."]},
+    "Hop.test": {"CNAME": ["End.test."]},
+    "End.test": {"A": ["192.0.2.1"], "AAAA": []},
+    "lost.test": {"CNAME": ["nowhere.test."]},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "signed", "secure", "canonical"),
+    [
+        ("Www.test", ("Www.test", "Hop.test", "End.test"), True, "end.test"),
+        ("Www.test", ("Www.test", "End.test"), False, "end.test"),
+        ("Www.test", ("Hop.test", "End.test"), False, "end.test"),
+        ("Www.test", ("Www.test", "Hop.test"), False, "end.test"),
+        ("End.test", ("End.test",), True, ""),
+        ("End.test", (), False, ""),
+        ("lost.test", ("lost.test", "nowhere.test"), True, ""),
+        ("nowhere.test", (), False, ""),
+    ],
+)
+async def test_addresses_are_secure_if_every_alias_on_the_way_is(
+    name: str, signed: tuple[str, ...], secure: bool, canonical: str
+) -> None:
+    async with FakeDns(ALIASES, authentic=signed) as dns:
+        answer = await resolver(dns, trust_ad=True).addresses(name)
+        assert isinstance(answer, Addresses)
+        assert (answer.secure, answer.canonical) == (secure, canonical)
+        unbelieved = await resolver(dns).addresses(name)
+        assert isinstance(unbelieved, Addresses)
+        assert not unbelieved.secure
+
+
+async def test_both_families_have_to_be_secure_where_both_are_used() -> None:
+    class Careless(FakeDns):
+        """Signs what it says of IPv4 only."""
+
+        def _is_signed(self, name: str) -> bool:
+            return self.questions[-1][1] == "A"
+
+    async with Careless(ZONES) as dns:
+        ours = resolver(dns, trust_ad=True)
+        both, one = await ours.addresses("both.test"), await ours.addresses("bare.test")
+        assert isinstance(both, Addresses)
+        assert not both.secure
+        assert isinstance(one, Addresses)
+        assert one.secure
+
+
+@pytest.mark.parametrize(
+    ("name", "signed", "expected"),
+    [
+        ("Www.test", ("Www.test",), True),
+        ("Www.test", ("Hop.test", "End.test"), False),
+        ("End.test", ("End.test",), False),
+        ("nowhere.test", ("nowhere.test",), False),
+    ],
+)
+async def test_whether_a_name_is_a_signed_alias(name: str, signed: tuple[str, ...], expected: bool) -> None:
+    async with FakeDns(ALIASES, authentic=signed) as dns:
+        ours = resolver(dns, trust_ad=True)
+        assert await ours.alias_is_signed(name) is expected
+        assert await ours.alias_is_signed(name) is expected
+        assert dns.asked(name, "CNAME") == 1
+        assert not await resolver(dns).alias_is_signed(name)
+
+
+async def test_text_records_are_joined_and_bounded() -> None:
+    zones: Table = {
+        "t.test": {"TXT": ['"v=A;" " b"', '"v=C"']},
+        "many.test": {"TXT": [f'"{number}"' for number in range(MAX_TEXTS + 1)]},
+        "long.test": {"TXT": [f'"{"x" * 200}"' if not n else f'"{n:0200}"' for n in range(21)]},
+        "broken.test": {"TXT": SERVFAIL},
+        "bare.test": {"TXT": []},
+    }
+    async with FakeDns(zones) as dns:
+        ours = resolver(dns)
+        found = await ours.texts("t.test")
+        assert isinstance(found, tuple)
+        assert sorted(found) == [b"v=A; b", b"v=C"]
+        for name in ("bare.test", "nowhere.test"):
+            assert await ours.texts(name) == ()
+        for name in ("many.test", "long.test", "broken.test"):
+            assert isinstance(await ours.texts(name), Unresolvable)
+        await ours.texts("t.test")
+        assert dns.asked("t.test", "TXT") == 1
+
+
+@pytest.mark.parametrize(
+    ("authentic", "trust", "expected"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+async def test_whether_the_name_servers_validate(authentic: bool, trust: bool, expected: bool) -> None:
+    root: Table = {".": {"SOA": ["a.test. b.test. 1 2 3 4 5"]}}
+    async with FakeDns(root, authentic=authentic) as dns:
+        ours = resolver(dns, trust_ad=trust)
+        assert ours.trusts_ad is trust
+        assert await ours.validates() is expected
+        assert await ours.validates() is expected
+        assert dns.asked(".", "SOA") == 1
+
+
+async def test_whether_silent_name_servers_validate_is_not_known() -> None:
+    async with FakeDns({".": {"SOA": SILENT}}) as dns:
+        assert await resolver(dns, trust_ad=True).validates() is None

@@ -9,26 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.tls import Channel, MxAuth, Requirement
+from gateway.core.tls import Channel, MxAuth
 from gateway.net.pool import Pool, PoolLimits
 from gateway.net.smtp_session import MAX_USES, Endpoint, Session
-from gateway.net.terms import Terms
+from gateway.net.tls import ClientCertificate
 from tests.fakes import certificates
-from tests.fakes.mail_world import World, world
+from tests.fakes.mail_world import World, terms_of, world
 from tests.fakes.mx import Script
 
 MX = "mx.example"
 LIMITS = PoolLimits(sessions=2, idle=timedelta(seconds=30))
 
 
-def terms(channel: Channel = Channel.PLAIN, wanted: MxAuth = MxAuth.NONE, known: MxAuth = MxAuth.NONE) -> Terms:
-    return Terms(requirement=Requirement(wanted, channel), mx=known, demanded_by="the test")
-
-
 async def session_at(at: World, opened_for: Channel = Channel.PLAIN, realm: str = "") -> Session:
     host = at.hosts[MX]
-    endpoint = Endpoint(realm=realm, host=MX, port=host.port, name=MX)
-    session = await at.network.dialler.open(endpoint, ip_address(host.host), terms(opened_for))
+    endpoint = Endpoint(realm=realm, host=MX, port=host.port)
+    session = await at.network.dialler.open(endpoint, ip_address(host.host), terms_of(opened_for))
     assert isinstance(session, Session)
     return session
 
@@ -47,8 +43,8 @@ async def test_a_session_is_used_again_and_by_one_at_a_time(tmp_path: Path) -> N
     async with a_pool(tmp_path) as (pool, at):
         session = await session_at(at)
         pool.give_back(session)
-        assert pool.take(session.endpoint, terms()) is session
-        assert pool.take(session.endpoint, terms()) is None
+        assert pool.take(session.endpoint, terms_of(Channel.PLAIN)) is session
+        assert pool.take(session.endpoint, terms_of(Channel.PLAIN)) is None
         session.end()
 
 
@@ -64,7 +60,7 @@ async def test_it_is_used_again_only_where_it_meets_the_terms(
         session = await session_at(at, opened_for)
         pool.give_back(session)
         obtained = (Channel.PKIX if opened_for is Channel.PKIX else Channel.ENCRYPTED) if tls else Channel.PLAIN
-        taken = pool.take(session.endpoint, terms(wanted))
+        taken = pool.take(session.endpoint, terms_of(wanted))
         assert (taken is session) is (obtained >= wanted)
         # One that did not do stays for others.
         assert len(pool) == (0 if taken else 1)
@@ -76,13 +72,13 @@ async def test_how_the_name_is_known_is_judged_for_each_domain(tmp_path: Path) -
     async with a_pool(tmp_path) as (pool, at):
         session = await session_at(at)
         pool.give_back(session)
-        wanted = terms(Channel.ENCRYPTED, MxAuth.DNSSEC, MxAuth.NONE)
-        assert pool.take(session.endpoint, wanted) is None
-        assert pool.take(session.endpoint, replace(wanted, mx=MxAuth.DNSSEC)) is session
+        assert pool.take(session.endpoint, terms_of(Channel.ENCRYPTED, wanted=MxAuth.DNSSEC)) is None
+        known = terms_of(Channel.ENCRYPTED, wanted=MxAuth.DNSSEC, known=MxAuth.DNSSEC)
+        assert pool.take(session.endpoint, known) is session
         session.end()
 
 
-async def test_another_realm_port_or_name_never_gets_it(tmp_path: Path) -> None:
+async def test_another_realm_port_host_or_client_certificate_never_gets_it(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, at):
         session = await session_at(at)
         pool.give_back(session)
@@ -90,11 +86,11 @@ async def test_another_realm_port_or_name_never_gets_it(tmp_path: Path) -> None:
         for other in (
             replace(ours, realm="r"),
             replace(ours, port=1),
-            replace(ours, name="x"),
             replace(ours, host="x"),
+            replace(ours, own=ClientCertificate(certificate=Path("x.pem"))),
         ):
-            assert pool.take(other, terms()) is None
-        assert pool.take(ours, terms()) is session
+            assert pool.take(other, terms_of(Channel.PLAIN)) is None
+        assert pool.take(ours, terms_of(Channel.PLAIN)) is session
         session.end()
 
 
@@ -104,8 +100,8 @@ async def test_beyond_the_limit_the_oldest_makes_room(tmp_path: Path) -> None:
         for session in sessions:
             pool.give_back(session)
         assert len(pool) == 2
-        assert pool.take(sessions[0].endpoint, terms()) is None
-        assert [pool.take(session.endpoint, terms()) for session in sessions[1:]] == sessions[1:]
+        assert pool.take(sessions[0].endpoint, terms_of(Channel.PLAIN)) is None
+        assert [pool.take(session.endpoint, terms_of(Channel.PLAIN)) for session in sessions[1:]] == sessions[1:]
         for session in sessions:
             session.end()
 
@@ -153,7 +149,7 @@ async def test_one_that_the_server_closed_meanwhile_is_not_handed_out(tmp_path: 
         server.write(b"421 4.4.2 idle for too long\r\n")
         server.close()
         await session.connection.closed(timedelta(seconds=5))
-        assert pool.take(session.endpoint, terms()) is None
+        assert pool.take(session.endpoint, terms_of(Channel.PLAIN)) is None
         assert len(pool) == 0
 
 
@@ -164,5 +160,5 @@ async def test_closing_one_realm_leaves_the_others(tmp_path: Path) -> None:
         pool.give_back(two)
         await pool.aclose("one")
         assert not one.connection.quiet
-        assert pool.take(two.endpoint, terms()) is two
+        assert pool.take(two.endpoint, terms_of(Channel.PLAIN)) is two
         two.end()

@@ -9,30 +9,32 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.check import Check
+from gateway.core.dane import Tlsa
 from gateway.core.envelope import BodyType, Notify, Ret
 from gateway.core.outcome import Cause, Deferred, Delivered, Failed, Outcome
 from gateway.core.record import BodyRef
 from gateway.core.reply import Status
-from gateway.core.tls import Channel, MxAuth, Requirement
+from gateway.core.tls import Channel, MxAuth
 from gateway.flow.ports import Delivery
 from gateway.net.smtp_session import Endpoint, Session
 from gateway.net.terms import Terms
 from gateway.net.transaction import Gone, Job, transact
 from gateway.wire.errors import LocalProtocolError
 from tests.fakes import certificates
-from tests.fakes.mail_world import BODY, HEADER, World, a_delivery, a_route, world
+from tests.fakes.mail_world import BODY, HEADER, World, a_delivery, a_route, terms_of, world
 from tests.fakes.mx import OFFERS, Script
 
 MX = "mx.example"
-ANY = Terms(requirement=Requirement(MxAuth.NONE, Channel.PLAIN), mx=MxAuth.NONE, demanded_by="the test")
+ANY = terms_of(Channel.PLAIN)
 
 
 @asynccontextmanager
-async def open_session(folder: Path, script: Script) -> AsyncGenerator[tuple[Session, World]]:
+async def open_session(folder: Path, script: Script, terms: Terms = ANY) -> AsyncGenerator[tuple[Session, World]]:
     async with world(folder, {MX: script}) as at:
         host = at.hosts[MX]
-        endpoint = Endpoint(realm="", host=MX, port=host.port, name=MX)
-        session = await at.network.dialler.open(endpoint, ip_address(host.host), ANY)
+        endpoint = Endpoint(realm="", host=MX, port=host.port)
+        session = await at.network.dialler.open(endpoint, ip_address(host.host), terms)
         assert isinstance(session, Session)
         try:
             yield session, at
@@ -70,7 +72,7 @@ async def test_no_session_below_the_terms_ever_hears_mail(
 ) -> None:
     script = Script(tls=certificates.good(MX)) if tls else Script()
     async with open_session(tmp_path, script) as (session, at):
-        terms = replace(ANY, requirement=Requirement(mx, channel))
+        terms = terms_of(channel, check=Check(sni=MX), wanted=mx)
         if mx is MxAuth.NONE and channel <= (Channel.ENCRYPTED if tls else Channel.PLAIN):
             assert isinstance(await outcome_of(session, job(at, terms=terms)), Delivered)
         else:
@@ -78,6 +80,68 @@ async def test_no_session_below_the_terms_ever_hears_mail(
                 await transact(session, job(at, terms=terms))
             session.end()
             assert b"MAIL" not in at.hosts[MX].said()
+
+
+CHECKS = {
+    "nothing": Check(sni=MX),
+    "its name": Check(sni=MX, names=(MX,)),
+    "another name": Check(sni=MX, names=("mail.partner.example",)),
+    "another authority": Check(sni=MX, names=(MX,), authorities="partner.pem"),
+    "a key": Check(sni=MX, pins=frozenset({"00" * 32})),
+    "records": Check(sni=MX, tlsa=(Tlsa(3, 1, 1, bytes(32)),)),
+    "records as they were": Check(sni=MX, tlsa=(Tlsa(3, 1, 1, bytes(31) + b"1"),)),
+}
+
+
+@pytest.mark.parametrize("held", list(CHECKS))
+@pytest.mark.parametrize("wanted", list(CHECKS))
+@pytest.mark.parametrize("own", [Channel.ENCRYPTED, Channel.PKIX])
+async def test_a_certificate_counts_only_for_what_it_was_judged_by(
+    held: str, wanted: str, own: Channel, tmp_path: Path
+) -> None:
+    async with open_session(tmp_path, Script(tls=certificates.good(MX)), terms_of(Channel.PKIX)) as (session, at):
+        session.check = CHECKS[held]
+        check = CHECKS[wanted]
+        terms = terms_of(Channel.ENCRYPTED, own=own, check=check)
+        if wanted in ("nothing", held):
+            assert isinstance(await outcome_of(session, job(at, terms=terms)), Delivered)
+        else:
+            with pytest.raises(LocalProtocolError):
+                await transact(session, job(at, terms=terms))
+            session.end()
+            assert b"MAIL" not in at.hosts[MX].said()
+
+
+# REQUIRETLS.
+
+TAKES_IT = (*OFFERS, "REQUIRETLS")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("offered", [True, False])
+@pytest.mark.parametrize("tls", [True, False])
+async def test_requiretls_is_said_where_it_is_asked_for_and_offered_inside_tls(
+    tls: bool, offered: bool, asked: bool, tmp_path: Path
+) -> None:
+    script = Script(tls=certificates.good(MX) if tls else None, extensions=TAKES_IT if offered else OFFERS)
+    async with open_session(tmp_path, script) as (session, at):
+        delivery = a_delivery(a_route(), f"{MX}.test", require_tls=asked)
+        assert isinstance(await outcome_of(session, job(at, delivery)), Delivered)
+        said = at.hosts[MX].received[0].mail.split()
+        assert ("REQUIRETLS" in said) is (tls and offered and asked)
+
+
+@pytest.mark.parametrize(("tls", "offered"), [(True, False), (False, True)])
+async def test_where_requiretls_is_a_must_no_other_session_ever_hears_mail(
+    tls: bool, offered: bool, tmp_path: Path
+) -> None:
+    script = Script(tls=certificates.good(MX) if tls else None, extensions=TAKES_IT if offered else OFFERS)
+    async with open_session(tmp_path, script) as (session, at):
+        delivery = a_delivery(a_route(), f"{MX}.test", require_tls=True)
+        with pytest.raises(LocalProtocolError):
+            await transact(session, job(at, delivery, terms=terms_of(Channel.PLAIN, offers_require_tls=True)))
+        session.end()
+        assert b"MAIL" not in at.hosts[MX].said()
 
 
 # What is said.

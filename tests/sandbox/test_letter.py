@@ -142,7 +142,14 @@ def test_the_account_joins_replies_decisions_attempts_and_ends() -> None:
                 "time": NOW.isoformat(),
                 "route": "tls",
                 "result": "delivered",
-                "tls": {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "verified": True},
+                "tls": {
+                    "version": "TLSv1.3",
+                    "cipher": "TLS_AES_256_GCM_SHA384",
+                    "verified": True,
+                    "grade": "verified",
+                    "how": "certificate checked",
+                    "demanded_by": "route tls",
+                },
             }
         ],
         "end": "delivered",

@@ -10,17 +10,19 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.core.grade import Grade
 from gateway.core.outcome import Cause, Deferred
 from gateway.core.record import Event, EventKind, QueueId
 from gateway.core.reply import Status
+from gateway.core.tls import Channel, MxAuth
 from gateway.flow.ports import SpoolError
 from gateway.sandbox.alongside import alongside
-from gateway.sandbox.evidence import GatewayEvidence, verified_by
+from gateway.sandbox.evidence import GatewayEvidence, delivery_to
 from gateway.sandbox.inbox import Inbox
 from gateway.sandbox.pages import Pages
 from gateway.sandbox.sockets import LOOPBACK, Place, bind, port_of
 from gateway.web.serving import serve
-from tests.sandbox.samples import FakeRecords, arrival, content, delivered, event
+from tests.sandbox.samples import NOW, FakeRecords, arrival, content, delivered, event, evidence
 
 
 class Site:
@@ -77,7 +79,7 @@ async def test_json_has_the_promised_keys_and_the_newest_first(site: Site) -> No
         "mx": "mx.tls.example",
         "mail_from": "officer@council.example",
         "rcpt_to": ["alice@tls.example"],
-        "tls": {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "verified": True},
+        "tls": {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "verified": True, "grade": "verified"},
         "size": len(content()),
     }
     assert (oldest["id"], oldest["tls"]) == ("000001", None)
@@ -118,14 +120,44 @@ async def test_a_page_shows_the_message_and_both_accounts_of_its_way(site: Site)
         "TLSv1.3, TLS_AES_256_GCM_SHA384",
         "Said by the gateway's audit",
         "the host's certificate was checked and is good",
+        '<th scope="row">Grade</th><td>verified: encrypted, certificate checked; the host&#39;s name came from DNS',
+        '<th scope="row">How it was checked</th><td>certificate checked</td>',
+        '<th scope="row">What demanded it</th><td>route tls</td>',
         "000-abc_DEF-1",
         "Text.",
         "gateway.council.example",
     ):
         assert said in page
+    assert '<th scope="row">Certificate</th>' not in page
     listed = (await site.get("/"))[2].decode()
-    assert "certificate verified" in listed
+    assert "certificate verified" in listed and "<td>verified</td>" in listed
     assert 'href="/messages/000001"' in listed
+
+
+async def test_pages_show_grade_and_certificate_and_explain_every_grade(site: Site) -> None:
+    site.inbox.add(arrival())
+    seen = replace(
+        evidence(), channel=Channel.DANE, mx=MxAuth.DNSSEC, subject="CN=<mx>", issuer="CN=A", not_after=NOW, spki="ab"
+    )
+    site.records.all = [event(EventKind.ATTEMPT, outcome=replace(delivered(), evidence=seen))]
+    page = (await site.get("/messages/000001"))[2].decode()
+    assert "<td>dane: encrypted, certificate and host named by signed DNS</td>" in page
+    ends = "2026-05-04T03:02:01+00:00"
+    assert f"<td>CN=&lt;mx&gt;, issued by CN=A, ends {ends}, key sha256:ab</td>" in page
+    listed = (await site.get("/"))[2].decode()
+    assert "<td>dane</td>" in listed and "<h2>What the grades mean</h2>" in listed
+    assert all(f"<dt>{grade.value}</dt>" in listed for grade in Grade)
+
+
+async def test_an_unchecked_certificate_is_called_encrypted_and_nothing_better(site: Site) -> None:
+    site.inbox.add(arrival())
+    assert "<td>nothing yet</td>\n<td>nothing yet</td>" in (await site.get("/"))[2].decode()
+    assert "Grade" not in (await site.get("/messages/000001"))[2].decode()
+    site.records.all = [event(EventKind.ATTEMPT, outcome=delivered(verified=False))]
+    assert "<td>certificate not verified</td>\n<td>encrypted</td>" in (await site.get("/"))[2].decode()
+    page = (await site.get("/messages/000001"))[2].decode()
+    assert "<td>encrypted: encrypted, certificate not checked: " in page and "secure" not in page
+    assert json.loads((await site.get("/messages.json"))[2])[0]["tls"]["grade"] == "encrypted"
 
 
 async def test_a_message_in_the_clear_is_marked_so_and_a_report_is_named(site: Site) -> None:
@@ -196,7 +228,7 @@ async def test_our_own_mail_is_found_by_its_message_id() -> None:
     records.all = [own, event(EventKind.ATTEMPT, outcome=delivered(verified=False))]
     report = arrival(data=b"Message-ID: <r@gateway.council.example>\r\nSubject: not sent\r\n\r\n")
     nameless = arrival("000002", data=b"Subject: nameless\r\n\r\n")
-    assert await GatewayEvidence(records).verified([report, nameless]) == {"000001": True, "000002": None}
+    assert await GatewayEvidence(records).of([report, nameless]) == {"000001": evidence(), "000002": None}
 
 
 async def test_a_spool_that_cannot_be_read_leaves_the_question_open() -> None:
@@ -204,11 +236,11 @@ async def test_a_spool_that_cannot_be_read_leaves_the_question_open() -> None:
         def events(self, queue_id: QueueId, after: int) -> Iterable[tuple[int, Event]]:
             raise SpoolError("cannot read it")
 
-    assert await GatewayEvidence(Broken()).verified([arrival()]) == {"000001": None}
+    assert await GatewayEvidence(Broken()).of([arrival()]) == {"000001": None}
 
 
 def test_evidence_is_that_of_the_recipients_who_got_it_here() -> None:
     other = event(EventKind.ATTEMPT, "bob@plain.example", outcome=delivered(verified=True))
     own = event(EventKind.ATTEMPT, outcome=delivered(verified=False))
-    assert verified_by([other, own], arrival()) is False
-    assert verified_by([other], arrival()) is None
+    assert delivery_to(arrival(), [other, own]) == evidence(verified=False)
+    assert delivery_to(arrival(), [other]) is None

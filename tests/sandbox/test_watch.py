@@ -73,7 +73,7 @@ def test_every_decision_is_told_with_its_rule(decision: Decision, words: str) ->
         ),
         (
             delivered(verified=False),
-            "tls: delivered to mx.tls.example, TLSv1.3 TLS_AES_256_GCM_SHA384, not verified: certificate not checked; "
+            "tls: delivered to mx.tls.example, TLSv1.3 TLS_AES_256_GCM_SHA384, encrypted: certificate not checked; "
             "it said 250 2.0.0 kept",
             Tone.GOOD,
         ),

@@ -15,7 +15,7 @@ from gateway.core.outcome import Declined, Delivered, Failed, Outcome, Proof
 from gateway.core.override import OverrideResult
 from gateway.core.record import Kind, State
 from gateway.core.reply import Status
-from gateway.core.tls import Evidence, Protection
+from gateway.core.tls import Channel, Evidence, MxAuth, Protection
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.log import Level, LogFile, open_log
 from gateway.telemetry.metrics import Metrics
@@ -147,6 +147,9 @@ def test_an_attempt_is_logged_and_counted_by_its_outcome(
     [
         (evidence(), "TLSv1.3", "verified"),
         (evidence(tls="TLSv1.2", verified=False), "TLSv1.2", "encrypted"),
+        (replace(evidence(), channel=Channel.DANE, mx=MxAuth.DNSSEC), "TLSv1.3", "dane"),
+        (replace(evidence(), channel=Channel.PINNED), "TLSv1.3", "pinned"),
+        (replace(evidence(tls="TLSv1.2"), mx=MxAuth.MTA_STS), "TLSv1.2", "mta-sts"),
         (evidence(tls=None, verified=False), "none", "plain"),
     ],
 )
@@ -154,6 +157,42 @@ def test_a_delivery_is_counted_by_tls_version_and_grade(heard: Heard, seen: Evid
     outcome = Delivered(remote=DELIVERED.remote, evidence=seen)
     heard.telemetry.attempted(MESSAGE, row(), ROUTE, outcome)
     assert heard.count("sealpost_delivered_tls_total", version=version, grade=grade) == 1
+
+
+def test_an_attempt_tells_all_that_was_seen_of_the_connection_and_what_demanded_it(heard: Heard) -> None:
+    heard.telemetry.attempted(MESSAGE, row(), ROUTE, DELIVERED)
+    heard.telemetry.attempted(MESSAGE, row(), ROUTE, Failed(status=Status(5, 1, 2), detail="none"))
+    seen, unseen = heard.lines
+    expected = {
+        "mx": "mx.tls.example",
+        "address": "192.0.2.1",
+        "tls": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "grade": "verified",
+        "verified": True,
+        "how": "checked",
+        "demanded_by": "floor verified",
+        "certificate": "CN=mx.tls.example",
+        "issuer": "CN=Authority",
+        "not_after": "2026-03-31T12:00:00+00:00",
+        "spki": "ab" * 32,
+    }
+    assert {name: seen[name] for name in expected} == expected
+    assert not expected.keys() & unseen.keys()
+
+
+def test_a_plain_attempt_has_its_grade_and_no_certificate(heard: Heard) -> None:
+    heard.telemetry.attempted(MESSAGE, row(), ROUTE, deferred(evidence=evidence(tls=None, verified=False)))
+    [line] = heard.lines
+    assert (line["grade"], line["verified"]) == ("plain", False)
+    assert not {"tls", "cipher", "certificate", "issuer", "not_after", "spki"} & line.keys()
+
+
+def test_a_wish_for_tls_all_the_way_is_logged(heard: Heard) -> None:
+    wishing = replace(MESSAGE, envelope=replace(MESSAGE.envelope, require_tls=True))
+    heard.telemetry.accepted(wishing, [row()])
+    heard.telemetry.accepted(MESSAGE, [row()])
+    assert [line.get("require_tls") for line in heard.lines if line["event"] == "accepted"] == [True, None]
 
 
 def test_a_deferral_is_no_tls_delivery(heard: Heard) -> None:

@@ -1,6 +1,7 @@
 """Every label set that the configuration names is there before anything happened."""
 
 import re
+from itertools import product
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -8,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from gateway.core.address import Address
 from gateway.core.labels.header import HeaderSource
 from gateway.core.labels.subject import SubjectSource
-from gateway.core.outcome import Cause, Proof
+from gateway.core.outcome import Alarm, Cause, Proof
 from gateway.core.policy import Hold, Organisation, Policy, Reject, Rule, Send
 from gateway.core.reading import Reading
 from gateway.core.record import State
@@ -93,12 +94,19 @@ def test_ends_queue_listeners_and_tls_are_initialised(registry: CollectorRegistr
         assert registry.get_sample_value(name, {"state": state.value}) == 0
     for listener in ("smtp", "devices"):
         assert registry.get_sample_value("sealpost_received_total", {"listener": listener}) == 0
-    for version, grade in (("none", "plain"), ("TLSv1.3", "verified"), ("TLSv1.2", "encrypted")):
+    grades = ("encrypted", "verified", "pinned", "mta-sts", "dane")
+    for version, grade in (("none", "plain"), *product(("TLSv1.2", "TLSv1.3"), grades)):
         labels = {"version": version, "grade": grade}
         assert registry.get_sample_value("sealpost_delivered_tls_total", labels) == 0
+    assert registry.get_sample_value("sealpost_delivered_tls_total", {"version": "TLSv1.3", "grade": "plain"}) is None
     for seen in ("yes", "no", "unknown"):
         assert registry.get_sample_value("sealpost_probes_total", {"result": seen}) == 0
     assert registry.get_sample_value("sealpost_unprotected_total") == 0
+
+
+@pytest.mark.parametrize("name", [*Alarm, "tls-lost", "starttls-stripped", "hold-untold", "route-too-weak"])
+def test_every_alert_is_initialised(registry: CollectorRegistry, name: str) -> None:
+    assert registry.get_sample_value("sealpost_alerts_total", {"name": name}) == 0
 
 
 def test_initialising_again_keeps_what_was_counted() -> None:

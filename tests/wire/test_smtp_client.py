@@ -23,8 +23,8 @@ def ehlo(*lines: str) -> Capabilities:
 
 def test_every_extension_that_we_use_is_read() -> None:
     peer = ehlo(
-        "pipelining", "SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING", "ENHANCEDSTATUSCODES", "STARTTLS",
-        "LIMITS MAILMAX=5 RCPTMAX=7", "AUTH PLAIN LOGIN",
+        "pipelining", "SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN", "REQUIRETLS", "CHUNKING", "ENHANCEDSTATUSCODES",
+        "STARTTLS", "LIMITS MAILMAX=5 RCPTMAX=7", "AUTH PLAIN LOGIN",
     )  # fmt: skip
     assert peer == Capabilities(
         pipelining=True,
@@ -34,6 +34,7 @@ def test_every_extension_that_we_use_is_read() -> None:
         eight_bit_mime=True,
         smtputf8=True,
         dsn=True,
+        requiretls=True,
         chunking=True,
         enhanced_status_codes=True,
         max_recipients=7,
@@ -71,6 +72,15 @@ def test_mail_says_all_that_the_peer_offers() -> None:
 def test_mail_says_nothing_that_the_peer_does_not_offer() -> None:
     command = MailCommand(reverse_path=ANNA, size=10, ret=Ret.FULL, envid="x")
     assert smtp_client.mail(command, NOTHING) == b"MAIL FROM:<anna@a.example>\r\n"
+
+
+def test_requiretls_is_said_only_to_a_peer_that_offers_it() -> None:
+    command = MailCommand(reverse_path=ANNA, require_tls=True)
+    assert smtp_client.mail(command, Capabilities(requiretls=True)) == b"MAIL FROM:<anna@a.example> REQUIRETLS\r\n"
+    unasked = MailCommand(reverse_path=ANNA)
+    assert smtp_client.mail(unasked, Capabilities(requiretls=True)) == b"MAIL FROM:<anna@a.example>\r\n"
+    with pytest.raises(LocalProtocolError):
+        smtp_client.mail(command, ALL)
 
 
 def test_the_null_path_is_empty_brackets() -> None:

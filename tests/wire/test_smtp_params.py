@@ -27,6 +27,7 @@ A = Address("a", "b.example")
         (b"FROM:<a@b.example> RET=HDRS ENVID=q+2Bx+3D", MailCommand(reverse_path=A, ret=Ret.HDRS, envid="q+2Bx+3D")),
         (b"FROM:<a@b.example> ENVID=" + b"e" * 100, MailCommand(reverse_path=A, envid="e" * 100)),
         (b"FROM:<a@b.example> SMTPUTF8", MailCommand(reverse_path=A, smtputf8=True)),
+        (b"FROM:<a@b.example> RequireTls SIZE=1", MailCommand(reverse_path=A, size=1, require_tls=True)),
         (
             "FROM:<ü@bü.example> SMTPUTF8".encode(),
             MailCommand(reverse_path=Address("ü", "xn--b-eha.example"), smtputf8=True),
@@ -70,7 +71,9 @@ def test_mail_is_read_with_its_values_as_they_were_sent(argument: bytes, command
         (b"FROM:<a@b.example> ENVID=+7F", "501 5.5.4"),
         (b"FROM:<a@b.example> ENVID", "501 5.5.4"),
         (b"FROM:<a@b.example> AUTH=<>", "555 5.5.4"),
-        (b"FROM:<a@b.example> REQUIRETLS", "555 5.5.4"),
+        (b"FROM:<a@b.example> REQUIRETLS=yes", "501 5.5.4"),
+        (b"FROM:<a@b.example> REQUIRETLS requiretls", "501 5.5.4"),
+        (b"FROM:<a@b.example> REQUIRETLSX", "555 5.5.4"),
         (b"FROM:<a@b.example> MT-PRIORITY=3", "555 5.5.4"),
         (b"FROM:<a@b.example> NOTIFY=NEVER", "555 5.5.4"),
         ("FROM:<ü@b.example>".encode(), "553 5.6.7"),

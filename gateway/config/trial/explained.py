@@ -1,7 +1,8 @@
 """A message explained: what is known of it, and for each recipient every rule that was asked and the decision."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gateway.config.trial.entries import entries_of
 from gateway.core.address import Address
@@ -9,6 +10,7 @@ from gateway.core.decide import Ruling, decide
 from gateway.core.decision import Decision, Tried
 from gateway.core.explain import explain
 from gateway.core.facts import Facts
+from gateway.core.outcome import Outcome
 from gateway.core.policy import Policy
 from gateway.core.tls import Starttls
 
@@ -25,7 +27,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A message that the gateway took: its decisions by address, and the policy that made them.
+    """A message that the gateway took: decisions and last outcomes by address, and the policy that made the decisions.
 
     ``lost`` are the facts that the place where it was found (``where``) does not keep, as sentences.
     """
@@ -35,6 +37,7 @@ class Recorded:
     policy_hash: str
     decisions: Mapping[str, Decision]
     lost: tuple[str, ...] = ()
+    outcomes: Mapping[str, Outcome] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """ZIP: names and locks, directories that do not fit, and damaged ones."""
 
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -110,7 +109,7 @@ def test_any_bytes_give_some_contents(data: bytes, at: int) -> None:
         read_zip(Ends(damaged, damaged, len(damaged)))
 
 
-@pytest.mark.skipif(shutil.which("zip") is None, reason="zip is not installed")
+@pytest.mark.peer("zip")
 def test_what_zip_makes_is_understood(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("some text\n" * 100)
     for options, lock in ((["-P", "word"], Lock.ARCHIVE), ([], Lock.OPEN)):

@@ -1,0 +1,46 @@
+"""The survey of mail hosts over the network that deliveries use; the nightly chore and the command line share it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from gateway.config.settings import Settings
+from gateway.flow.ports import Clock, StateStore
+from gateway.flow.tls_counts import NoSessions
+from gateway.net.survey import Survey
+from gateway.spool.memory import MemoryBodies
+from gateway.transports.network import Network, NetworkOptions, build_network
+
+
+def survey_over(network: Network, clock: Clock) -> Survey:
+    """Looks as deliveries over this network would."""
+    return Survey(
+        resolver=network.resolver,
+        destinations=network.destinations,
+        facts=network.remote.facts,
+        sts=network.sts.facts,
+        dialler=network.dialler,
+        pins=network.options.pins,
+        port=network.options.mx.port,
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def survey_alone(settings: Settings, state: StateStore, clock: Clock) -> AsyncGenerator[Survey]:
+    """Looks as a gateway of this configuration would; raises ValueError for certificates that cannot be loaded."""
+    options = NetworkOptions(
+        hostname=settings.hostname,
+        dns=settings.dns,
+        ca=settings.tls_ca,
+        mx=settings.mx,
+        internal=settings.internal_networks,
+        pins=settings.pins,
+        require_tls=settings.require_tls,
+        remember=settings.remember_tls,
+    )
+    bodies = MemoryBodies(inline=0)
+    network = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions())
+    try:
+        yield survey_over(network, clock)
+    finally:
+        await network.aclose()
