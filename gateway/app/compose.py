@@ -7,6 +7,7 @@ that does.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from gateway.app.outside import network_options
 from gateway.app.prober import counting
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded, policy_from
@@ -27,7 +28,7 @@ from gateway.signing.dkim import Dkim
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.metrics import Metrics
 from gateway.transports import TRANSPORTS
-from gateway.transports.network import Network, NetworkOptions, build_network
+from gateway.transports.network import Network, build_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
     """Raises ValueError for certificates or authorities that cannot be loaded."""
     settings = loaded.settings
     network = build_network(
-        _network_options(settings),
+        network_options(settings),
         bodies=spool.bodies,
         clock=tools.clock,
         state=tools.state,
@@ -112,19 +113,6 @@ def _lookups(network: Network, settings: Settings, tools: Tools, history: Histor
     prober = counting(network.dialler, tools.metrics.probes)
     probe = StarttlsProbe(destinations=network.destinations, dialler=prober, port=settings.mx.port)
     return AllLookups(starttls=probe.look_up, known=history.known, resent=history.refused, events=tools.events)
-
-
-def _network_options(settings: Settings) -> NetworkOptions:
-    return NetworkOptions(
-        hostname=settings.hostname,
-        dns=settings.dns,
-        ca=settings.tls_ca,
-        mx=settings.mx,
-        internal=settings.internal_networks,
-        pins=settings.pins,
-        require_tls=settings.require_tls,
-        remember=settings.remember_tls,
-    )
 
 
 def share(queue: QueueOptions, slots: int) -> QueueOptions:

@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from gateway.app.outside import network_options
 from gateway.config.settings import Settings
 from gateway.flow.ports import Clock, StateStore
 from gateway.flow.tls_counts import NoSessions
 from gateway.net.survey import Survey
 from gateway.spool.memory import MemoryBodies
-from gateway.transports.network import Network, NetworkOptions, build_network
+from gateway.transports.network import Network, build_network
 
 
 def survey_over(network: Network, clock: Clock) -> Survey:
@@ -28,16 +29,7 @@ def survey_over(network: Network, clock: Clock) -> Survey:
 @asynccontextmanager
 async def survey_alone(settings: Settings, state: StateStore, clock: Clock) -> AsyncGenerator[Survey]:
     """Looks as a gateway of this configuration would; raises ValueError for certificates that cannot be loaded."""
-    options = NetworkOptions(
-        hostname=settings.hostname,
-        dns=settings.dns,
-        ca=settings.tls_ca,
-        mx=settings.mx,
-        internal=settings.internal_networks,
-        pins=settings.pins,
-        require_tls=settings.require_tls,
-        remember=settings.remember_tls,
-    )
+    options = network_options(settings)
     bodies = MemoryBodies(inline=0)
     network = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions())
     try:

@@ -32,7 +32,9 @@ class Found:
     @property
     def wanted(self) -> str:
         """All that is demanded, in words."""
-        return f"{self.demanded}, and the pin {self.report.pin}" if self.report.pin else str(self.demanded)
+        demanded = "" if self.demanded is Grade.PLAIN else str(self.demanded)
+        pin = f"the pin {self.report.pin}" if self.report.pin else ""
+        return ", ".join(filter(None, (demanded, pin))) or "nothing"
 
 
 _FOUND: Final = TypeAdapter(tuple[Found, ...])

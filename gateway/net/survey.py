@@ -33,6 +33,8 @@ MAX_ADDRESSES: Final = 4
 """Addresses of one host that are tried until one answers."""
 WITHIN: Final = timedelta(seconds=45)
 """For one host, whatever it does."""
+GOODBYE: Final = timedelta(seconds=2)
+"""For a host to close its end; then ours is closed all the same."""
 
 Facts: TypeAlias = Callable[[str, str, MxAuth], Awaitable[HostFacts]]
 """What is known of a host for a domain, as deliveries know it."""
@@ -125,16 +127,16 @@ class Survey:
         wanted = visit.need(_CHECKED)
         if not isinstance(wanted, Demand):
             terms = looking(literal_text(report.host), "")
-            return replace(_shown(await self._open(visit, terms), terms, report), why=wanted.reason)
+            return replace(await _shown(await self._open(visit, terms), terms, report), why=wanted.reason)
         terms = Terms(demand=wanted)
         opened = await self._open(visit, terms)
-        report = replace(_shown(opened, terms, report), demanded_by=wanted.demanded_by)
+        report = replace(await _shown(opened, terms, report), demanded_by=wanted.demanded_by)
         if isinstance(opened, Session):
             return replace(report, grade=grade_of(Obtained(wanted.mx, opened.channel)))
         return replace(report, grade=_of_other_mail(visit, report), why=opened.detail)
 
     async def _open(self, visit: _Visit, terms: Terms) -> Opened:
-        """What came of the first address that answers; of the last one if none does. A session has ended already."""
+        """What came of the first address that answers; of the last one if none does."""
         endpoint = Endpoint(realm="", host=visit.facts.host, port=self.port, own=certificate_for(visit.pin))
         first, *others = visit.addresses[:MAX_ADDRESSES]
         opened = await self.dialler.open(endpoint, first, terms)
@@ -161,11 +163,12 @@ def _of_other_mail(visit: _Visit, report: HostReport) -> Grade | None:
     return Grade.PLAIN if plain else None
 
 
-def _shown(opened: Opened, terms: Terms, report: HostReport) -> HostReport:
+async def _shown(opened: Opened, terms: Terms, report: HostReport) -> HostReport:
     """What the host showed of itself, whether or not that was enough; a session ends here."""
     if isinstance(opened, Session):
         evidence = opened.evidence(terms)
         opened.end()
+        await opened.connection.closed(GOODBYE)
         return with_evidence(evidence, report)
     if _is_silent(opened) or opened.evidence is None:
         return report

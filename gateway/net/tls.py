@@ -64,7 +64,7 @@ class TlsContexts:
 
     def __init__(self, authorities: Authorities = "system") -> None:
         """Raises ValueError when the authorities or a certificate cannot be loaded."""
-        self._authorities = authorities
+        self._authorities: Authorities = authorities
         self._contexts: dict[tuple[Trust, str, ClientCertificate | None], ssl.SSLContext] = {}
         self.prepare(None)
 
@@ -135,7 +135,7 @@ class HandshakeFailure:
     detail: str
 
 
-# X509_V_ERR_… of OpenSSL (x509_vfy.h), as RFC 8460 section 4.3.2 sorts them; what is not here is VALIDATION.
+# X509_V_ERR_… of OpenSSL (x509_vfy.h), as RFC 8460 section 4.3 sorts them; what is not here is VALIDATION.
 _RESULTS: Final = {
     10: Result.EXPIRED,
     **dict.fromkeys((2, 18, 19, 20, 21, 27), Result.NOT_TRUSTED),

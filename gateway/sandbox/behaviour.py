@@ -15,6 +15,8 @@ class Starttls(Enum):
     NONE = auto()
     OFFERED = auto()
     REFUSED = auto()  # Offered, then answered 454.
+    MANGLED = auto()  # Overwritten in the offer, as some firewalls do.
+    INJECTED = auto()  # The 220 has another reply behind it, which somebody on the way put there.
 
 
 class Shown(Enum):
@@ -24,6 +26,7 @@ class Shown(Enum):
     SELF_SIGNED = auto()
     EXPIRED = auto()
     WRONG_HOST = auto()
+    UNTRUSTED = auto()  # Of an authority that nobody knows.
 
 
 class Versions(Enum):

@@ -3,6 +3,7 @@
 `World` takes any other cast; end-to-end tests bring their own.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from gateway.sandbox.behaviour import Behaviour, Demand, Fault, Shown, Stage, Starttls, Versions
@@ -79,4 +80,4 @@ def zone_for(cast: tuple[HostSpec, ...], extras: Zone) -> Zone:
         records.setdefault(spec.name, []).append(f"A {spec.address}")
         for domain in spec.domains:
             records.setdefault(domain, []).append(f"MX {position * 10} {spec.name}.")
-    return Zone(records={name: tuple(lines) for name, lines in records.items()}, troubles=extras.troubles)
+    return replace(extras, records={name: tuple(lines) for name, lines in records.items()})

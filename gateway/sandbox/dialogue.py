@@ -19,8 +19,14 @@ from gateway.sandbox.inbox import Inbox
 from gateway.sandbox.server_stream import ServerStream
 from gateway.sandbox.tape import Tape
 
+INJECTED: Final = "250 2.0.0 put here by somebody on the way"
+"""What stands in the clear behind the 220 of a host that is `Starttls.INJECTED`."""
+
 MAX_LINE: Final = 4096
 """RFC 5321 section 4.5.3.1.4 asks for 512 octets and lets extensions add to it."""
+
+# What stands in EHLO in place of STARTTLS. A firewall of Cisco's writes such a word over what it takes out.
+_OFFERS: Final = {Starttls.NONE: (), Starttls.MANGLED: ("XXXXXXXA",)}
 
 # A path may hold ">" inside a quoted local part only.
 _PATH: Final = re.compile(rb'(?:FROM|TO):<((?:"(?:[^"\\]|\\.)*"|[^>"])*)>(?: (.*))?', re.IGNORECASE)
@@ -126,8 +132,8 @@ class Dialogue:
         self._forget()
         self._visit.ehlo.append(rest.decode("utf-8", "replace"))
         lines = [self._house.name, *self._house.behaviour.extensions]
-        if self._house.behaviour.starttls is not Starttls.NONE and self._visit.tls is None:
-            lines.append("STARTTLS")
+        if self._visit.tls is None:
+            lines += _OFFERS.get(self._house.behaviour.starttls, ("STARTTLS",))
         await self._answer(Stage.EHLO, "\r\n".join([f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]))
 
     async def _helo(self, rest: bytes) -> None:
@@ -136,10 +142,13 @@ class Dialogue:
         await self._answer(Stage.EHLO, f"250 {self._house.name}")
 
     async def _starttls(self, _rest: bytes) -> None:
-        if self._house.behaviour.starttls is Starttls.NONE or self._visit.tls is not None:
+        if self._house.behaviour.starttls in _OFFERS or self._visit.tls is not None:
             await self._say("503 5.5.1 not offered")
         elif self._house.behaviour.starttls is Starttls.REFUSED:
             await self._say("454 4.7.0 TLS not available now")
+        elif self._house.behaviour.starttls is Starttls.INJECTED:
+            await self._say(f"220 2.0.0 go ahead\r\n{INJECTED}")
+            await self._handshake()
         elif await self._answer(Stage.STARTTLS, "220 2.0.0 go ahead"):
             await self._handshake()
 

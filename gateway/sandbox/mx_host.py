@@ -27,12 +27,16 @@ MAX_CONTENT: Final = 160 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec:
-    """One host: its name, its loopback address, the domains whose MX it is, and how it behaves."""
+    """One host: its name, its loopback address, the domains whose MX it is, and how it behaves.
+
+    ``certified`` are the names that its certificate is for, where that is not its own.
+    """
 
     name: str
     address: str
     domains: tuple[str, ...] = ()
     behaviour: Behaviour = field(default_factory=Behaviour)
+    certified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class MxHost:
             name=self.spec.name,
             behaviour=behaviour,
             script=Script(behaviour.faults),
-            context=self._credentials.server_context(self.spec.name, behaviour),
+            context=self._credentials.server_context(self.spec.name, behaviour, self.spec.certified),
             inbox=self._recording.inbox,
         )
 

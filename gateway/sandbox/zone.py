@@ -34,10 +34,15 @@ class Trouble(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """``records`` maps a lower-case name without final dot to lines such as ``MX 10 mx.tls.example.``."""
+    """``records`` maps a lower-case name without final dot to lines such as ``MX 10 mx.tls.example.``.
+
+    Answers about ``signed`` names, and all names below them, say AD to those who ask for it (RFC 6840 section 5.7), as
+    a resolver does that has validated them.
+    """
 
     records: Mapping[str, tuple[str, ...]]
     troubles: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])
+    signed: frozenset[str] = frozenset()
 
     def with_trouble(self, name: str, trouble: Trouble | None) -> "Zone":
         """The same zone with one name in trouble, or out of it."""
@@ -58,20 +63,21 @@ class Zone:
         response = dns.message.make_response(message, recursion_available=True)
         if trouble is Trouble.SERVFAIL:
             response.set_rcode(dns.rcode.SERVFAIL)
-        else:
-            self._fill(response)
+        elif self._fill(response) and _wants_ad(message):
+            response.flags |= dns.flags.AD
         # RFC 2181 section 9: an answer that does not fit is cut, says so, and is asked for again over TCP.
         return response.to_wire(max_size=max_size, prefer_truncation=True)
 
     def _trouble(self, name: str) -> Trouble | None:
-        found = (kind for known, kind in self.troubles.items() if name == known or name.endswith(f".{known}"))
-        return next(found, None)
+        return next((kind for known, kind in self.troubles.items() if _is_below(name, known)), None)
 
-    def _fill(self, response: dns.message.Message) -> None:
-        """Adds the records asked for, through aliases as a recursive server does."""
+    def _fill(self, response: dns.message.Message) -> bool:
+        """Adds the records asked for, through aliases as a recursive server does; whether all of it is signed."""
+        signed = True
         name = response.question[0].name
         wanted = dns.rdatatype.to_text(response.question[0].rdtype)
         for _ in range(MAX_ALIASES):
+            signed = signed and any(_is_below(_key(name), known) for known in self.signed)
             lines = self.records.get(_key(name))
             if lines is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
@@ -81,9 +87,19 @@ class Zone:
                 break
             response.answer.append(dns.rrset.from_text(name, TTL, "IN", kind, *data))
             if kind == wanted:
-                return
+                return signed
             name = dns.name.from_text(data[0])
         response.authority.append(dns.rrset.from_text(name, TTL, "IN", "SOA", _SOA))
+        return signed
+
+
+def _wants_ad(query: dns.message.Message) -> bool:
+    return bool(query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO)
+
+
+def _is_below(name: str, known: str) -> bool:
+    """Whether it is that name, or one below it."""
+    return name == known or name.endswith(f".{known}")
 
 
 def _key(name: dns.name.Name) -> str:

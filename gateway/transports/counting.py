@@ -63,7 +63,7 @@ def count_for(sessions: TlsSessions, delivery: Delivery, host: str) -> HostCount
 
 
 def fetches_of(sessions: TlsSessions) -> OnFailure:
-    """Counts each policy that could not be fetched, as a failure without a session (RFC 8460 section 4.3.2.2)."""
+    """Counts each policy that could not be fetched, as a failure without a session (RFC 8460 section 4.3)."""
 
     def failed(domain: str, result: Result, reason: str) -> None:
         HostCount(sessions, domain, "").failed(Applied(PolicyType.STS, domain), result, f"{reason}.")

@@ -79,7 +79,7 @@ class Courier:
         return verdict
 
     def _as_asked(self, declined: Declined, job: Job) -> Declined:
-        """No STARTTLS has a status of its own where REQUIRETLS asked for it (RFC 8689 section 4.2.1)."""
+        """No STARTTLS has a status of its own where REQUIRETLS asked for it, the one that Postfix gives too."""
         asked = job.delivery.require_tls and self.network.options.require_tls is not RequireTls.OPPORTUNISTIC
         if asked and declined.proof is Proof.NO_STARTTLS:
             return replace(declined, status=Status(5, 7, 10))

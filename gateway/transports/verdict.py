@@ -19,7 +19,8 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
     """The outcome of the message from those of its usable hosts, best host first; there is at least one.
 
     Where any host failed for its protection, so does the message: without the demand it would have left. Its cause is
-    then PROTECTION, whatever the other hosts said, so that its deadline leads to the next route.
+    then PROTECTION, whatever the other hosts said, so that its deadline leads to the next route. The alarm of any host
+    is the message's.
     """
     deferred = [verdict for verdict in verdicts if isinstance(verdict, Deferred)]
     declined = [verdict for verdict in verdicts if isinstance(verdict, Declined)]
@@ -28,7 +29,11 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
     first = next((verdict for verdict in deferred if verdict.cause is Cause.PROTECTION), None)
     if first is None:
         first = _waits(declined[0], deferred[0]) if declined else deferred[0]
-    return replace(first, handshake_failed=any(verdict.handshake_failed for verdict in deferred))
+    return replace(
+        first,
+        handshake_failed=any(verdict.handshake_failed for verdict in deferred),
+        alarm=next((verdict.alarm for verdict in deferred if verdict.alarm is not None), None),
+    )
 
 
 def _waits(declined: Declined, unknown: Deferred) -> Deferred:

@@ -106,7 +106,7 @@ async def test_what_the_register_or_a_pin_demands_is_the_measure(tmp_path: Path)
         here.edit(here.household.config, "[mx]", pin)
         ran = await sealpost(here, "tls", "check", "expired.example")
         assert ran.code == 1
-        assert "demanded     plain, and the pin P\n" in ran.out
+        assert "demanded     the pin P\n" in ran.out
         assert "Wrong: No mail goes to mx.expired.example now: " in ran.out
         assert "and then put the pin “P” right." in ran.out
 
@@ -232,7 +232,7 @@ ALL = (
 def test_the_lines_tell_all_that_was_seen() -> None:
     good, bad, none = ("\n".join(told(each)) for each in ALL)
     assert "MTA-STS      enforce, id id7, believed for 7 days" in good
-    assert "demanded     verified, and the pin Trust" in good
+    assert "demanded     verified, the pin Trust" in good
     assert "preference 10, named by signed DNS" in good
     assert "DANE         one matches: 3 1 1 ab; 3 1 1 cd" in good
     assert "MTA-STS      names this host" in good
@@ -280,11 +280,15 @@ def test_the_page_is_whole_and_for_everybody() -> None:
     assert calm.count("<p>Nothing.</p>") == 2
 
 
+def test_a_partner_of_whom_nothing_is_demanded() -> None:
+    assert replace(ALL[2], demanded=Grade.PLAIN).wanted == "nothing"
+
+
 def test_a_row_and_the_array_hold_the_same() -> None:
     assert next(summary(ALL)) == (
         "partner.test",
         "A & <Trust>",
-        "verified, and the pin Trust",
+        "verified, the pin Trust",
         "dane",
         "yes",
         "2027-02-20",

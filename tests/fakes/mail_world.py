@@ -20,6 +20,7 @@ from gateway.core.sts import NoSts, StsFacts
 from gateway.core.tls import Channel, MxAuth, Protection, Requirement
 from gateway.core.tlsrpt import Applied, PolicyType, SessionSeen
 from gateway.flow.ports import BodyWriter, Delivery, SpoolError, Target, TlsSessions
+from gateway.flow.tls_counts import NoSessions
 from gateway.net.dane import Dane
 from gateway.net.destination import MxOptions
 from gateway.net.dns import DnsOptions
@@ -119,6 +120,10 @@ class World:
     sts: KnownSts
     counted: HeardSessions
     hosts: dict[str, FakeMx] = field(default_factory=dict)
+
+    def uncounted(self) -> Network:
+        """The same network where nobody counts sessions."""
+        return replace(self.network, sessions=NoSessions())
 
 
 @asynccontextmanager

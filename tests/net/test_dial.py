@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.check import Check
 from gateway.core.outcome import Cause, Declined, Deferred
-from gateway.core.tls import PLAIN_AFTER, Channel, Starttls
+from gateway.core.tls import PLAIN_AFTER, Channel, MxAuth, Starttls
 from gateway.net.dial import Opened
 from gateway.net.smtp_session import Endpoint, Login, Session
-from gateway.net.terms import Terms
+from gateway.net.terms import Terms, looking
 from gateway.net.timeouts import Timeouts
 from gateway.wire.errors import LocalProtocolError
 from tests.fakes import certificates
@@ -145,3 +146,47 @@ async def test_old_tls_proves_nothing_at_a_host_that_showed_better(
         at.network.dialler.memory.note(MX, known)
         assert isinstance(await dial(at, VERIFY), kind)
         assert b"MAIL" not in at.hosts[MX].said()
+
+
+NAMED = Check(sni=MX, names=(MX,))
+
+
+@pytest.mark.parametrize(
+    ("opened_for", "claimed", "channel"),
+    [
+        (Check(sni=MX), NAMED, Channel.ENCRYPTED),
+        (Check(sni=MX), Check(sni=MX, names=("mail.partner.example",)), Channel.ENCRYPTED),
+        (Check(sni=MX), replace(NAMED, pins=frozenset({"00" * 32})), Channel.ENCRYPTED),
+        (NAMED, Check(sni="mx.other.example", names=("mx.other.example",)), Channel.ENCRYPTED),
+        (NAMED, NAMED, Channel.PKIX),
+        (NAMED, None, Channel.ENCRYPTED),
+    ],
+)
+async def test_a_session_is_no_more_than_its_own_handshake_verified(
+    opened_for: Check, claimed: Check | None, channel: Channel, tmp_path: Path
+) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.good(MX))}) as at:
+        session = await dial(at, terms_of(Channel.ENCRYPTED, check=opened_for))
+        assert isinstance(session, Session)
+        session.check = claimed
+        assert session.channel is channel
+        session.end()
+
+
+async def test_who_only_looks_gets_a_session_that_nobody_checked(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.expired(MX))}) as at:
+        session = await dial(at, looking(MX, "the test"))
+        assert isinstance(session, Session)
+        evidence = session.evidence(looking(MX, "the test"))
+        assert (evidence.channel, evidence.how) == (Channel.ENCRYPTED, "certificate not checked")
+        assert evidence.not_after == certificates.EXPIRED_ON
+        session.end()
+
+
+async def test_the_evidence_says_how_the_name_is_known_for_each_domain(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.good(MX))}) as at:
+        session = await dial(at, VERIFY)
+        assert isinstance(session, Session)
+        known = [session.evidence(terms_of(Channel.PKIX, known=mx)).mx for mx in (*MxAuth, *MxAuth)]
+        assert known == [*MxAuth, *MxAuth]
+        session.end()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.check import Check
+from gateway.core.dane import Tlsa
 from gateway.core.tls import Channel, MxAuth
 from gateway.net.pool import Pool, PoolLimits
 from gateway.net.smtp_session import MAX_USES, Endpoint, Session
@@ -162,3 +164,31 @@ async def test_closing_one_realm_leaves_the_others(tmp_path: Path) -> None:
         assert not one.connection.quiet
         assert pool.take(two.endpoint, terms_of(Channel.PLAIN)) is two
         two.end()
+
+
+OF_A_KIND = {
+    "nothing": Check(sni=MX),
+    "its name": Check(sni=MX, names=(MX,)),
+    "another name": Check(sni=MX, names=("mail.partner.example",)),
+    "another authority": Check(sni=MX, names=(MX,), authorities="partner.pem"),
+    "a key": Check(sni=MX, pins=frozenset({"00" * 32})),
+    "another key": Check(sni=MX, pins=frozenset({"11" * 32})),
+    "records": Check(sni=MX, tlsa=(Tlsa(3, 1, 1, bytes(32)),), tlsa_names=(MX,)),
+    "records for two names": Check(sni=MX, tlsa=(Tlsa(3, 1, 1, bytes(32)),), tlsa_names=(MX, "partner.example")),
+    "newer records": Check(sni=MX, tlsa=(Tlsa(3, 1, 1, bytes(31) + b"1"),), tlsa_names=(MX,)),
+}
+
+
+@pytest.mark.parametrize("held", list(OF_A_KIND))
+async def test_a_certificate_that_counts_was_judged_in_just_the_way_that_is_wanted(held: str, tmp_path: Path) -> None:
+    async with a_pool(tmp_path) as (pool, at):
+        session = await session_at(at, Channel.PKIX)
+        session.check = OF_A_KIND[held]
+        for wanted, check in OF_A_KIND.items():
+            pool.give_back(session)
+            # What the terms demand is met by any of them; how it was come by is what tells them apart.
+            taken = pool.take(session.endpoint, terms_of(Channel.ENCRYPTED, check=check))
+            assert (taken is session) is (wanted in ("nothing", held))
+            if taken is None:
+                assert pool.take(session.endpoint, terms_of(Channel.ENCRYPTED, check=Check(sni=MX))) is session
+        session.end()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gateway.core.outcome import Alarm, Cause, Declined, Deferred, Delivered, Pr
 from gateway.core.pin import Pin, Pins
 from gateway.core.reply import Status
 from gateway.core.sts import StsUnknown
-from gateway.core.tls import Channel, MxAuth, Protection
+from gateway.core.tls import Channel, MxAuth, Protection, Requirement
 from gateway.net.answers import MxRecord, MxRecords
 from gateway.transports.network import NetworkOptions
 from tests.fakes import certificates
@@ -110,10 +111,8 @@ async def test_it_never_goes_in_clear_however_long_a_handshake_failed(tmp_path: 
     script = Script(offers=("STARTTLS",), replies={"STARTTLS": "454 not now"})
     async with world(tmp_path, {MX: script}) as at:
         at.tlsa.hosts[MX] = TlsaUnusable(MX)
-        waits_for_protection(await deliver(at, waited=certificates.EXPIRED_ON - certificates.EXPIRED_ON))
-        from datetime import timedelta
-
-        waits_for_protection(await deliver(at, waited=timedelta(days=1)))
+        for waited in (None, timedelta(days=1)):
+            waits_for_protection(await deliver(at, waited=waited))
         assert heard_no_mail(at.hosts[MX])
 
 
@@ -292,7 +291,7 @@ async def test_the_names_that_a_record_may_be_matched_with_are_the_domains_own(
 
 
 async def test_a_session_that_nobody_checked_is_never_used_where_a_certificate_counts(tmp_path: Path) -> None:
-    async with world(tmp_path, {MX: Script(tls=OURS.context())}, change=pinned(key_of(OURS))) as at:
+    async with world(tmp_path, {MX: Script(tls=OURS.context())}, PARTNER, pinned(key_of(OURS))) as at:
         assert isinstance(await deliver(at), Delivered)
         at.tlsa.hosts[MX] = published(OURS)
         dane = await deliver(at)
@@ -324,19 +323,21 @@ async def test_a_session_judged_by_older_records_is_not_used_again(now: TlsaFact
 
 
 def pinned(*keys: str, **more: object) -> Callable[[NetworkOptions], NetworkOptions]:
-    """Partners at ``partner.test`` and ``other.test`` with these keys."""
+    """A partner at ``partner.test`` with these keys."""
 
-    def change(options: NetworkOptions) -> NetworkOptions:
-        pin = Pin(
-            name="Partner",
-            domains=("partner.test",),
-            requirement=DEMANDS["pinned" if keys else "authentic"],
-            fingerprints=frozenset(keys),
-            **more,  # pyright: ignore[reportArgumentType]
-        )
-        return replace(options, pins=Pins((pin,)))
+    pin = Pin(
+        name="Partner",
+        domains=("partner.test",),
+        requirement=DEMANDS["pinned" if keys else "authentic"],
+        fingerprints=frozenset(keys),
+        **more,  # pyright: ignore[reportArgumentType]
+    )
+    return with_pins(pin)
 
-    return change
+
+def with_pins(*pins: Pin) -> Callable[[NetworkOptions], NetworkOptions]:
+    """A network with these partners."""
+    return lambda options: replace(options, pins=Pins(pins))
 
 
 PARTNER = {f"{name}.test": {"MX": [f"10 {MX}."]} for name in ("partner", "stranger")}
@@ -365,6 +366,25 @@ async def test_a_pin_holds_beside_the_records_of_the_host(floor: Protection, tmp
         refused = await deliver(at, "partner.test", floor=floor)
         assert isinstance(refused, Declined)
         assert isinstance(await deliver(at, "stranger.test", floor=floor), Delivered)
+
+
+async def test_who_has_to_have_dane_and_shows_another_key_has_proven_it(tmp_path: Path) -> None:
+    pin = Pin(name="Partner", domains=("partner.test",), requirement=Requirement(MxAuth.NONE, Channel.DANE))
+    change = with_pins(pin)
+    async with world(tmp_path, {MX: Script(tls=OTHER.context())}, PARTNER, change) as at:
+        at.tlsa.hosts[MX] = published(OURS)
+        refused = await deliver(at, "partner.test")
+        assert isinstance(refused, Declined)
+        assert refused.proof is Proof.CERTIFICATE
+        waits_for_protection(await deliver(at, "stranger.test"))
+        assert heard_no_mail(at.hosts[MX])
+
+
+async def test_a_name_that_no_handshake_can_say_is_no_session(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(tls=OURS.context())}) as at:
+        at.tlsa.hosts[MX] = TlsaFound(".nowhere.example", (record_of(OURS),))
+        assert "cannot be said" in waits_for_protection(await deliver(at)).detail
+        assert heard_no_mail(at.hosts[MX])
 
 
 @pytest.mark.parametrize(("name", "kind"), [("mail.partner.example", Delivered), ("mail.other.example", Declined)])

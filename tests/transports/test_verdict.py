@@ -1,13 +1,14 @@
 """One outcome from those of the hosts: Declined only when all proved it, and no certain answer while one is unknown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.outcome import Cause, Declined, Deferred, Failed, Proof
+from gateway.core.outcome import Alarm, Cause, Declined, Deferred, Failed, Proof
 from gateway.core.reply import Status
 from gateway.transports.verdict import Verdict, combine
 
@@ -62,6 +63,15 @@ def test_a_failed_handshake_anywhere_is_remembered() -> None:
     outcome = combine([other, BROKEN])
     assert isinstance(outcome, Deferred)
     assert outcome.handshake_failed
+
+
+@pytest.mark.parametrize("order", list(permutations([NO_TLS, DOWN, BROKEN])))
+def test_the_alarm_of_any_host_is_the_messages(order: Sequence[Verdict]) -> None:
+    stripped = replace(deferred(Cause.PROTECTION), alarm=Alarm.STRIPPED)
+    for verdicts in ([*order, stripped], [stripped, *order]):
+        outcome = combine(verdicts)
+        assert isinstance(outcome, Deferred)
+        assert outcome.alarm is Alarm.STRIPPED
 
 
 @given(st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=6))

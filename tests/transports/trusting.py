@@ -1,4 +1,4 @@
-"""What the tests of DANE, MTA-STS and pins have in common: hosts with certificates of their own making, and policies."""
+"""What the tests of DANE, MTA-STS and pins have in common: certificates, records and policies made to order."""
 
 from datetime import timedelta
 from hashlib import sha256

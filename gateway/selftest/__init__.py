@@ -1,0 +1,1 @@
+"""`sealpost selftest`: the installed configuration in a world of faults on loopback, and proof of what left it."""
