@@ -42,8 +42,7 @@ class Handshake:
         fault = judge(chain, self.check, now)
         if fault is None:
             return None
-        ours = self.terms.own_check
-        proven = self.check == self.terms.check and left_to_judge(ours) and judge(chain, ours, now) is not None
+        proven = judge(chain, self.terms.own_check, now) is not None
         return HandshakeFailure(proof=Proof.CERTIFICATE, result=fault.result, ours=proven, detail=fault.detail)
 
     def words(self, tls: ssl.SSLObject) -> str:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from prometheus_client import CollectorRegistry
 
@@ -18,17 +18,19 @@ from gateway.app.compose import Line, Parts, Tools, make_line, make_parts
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded
+from gateway.config.settings import Settings
 from gateway.core.sts import StsFound
-from gateway.flow.ports import Clock, Spool, SpoolError, StateStore
+from gateway.flow.ports import Clock, SpoolError, StateStore
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.dane import Dane
+from gateway.net.dns import Resolver
 from gateway.net.mta_sts import Sts
 from gateway.net.remote import Remote
 from gateway.net.sts_fetch import HttpsFetch
 from gateway.selftest.installation import MAX_AGE, installed_in
 from gateway.selftest.outside import Outside
 from gateway.selftest.severed import SeveredSpool, SeveredState
-from gateway.spool.sqlite import SpoolParts, SqliteSpool
+from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.log import Level, LogFile, open_log
@@ -44,8 +46,6 @@ _LONGEST: Final = MAX_AGE + timedelta(seconds=8)
 class Engine:
     """A gateway at work. ``unprotected`` is what its own witness counts."""
 
-    loaded: Loaded
-    bundle: Bundle
     parts: Parts
     line: Line
     spool: SeveredSpool
@@ -68,29 +68,31 @@ class Engine:
 
 @asynccontextmanager
 async def engine(outside: Outside, loaded: Loaded, bundle: Bundle, folder: Path) -> AsyncGenerator[Engine]:
-    """Runs it. Raises ValueError for certificates of the configuration that cannot be used, SpoolError, OSError."""
+    """Runs it until the end of the block.
+
+    Raises:
+        ValueError: certificates of the configuration cannot be used.
+        SpoolError, OSError: the folder cannot be used.
+    """
+    clock, installed = SystemClock(), installed_in(outside, loaded, folder)
     async with AsyncExitStack() as stack:
-        clock, installed = SystemClock(), installed_in(outside, loaded, folder)
         shared = await SharedState.open(folder / "state.db", clock)
         stack.push_async_callback(shared.aclose)
-        await _learn_policies(outside, installed, shared, clock)
+        await _learn_policies(outside, installed.settings, shared, clock)
         outside.after()
         state = SeveredState(shared)
-        shard = await SqliteSpool.open(folder / "spool", 0, SpoolParts(clock=clock))
-        stack.push_async_callback(shard.aclose)
-        spool, registry = SeveredSpool(shard), CollectorRegistry()
+        spool = cast(SeveredSpool, await SeveredSpool.open(folder, 0, SpoolParts(clock=clock)))
+        stack.push_async_callback(spool.aclose)
+        registry = CollectorRegistry()
         tools = _tools(_log(stack, folder), registry, state, clock)
-        parts = _at_port(make_parts(installed, bundle, tools, spool), outside.https_port)
+        parts = _with_policies_at(make_parts(installed, bundle, tools, spool), outside.https_port)
         stack.push_async_callback(parts.network.aclose)
         line = make_line(parts, spool)
         for transport in line.transports:
             stack.push_async_callback(transport.aclose)
         await parts.modes.look()
-        working = asyncio.create_task(line.dispatch.run())
-        stack.push_async_callback(_ended, working)
-        yield Engine(
-            loaded=installed, bundle=bundle, parts=parts, line=line, spool=spool, state=state, registry=registry
-        )
+        stack.push_async_callback(_ended, asyncio.create_task(line.dispatch.run()))
+        yield Engine(parts=parts, line=line, spool=spool, state=state, registry=registry)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
@@ -99,14 +101,47 @@ async def _ended(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def _learn_policies(outside: Outside, installed: Loaded, state: StateStore, clock: Clock) -> None:
+async def _learn_policies(outside: Outside, settings: Settings, state: StateStore, clock: Clock) -> None:
     """Fetches the policies that are to be kept, as an earlier message would have. Raises SpoolError if that fails."""
-    network = make_fetching(installed, outside.https_port, state, clock)
+    resolver = Resolver(settings.dns, clock)
+    fetch = _fetch(resolver, settings, outside.https_port)
+    sts = Sts(resolver, fetch, state, clock)
     try:
         for trap in outside.traps:
-            if trap.sts is not None and trap.sts.kept:
-                found = await network.sts.facts(trap.domain)
-                if not isinstance(found, StsFound):
-                    raise SpoolError(f"the policy of {trap.domain} could not be kept")
+            if trap.sts is not None and trap.sts.kept and not isinstance(await sts.facts(trap.domain), StsFound):
+                raise SpoolError(f"the policy of {trap.domain} could not be learned")
     finally:
-        await network.fetch.aclose()
+        await fetch.aclose()
+
+
+def _fetch(resolver: Resolver, settings: Settings, port: int) -> HttpsFetch:
+    return HttpsFetch(resolver, settings.tls_ca, settings.mx.allow_networks, port=port, timeout=_FETCH)
+
+
+def _with_policies_at(parts: Parts, port: int) -> Parts:
+    """The same, fetching policies from that port and not from 443."""
+    network, tools = parts.network, parts.tools
+    fetch = _fetch(network.resolver, parts.settings, port)
+    sts = Sts(network.resolver, fetch, tools.state, tools.clock)
+    remote = Remote(Dane(network.resolver, parts.settings.mx.port), sts)
+    return replace(parts, network=replace(network, fetch=fetch, sts=sts, remote=remote))
+
+
+def _log(stack: AsyncExitStack, folder: Path) -> LogFile:
+    descriptor = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    stack.callback(os.close, descriptor)
+    return LogFile(descriptor)
+
+
+def _tools(log: LogFile, registry: CollectorRegistry, state: StateStore, clock: Clock) -> Tools:
+    metrics, ids = Metrics(registry), RandomIds()
+    return Tools(
+        clock=clock,
+        ids=ids,
+        jitter=RandomJitter(),
+        events=Telemetry(open_log(log, Level.INFO, slot=0), metrics, clock),
+        metrics=metrics,
+        state=state,
+        counts=TlsCounts(state, clock, ids),
+        slots=1,
+    )

@@ -141,9 +141,7 @@ TRAPS: Final = (
         behaviour=_SELF_SIGNED,
         tlsa=TlsaIs.SERVFAIL,
     ),
-    Trap(
-        key="tlsa-other", done="TLSA record of another key", inside=Protection.NONE, tlsa=TlsaIs.OTHER
-    ),
+    Trap(key="tlsa-other", done="TLSA record of another key", inside=Protection.NONE, tlsa=TlsaIs.OTHER),
     Trap(
         key="sts-silence",
         done="no answer for its MTA-STS record",

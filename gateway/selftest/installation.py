@@ -32,9 +32,7 @@ def installed_in(outside: Outside, loaded: Loaded, spool: Path) -> Loaded:
     routes = {name: _hurried(route) for name, route in settings.routes.items()}
     settings = replace(
         settings,
-        dns=DnsOptions(
-            nameservers=(f"127.0.0.1:{outside.dns_port}",), trust_ad=settings.dns.trust_ad, timeout=_LOOKUP
-        ),
+        dns=DnsOptions(nameservers=(f"127.0.0.1:{outside.dns_port}",), trust_ad=settings.dns.trust_ad, timeout=_LOOKUP),
         tls_ca=outside.ca,
         mx=MxOptions(port=outside.mx_port, allow_networks=(_LOOPBACK,)),
         spool_dir=spool,

@@ -3,14 +3,13 @@
 Left out on purpose: what arrived, which is `selftest.proof`'s.
 """
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-
-import socket
 
 from gateway.core.tls import Protection
 from gateway.sandbox.alongside import alongside
@@ -136,6 +135,4 @@ class Outside:
 
 def _specs(traps: Sequence[Trap]) -> Iterator[HostSpec]:
     for number, trap in enumerate(traps, start=1):
-        yield HostSpec(
-            name=trap.host, address=f"{_NETWORK}{number}", domains=(trap.domain,), behaviour=trap.behaviour
-        )
+        yield HostSpec(name=trap.host, address=f"{_NETWORK}{number}", domains=(trap.domain,), behaviour=trap.behaviour)
