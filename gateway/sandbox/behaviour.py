@@ -16,6 +16,7 @@ class Starttls(Enum):
     OFFERED = auto()
     REFUSED = auto()  # Offered, then answered 454.
     MANGLED = auto()  # Overwritten in the offer, as some firewalls do.
+    BROKEN = auto()  # Offered and answered 220, with no TLS behind it.
     INJECTED = auto()  # The 220 has another reply behind it, which somebody on the way put there.
 
 

@@ -146,6 +146,10 @@ class Dialogue:
             await self._say("503 5.5.1 not offered")
         elif self._house.behaviour.starttls is Starttls.REFUSED:
             await self._say("454 4.7.0 TLS not available now")
+        elif self._house.behaviour.starttls is Starttls.BROKEN:
+            await self._say("220 2.0.0 go ahead")
+            await self._stream.read_some()
+            await self._say("502 5.5.1 there is no TLS here")
         elif self._house.behaviour.starttls is Starttls.INJECTED:
             await self._say(f"220 2.0.0 go ahead\r\n{INJECTED}")
             await self._handshake()

@@ -61,8 +61,8 @@ class Engine:
         """Returns when every recipient has come to its end, or the time is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST.total_seconds()):
-                while any((await self.spool.size()).waiting.values()):
-                    # What ends a recipient is written by another thread, which sets no event.
+                # The end of a recipient is in the database, which sets no event.
+                while any((await self.spool.size()).waiting.values()):  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK)
 
 

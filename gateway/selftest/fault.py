@@ -125,7 +125,7 @@ TRAPS: Final = (
     _no_tls(
         "broken-tls",
         "220 to STARTTLS, and no TLS behind it",
-        Behaviour(faults=(Fault(stage=Stage.STARTTLS, answer="220 2.0.0 go ahead"),)),
+        Behaviour(starttls=Starttls.BROKEN),
     ),
     _no_tls("cut", "cut off at STARTTLS", Behaviour(faults=(Fault(stage=Stage.STARTTLS, answer=Act.CLOSE),))),
     _no_tls("injected", "bytes injected behind the 220", Behaviour(starttls=Starttls.INJECTED)),

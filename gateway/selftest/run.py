@@ -59,7 +59,9 @@ async def run_selftest(loaded: Loaded, bundle: Bundle, folder: Path, tell: Calla
     stages = {_MAIN: Stage(traps=traps), **{key: stage for key, (_, stage) in _OF_OURS.items()}}
 
     async def staged(key: str, stage: Stage) -> Played:
-        played = await play(stage, loaded, bundle, folder / key)
+        own = folder / key
+        await asyncio.to_thread(own.mkdir, mode=0o700)
+        played = await play(stage, loaded, bundle, own)
         tell(f"{key}: {len(played.sent)} messages")
         return played
 

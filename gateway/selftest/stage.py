@@ -60,7 +60,6 @@ class Played:
 
 async def play(stage: Stage, loaded: Loaded, bundle: Bundle, folder: Path) -> Played:
     """Plays it to its end. Raises what `engine` raises, and PortTaken."""
-    folder.mkdir(mode=0o700)
     async with Outside(folder / "certs", stage.traps, connectors(loaded.settings, stage.smarthosts)) as outside:
         async with engine(outside, loaded, bundle, folder) as running:
             stage.sever(running)

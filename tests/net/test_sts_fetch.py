@@ -105,9 +105,11 @@ async def test_a_redirect_is_not_followed(tmp_path: Path, status: str) -> None:
 
 
 async def test_nothing_is_kept_of_a_cookie_and_each_fetch_is_a_new_connection(tmp_path: Path) -> None:
-    says = answer(POLICY, "Content-Type: text/plain", "Set-Cookie: who=us; Path=/").replace(
-        b"Connection: close\r\n", b""
-    )
+    async def says() -> AsyncIterator[bytes]:
+        said = answer(POLICY, "Content-Type: text/plain", "Set-Cookie: who=us; Path=/")
+        yield said.replace(b"Connection: close\r\n", b"")
+        await asyncio.Event().wait()
+
     async with FakeDns(HERE) as dns, PolicyServer(certificates.good(HOST), says) as server:
         resolver = Resolver(DnsOptions(nameservers=(dns.nameserver,)), SteppedClock())
         fetcher = HttpsFetch(resolver, certificates.write_authority(tmp_path), (LOOPBACK,), server.port)
@@ -123,7 +125,9 @@ async def test_no_proxy_of_the_environment_is_asked(tmp_path: Path, monkeypatch:
         PolicyServer(certificates.good(HOST), answer()) as proxy,
     ):
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
-            monkeypatch.setenv(name, f"https://127.0.0.1:{proxy.port}")
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
         assert await fetch(tmp_path, server) == POLICY
         assert proxy.connections == 0
 
