@@ -1,15 +1,10 @@
-"""The ports: all that the flow knows of the outside. One contract suite per port runs over every implementation."""
+"""The spool: the one durable place, its bodies and leases; and what goes wrong with it."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from gateway.core.address import ReversePath
-from gateway.core.envelope import BodyType, Recipient, Ret
-from gateway.core.facts import Lookup, OutsideFact
-from gateway.core.outcome import Outcome
-from gateway.core.override import OverrideResult
 from gateway.core.record import (
     BodyRef,
     Entry,
@@ -19,9 +14,6 @@ from gateway.core.record import (
     RecipientRow,
     State,
 )
-from gateway.core.route import Route
-from gateway.core.tls import Protection
-from gateway.core.tlsrpt import SessionSeen
 
 
 class SpoolError(Exception):
@@ -202,181 +194,3 @@ class Spool(Protocol):
         The policy that was kept last stays: it is the one in force. Returns how many things went.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """One recipient of a delivery; ``number`` is its row's. ``deferred_before`` feeds `core.tls.next_step`."""
-
-    number: int
-    recipient: Recipient
-    handshake_failed_for: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One message for recipients that share route, floor and destination.
-
-    ``destination`` is the recipient domain. ``header`` is the rendered header block (it ends with the empty line) and
-    ``body`` from ``body_offset`` on follows it byte for byte. ``delivery_id`` is the same on every repeat.
-    ``require_tls`` and ``tls_optional`` are RFC 8689's two wishes. Its TLS sessions are ``counted`` for TLSRPT, except
-    those of TLSRPT's own reports.
-    """
-
-    delivery_id: str
-    queue_id: QueueId
-    route: Route
-    floor: Protection
-    destination: str
-    reverse_path: ReversePath
-    targets: tuple[Target, ...]
-    header: bytes
-    body: BodyRef
-    body_offset: int
-    body_type: BodyType
-    smtputf8: bool
-    ret: Ret | None
-    envid: str | None
-    require_tls: bool = False
-    tls_optional: bool = False
-    counted: bool = True
-
-    @property
-    def size(self) -> int:
-        """Bytes that will be sent, without dot-stuffing."""
-        return len(self.header) + self.body.size - self.body_offset
-
-
-class Transport(Protocol):
-    """One way to carry mail. It never raises for a peer's fault, and knows no timers of the queue."""
-
-    async def deliver(self, delivery: Delivery) -> Mapping[int, Outcome]:
-        """One outcome per target number; the dispatcher treats a missing one as Deferred(LOCAL)."""
-        ...
-
-    def next_hop(self, domain: str) -> str:
-        """The destination part of a row's ``next_hop``: the domain, or this route's fixed host."""
-        ...
-
-    async def aclose(self) -> None:
-        """Closes kept connections."""
-        ...
-
-
-class Lookups(Protocol):
-    """Outside facts for the rules that read them: cached, single flight, each result or why there is none."""
-
-    async def look_up(
-        self, wanted: frozenset[tuple[Lookup, str]], wait: timedelta
-    ) -> Mapping[tuple[Lookup, str], OutsideFact]:
-        """All at once, within ``wait`` altogether; never raises, never answers later than that."""
-        ...
-
-
-class TlsSessions(Protocol):
-    """Counts TLS sessions for TLSRPT, or does nothing where nobody reports."""
-
-    def note(self, seen: SessionSeen) -> None:
-        """Takes one; never raises, never waits."""
-        ...
-
-
-class Signer(Protocol):
-    """Signs outgoing mail (DKIM, RFC 6376)."""
-
-    def wanted(self, domain: str) -> bool:
-        """Whether mail from that domain is signed, so that its body has to be hashed."""
-        ...
-
-    def sign(self, header: bytes, body_hash: str) -> bytes:
-        """The signature fields, to stand before a rendered header block; none for a domain without a key.
-
-        ``body_hash`` is `Message.body_hash`. Never raises for the message's fault.
-        """
-        ...
-
-
-class StateStore(Protocol):
-    """A small memory that all workers of a machine share: a value may be lost with the power, so no mail rests on it.
-
-    Keys begin with the part of the gateway that owns them (``history/``, ``modes``, ``override/``). Values have at most
-    64 KiB. Every method raises SpoolError if it cannot do it.
-    """
-
-    async def get(self, key: str) -> bytes | None:
-        """The value, or None if there is none or it has expired."""
-        ...
-
-    async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
-        """Those that are there, in one question."""
-        ...
-
-    async def items(self, prefix: str, limit: int) -> Mapping[str, bytes]:
-        """Those whose keys begin so, by key, at most ``limit``."""
-        ...
-
-    async def put(self, key: str, value: bytes, until: datetime) -> None:
-        """Keeps the value until then. Raises ValueError for one that is too large."""
-        ...
-
-    async def put_if_absent(self, key: str, value: bytes, until: datetime) -> bytes:
-        """Keeps the value unless there is one that has not expired; returns the value that holds, in one step."""
-        ...
-
-    async def put_many(self, values: Mapping[str, bytes], until: datetime) -> None:
-        """Keeps all of them until then, in one transaction."""
-        ...
-
-    async def delete(self, key: str) -> None:
-        """Forgets the value."""
-        ...
-
-    async def try_lease(self, name: str, holder: str, until: datetime) -> bool:
-        """Takes or prolongs the lease; False while another holder's has not run out."""
-        ...
-
-
-class Clock(Protocol):
-    """Time. ``now`` is aware UTC."""
-
-    def now(self) -> datetime: ...
-
-    def monotonic(self) -> float: ...
-
-    async def sleep_until(self, when: datetime) -> None: ...
-
-
-class Ids(Protocol):
-    """Unguessable ids (Message-IDs, boundaries)."""
-
-    def new(self) -> str: ...
-
-
-class Jitter(Protocol):
-    """Spreads retries: a factor around 1."""
-
-    def factor(self) -> float: ...
-
-
-class Events(Protocol):
-    """What telemetry hears; each call is one fact, logged once and counted once. It never raises and never waits."""
-
-    def accepted(self, message: Message, rows: Sequence[RecipientRow]) -> None: ...
-
-    def refused(self, listener: str, client: str, reason: str, code: int) -> None: ...
-
-    def attempted(self, message: Message, row: RecipientRow, route: Route, outcome: Outcome) -> None: ...
-
-    def moved(self, message: Message, row: RecipientRow, from_route: str, to_route: str) -> None: ...
-
-    def ended(self, message: Message, row: RecipientRow) -> None: ...
-
-    def unprotected(self, message: Message, row: RecipientRow) -> None: ...
-
-    def observed_unprotected(self, message: Message, row: RecipientRow) -> None: ...
-
-    def overridden(self, rule: str, sender: str, result: OverrideResult) -> None: ...
-
-    def alert(self, name: str, queue_id: str, detail: str) -> None: ...
-
-    def broken(self, where: str, queue_id: str, error: BaseException) -> None: ...
