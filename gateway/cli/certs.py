@@ -26,9 +26,7 @@ WARN: Final = timedelta(days=14)
 
 _Directory = Annotated[Path, typer.Option("--directory", "-d", help="The folder of certificates and keys.")]
 
-certs = typer.Typer(
-    help="Make development certificates and keys that sign mail, or show when certificates end.", no_args_is_help=True
-)
+certs = typer.Typer(help="Make certificates and DKIM keys; show when they end.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +67,7 @@ def dkim(
     kind: Annotated[Kind, typer.Option("--type", help="Some verifiers know RSA only.")] = Kind.BOTH,
     directory: _Directory = Path("certs"),
 ) -> None:
-    """Make keys that sign mail (DKIM), and say what DNS and the configuration need.
+    """Make DKIM keys, and say what DNS and the configuration need.
 
     A file that is there is never replaced.
     """

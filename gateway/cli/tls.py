@@ -48,15 +48,18 @@ def register(app: typer.Typer) -> None:
 
 @tls.command()
 def check(
-    domains: Annotated[list[str], typer.Argument(metavar="DOMAIN…", help="The part of an address behind the @.")],
+    domains: Annotated[
+        list[str],
+        typer.Argument(metavar="DOMAIN", hidden=True, help="Described above, because its own list would show a type."),
+    ],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Show what a message to a domain would travel over.
 
-    Its mail hosts, their TLS, certificates, DANE and MTA-STS, the grade that a message would get, and what is wrong.
-    Exits with 1 if a host gives less than the register of partners or a pin demands; for a domain in neither, less than
-    a checked certificate.
+    A DOMAIN is the part of an address behind the @; several may be given. Its mail hosts, their TLS, certificates,
+    DANE and MTA-STS, the grade that a message would get, and what is wrong. Exits with 1 if a host gives less than the
+    register of partners or a pin demands; for a domain in neither, less than a checked certificate.
     """
     loaded = load(read_bundle(find_config(config)))
     wanted = [_wanted(text, loaded) for text in dict.fromkeys(domains)]
@@ -77,7 +80,7 @@ def partners(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show the same for every domain of the register of partners and of the pins.
+    """Show the same for every partner and pin.
 
     With what changed since the gateway's last nightly survey. Members written as *.domain name no domain that could be
     asked, so they are left out. Exits with 1 if a partner gets less than is demanded.

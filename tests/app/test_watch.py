@@ -30,7 +30,7 @@ class Watched:
         self.changes += 1
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not true():
                 self._looked.clear()
                 await self._looked.wait()

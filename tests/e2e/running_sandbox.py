@@ -55,7 +55,7 @@ class Sandbox:
 
     def get(self, path: str) -> bytes:
         """A page of the inbox."""
-        with urllib.request.urlopen(self.ports.inbox_url + path, timeout=10) as page:
+        with urllib.request.urlopen(self.ports.inbox_url + path, timeout=30) as page:
             return page.read()
 
     def messages(self, address: str = "") -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Sandbox:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        with smtplib.SMTP(host, self.ports.mx, timeout=10) as client:
+        with smtplib.SMTP(host, self.ports.mx, timeout=30) as client:
             client.starttls(context=context)
             client.sendmail("stranger@elsewhere.example", [address], content)
 
@@ -85,7 +85,7 @@ class Sandbox:
     def stop(self, how: signal.Signals) -> str:
         """Stops it; returns the rest of what it said."""
         self.process.send_signal(how)
-        said, _ = self.process.communicate(timeout=20)
+        said, _ = self.process.communicate(timeout=40)
         return said
 
 

@@ -242,7 +242,7 @@ class Stage:
 
     def metric(self, sample: str) -> float:
         """The value of one sample, e.g. ``sealpost_unprotected_total``; 0 if it is not there."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=30) as page:
             lines = page.read().decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{sample} ", f"{sample}{{")))
 

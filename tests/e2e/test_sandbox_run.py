@@ -125,7 +125,7 @@ def test_a_host_that_cannot_be_reached_is_told_and_ctrl_c_stops_watching(here: S
             assert said
             missing = {start for start in missing if not said.startswith(start)}
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=40)
     assert (process.returncode, err) == (0, "")
     assert "No longer watching; the gateway goes on." in out
 
@@ -206,7 +206,7 @@ def test_a_signal_stops_all_of_it_and_whoever_watches_is_told(tmp_path: Path, ho
             while ": tls: deferred" not in watcher.stdout.readline():
                 assert watcher.poll() is None
             assert running.stop(how).endswith("The sandbox has stopped.\n")
-            said, _ = watcher.communicate(timeout=10)
+            said, _ = watcher.communicate(timeout=40)
         assert "x@down.example: queued, next attempt at " in said
         assert "the sandbox has stopped" in said
         assert watcher.returncode == 0

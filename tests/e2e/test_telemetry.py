@@ -30,7 +30,7 @@ Labels = frozenset[tuple[str, str]]
 def page(on: Stage, path: str) -> tuple[int, str]:
     """Status and text of a page of the admin port."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{on.admin_port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{on.admin_port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -163,10 +163,10 @@ def postfix(hostname: str, services: Sequence[Service], extra: Sequence[str] = (
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(master.pid, 15)
             try:
-                master.wait(10)
+                master.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(master.pid, 9)
-                master.wait(10)
+                master.wait(30)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(master.pid, 9)
     finally:

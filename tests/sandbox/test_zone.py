@@ -151,3 +151,47 @@ async def test_the_world_has_names_for_what_goes_wrong(world: World) -> None:
     query = dns.message.make_query("tls.example", "MX")
     message = await dns.asyncquery.udp(query, "127.0.0.1", port=world.dns_port, timeout=5)
     assert message.rcode() is dns.rcode.SERVFAIL
+
+
+SIGNED = Zone(
+    records={
+        "signed.example": ("MX 10 mx.signed.example.",),
+        "mx.signed.example": ("A 127.0.25.1",),
+        "_25._tcp.mx.signed.example": (f"TLSA 3 1 1 {'00' * 32}",),
+        "alias.signed.example": ("CNAME mx.unsigned.example.",),
+        "mx.unsigned.example": ("A 127.0.25.2",),
+        "alias.unsigned.example": ("CNAME mx.signed.example.",),
+    },
+    troubles={"_25._tcp.mx.broken.signed.example": Trouble.SERVFAIL},
+    signed=frozenset({"signed.example"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "proven"),
+    [
+        ("signed.example", "MX", True),
+        ("mx.signed.example", "A", True),
+        ("_25._tcp.mx.signed.example", "TLSA", True),
+        ("nobody.signed.example", "A", True),
+        ("mx.signed.example", "TXT", True),
+        ("alias.signed.example", "CNAME", True),
+        ("alias.signed.example", "A", False),
+        ("alias.unsigned.example", "A", False),
+        ("mx.unsigned.example", "A", False),
+        ("notsigned.example", "A", False),
+        ("_25._tcp.mx.broken.signed.example", "TLSA", False),
+    ],
+)
+def test_ad_is_said_where_all_of_an_answer_is_signed(name: str, kind: str, proven: bool) -> None:
+    by_flag = dns.message.make_query(name, kind, flags=dns.flags.RD | dns.flags.AD)
+    for query in (by_flag, dns.message.make_query(name, kind, want_dnssec=True)):
+        answer = SIGNED.answer(query.to_wire())
+        assert answer is not None
+        assert bool(dns.message.from_wire(answer).flags & dns.flags.AD) is proven
+
+
+def test_ad_is_not_said_to_those_who_do_not_ask_for_it() -> None:
+    answer = ask(SIGNED, "signed.example", "MX")
+    assert answer is not None
+    assert not answer.flags & dns.flags.AD
