@@ -161,7 +161,7 @@ class Setting:
     """What a test changes of the stage. ``cjsm`` and the like are "host:port"; empty means the world's own.
 
     ``policy`` is a text in place of the shipped one that ``shipped`` names; both find the shipped registers, which hold
-    samples: ``partners`` are further lines of that organisation's register.
+    samples: ``partners`` are further lines of that organisation's register, ``further`` those of sealpost.toml.
     """
 
     cast: tuple[HostSpec, ...] = field(default_factory=default_cast)
@@ -175,6 +175,7 @@ class Setting:
     connector: str = ""
     egress: str = ""
     partners: str = ""
+    further: str = ""
 
 
 def scenario_cast() -> tuple[HostSpec, ...]:
@@ -322,6 +323,7 @@ def _write(folder: Path, setting: Setting, world: World, *, smtp: int, admin: in
             give_up_after=setting.give_up_after,
             queue=setting.queue,
         )
+        + setting.further
     )
 
 
