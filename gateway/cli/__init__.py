@@ -16,6 +16,7 @@ from gateway.cli import (
     run,
     sandbox,
     schema,
+    selftest,
     simulate,
     tls,
 )
@@ -33,7 +34,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, reload, check, exception, explain, mode, policy, queue, certs, tls, sandbox, schema, simulate):
+_COMMANDS = (
+    run,
+    reload,
+    check,
+    exception,
+    explain,
+    mode,
+    policy,
+    queue,
+    certs,
+    tls,
+    selftest,
+    sandbox,
+    schema,
+    simulate,
+)
+for command in _COMMANDS:
     command.register(app)
 
 

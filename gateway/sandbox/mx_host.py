@@ -41,11 +41,15 @@ class HostSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """Where hosts put what arrives, how much of each connection they tape, and how long they wait for a client."""
+    """Where hosts put what arrives, how much of each connection they tape, and how long they wait for a client.
+
+    ``visits`` is how many connections each of them keeps.
+    """
 
     inbox: Inbox
     tape_limit: int = DEFAULT_LIMIT
     timeout: timedelta = timedelta(minutes=1)
+    visits: int = MAX_VISITS
 
 
 class MxHost:
@@ -53,7 +57,7 @@ class MxHost:
 
     def __init__(self, spec: HostSpec, credentials: Credentials, recording: Recording) -> None:
         self.spec = spec
-        self.visits: deque[Visit] = deque(maxlen=MAX_VISITS)
+        self.visits: deque[Visit] = deque(maxlen=recording.visits)
         self._credentials = credentials
         self._recording = recording
         self.behave(spec.behaviour)

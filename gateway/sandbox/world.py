@@ -16,7 +16,7 @@ from gateway.sandbox.cast import default_cast, default_extras, zone_for
 from gateway.sandbox.credentials import Credentials
 from gateway.sandbox.dns_server import DnsServer
 from gateway.sandbox.inbox import Inbox
-from gateway.sandbox.mx_host import HostSpec, MxHost, Recording
+from gateway.sandbox.mx_host import MAX_VISITS, HostSpec, MxHost, Recording
 from gateway.sandbox.sockets import LOOPBACK, Place, bind_all, port_of
 from gateway.sandbox.tape import DEFAULT_LIMIT
 from gateway.sandbox.zone import Zone
@@ -30,7 +30,8 @@ _PATIENCE: Final = timedelta(minutes=1)
 class WorldOptions:
     """What a world is made of. ``directory`` takes its certificates; port 0 is a free one.
 
-    ``tape_limit`` is in bytes per connection and phase; ``timeout`` is how long hosts wait for a client.
+    ``tape_limit`` is in bytes per connection and phase, ``visits`` in connections per host; ``timeout`` is how long a
+    host waits for a client.
     """
 
     directory: Path
@@ -39,6 +40,7 @@ class WorldOptions:
     dns_port: int = 0
     mx_port: int = 0
     tape_limit: int = DEFAULT_LIMIT
+    visits: int = MAX_VISITS
     timeout: timedelta = _PATIENCE
 
 
@@ -51,7 +53,9 @@ class World:
     def __init__(self, options: WorldOptions, inbox: Inbox | None = None) -> None:
         self.inbox = inbox or Inbox()
         self.credentials = Credentials(options.directory)
-        recording = Recording(inbox=self.inbox, tape_limit=options.tape_limit, timeout=options.timeout)
+        recording = Recording(
+            inbox=self.inbox, tape_limit=options.tape_limit, timeout=options.timeout, visits=options.visits
+        )
         self.hosts: Mapping[str, MxHost] = {
             spec.name: MxHost(spec, self.credentials, recording) for spec in options.cast
         }

@@ -20,7 +20,7 @@ from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded
 from gateway.config.settings import Settings
 from gateway.core.sts import StsFound
-from gateway.flow.ports import Clock, SpoolError, StateStore
+from gateway.flow.ports import Clock, StateStore
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.dane import Dane
 from gateway.net.dns import Resolver
@@ -38,8 +38,12 @@ from gateway.telemetry.metrics import Metrics
 
 _FETCH: Final = timedelta(seconds=3)
 _LOOK: Final = 0.2
-_LONGEST: Final = MAX_AGE + timedelta(seconds=8)
-"""After that the rest counts as waiting."""
+LONGEST: Final = MAX_AGE + timedelta(seconds=8)
+"""By then every recipient has come to its end."""
+
+
+class NotReady(Exception):
+    """The self-test's own world does not work, so that nothing can be proven in it; the text is a clause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,10 @@ class Engine:
         """``sealpost_unprotected_total``."""
         return int(self.registry.get_sample_value("sealpost_unprotected_total") or 0)
 
-    async def idle(self) -> None:
-        """Returns when every recipient has come to its end, or the time is over."""
+    async def idle(self, within: timedelta) -> None:
+        """Returns when every recipient has come to its end, or that time is over."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST.total_seconds()):
+            async with asyncio.timeout(within.total_seconds()):
                 # The end of a recipient is in the database, which sets no event.
                 while any((await self.spool.size()).waiting.values()):  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK)
@@ -73,6 +77,7 @@ async def engine(outside: Outside, loaded: Loaded, bundle: Bundle, folder: Path)
     Raises:
         ValueError: certificates of the configuration cannot be used.
         SpoolError, OSError: the folder cannot be used.
+        NotReady: the policies that are to be kept cannot be had.
     """
     clock, installed = SystemClock(), installed_in(outside, loaded, folder)
     async with AsyncExitStack() as stack:
@@ -102,14 +107,14 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _learn_policies(outside: Outside, settings: Settings, state: StateStore, clock: Clock) -> None:
-    """Fetches the policies that are to be kept, as an earlier message would have. Raises SpoolError if that fails."""
+    """Fetches the policies that are to be kept, as an earlier message would have. Raises NotReady."""
     resolver = Resolver(settings.dns, clock)
     fetch = _fetch(resolver, settings, outside.https_port)
     sts = Sts(resolver, fetch, state, clock)
     try:
         for trap in outside.traps:
             if trap.sts is not None and trap.sts.kept and not isinstance(await sts.facts(trap.domain), StsFound):
-                raise SpoolError(f"the policy of {trap.domain} could not be learned")
+                raise NotReady(f"the policy of {trap.domain} could not be learned")
     finally:
         await fetch.aclose()
 

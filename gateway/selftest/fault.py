@@ -3,14 +3,17 @@
 What a host may be given follows from what was done to it, never from what the gateway says of it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from gateway.core.tls import Protection
+from gateway.core.pin import Pins
+from gateway.core.tls import Channel, Protection
 from gateway.sandbox.behaviour import Act, Behaviour, Fault, Shown, Stage, Starttls, Versions
 from gateway.sandbox.zone import Trouble
 
+_BELOW: Final = "selftest"
 REALM: Final = "selftest.invalid"
 """Every domain of this world lies here (RFC 2606: nobody has it)."""
 
@@ -41,7 +44,7 @@ class Trap:
     """One domain with one mail host. ``done`` says what was done to it.
 
     ``inside`` is the most that a message may demand which arrives inside TLS; in the clear it is nothing. A ``control``
-    is a host that nothing was done to, and that mail has to reach.
+    is a host that nothing was done to, and that mail has to reach. ``of`` is a domain of somebody else's realm.
     """
 
     key: str
@@ -52,11 +55,12 @@ class Trap:
     sts: StsIs | None = None
     lookup: Trouble | None = None
     control: bool = False
+    of: str = ""
 
     @property
     def domain(self) -> str:
         """Whom the messages are for."""
-        return f"{self.key}.{REALM}"
+        return self.of or f"{self.key}.{REALM}"
 
     @property
     def host(self) -> str:
@@ -182,3 +186,18 @@ TRAPS: Final = (
         sts=StsIs(kept=_ELSEWHERE, served=_BROKEN),
     ),
 )
+
+_MOST_PARTNERS: Final = 40
+
+
+def impostors(pins: Pins) -> Iterator[Trap]:
+    """For each pinned partner a host in its place that nobody vouches for. A pin adds to what every message demands."""
+    for number, pin in enumerate(pins.all[:_MOST_PARTNERS], start=1):
+        checked = pin.requirement.channel > Channel.ENCRYPTED
+        yield Trap(
+            key=f"partner-{number}",
+            done=f"an impostor of {pin.name}",
+            inside=Protection.NONE if checked else Protection.ENCRYPTED,
+            behaviour=_SELF_SIGNED,
+            of=pin.domains[0].replace("*.", f"{_BELOW}."),
+        )

@@ -19,10 +19,10 @@ from gateway.selftest.connectors import rerouted
 from gateway.selftest.outside import Outside
 
 _LOOPBACK: Final = IPv4Network("127.0.0.0/8")
-_ROUTE: Final = timedelta(seconds=4)
-_LOOKUP: Final = timedelta(seconds=1)
+_ROUTE: Final = timedelta(seconds=5)
+_LOOKUP: Final = timedelta(seconds=2)
 
-MAX_AGE: Final = timedelta(seconds=9)
+MAX_AGE: Final = timedelta(seconds=12)
 """The end of every message."""
 
 
@@ -54,7 +54,6 @@ def _queue(queue: QueueOptions) -> QueueOptions:
         queue,
         max_age=MAX_AGE,
         hold_max=MAX_AGE,
-        door_wait=_LOOKUP,
         retry_min=timedelta(seconds=2),
         retry_max=timedelta(seconds=4),
     )

@@ -14,7 +14,8 @@ from gateway.core.address import Address
 from gateway.core.arrival import read_arrival
 from gateway.core.classify import gather
 from gateway.core.decision import Decision, Held, Refused, Routed, asked_for
-from gateway.core.facts import Classification, Facts, Intent
+from gateway.core.envelope import Envelope
+from gateway.core.facts import Classification, Intent, Scan
 from gateway.core.policy import Policy
 from gateway.core.record import QueueId
 from gateway.core.scan import Scanner
@@ -30,7 +31,6 @@ MARK: Final = "selftest-"
 """Every marker begins so."""
 
 _WHO: Final = "self-test"
-_WHY: Final = "self-test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +79,16 @@ async def send_all(engine: Engine, trap: Trap, *, controls: bool = False) -> Asy
     seen: set[tuple[str, type[Decision], tuple[str, ...], Protection]] = set()
     policy = engine.line.shared.book.current
     for kind in kinds(policy):
-        message = _Message(engine, trap, kind)
-        decision = await message.decided()
+        draft = _draft(policy, trap, kind)
+        rulings = await _ruled(engine, draft)
+        decision = rulings.decisions[0]
         floor = _demanded(decision, kind, policy)
         key = (kind.level, type(decision), _chain(decision), floor)
         if key not in seen and (floor > Protection.NONE or controls):
             seen.add(key)
-            yield await message.sent(floor)
+            refused = isinstance(decision, Refused)
+            queue_id = None if refused else await _taken(engine, draft, rulings)
+            yield Sent(marker=draft.marker, trap=trap, kind=kind, floor=floor, refused=refused, queue_id=queue_id)
 
 
 def _chain(decision: Decision) -> tuple[str, ...]:
@@ -98,81 +101,75 @@ def _demanded(decision: Decision, kind: Kind, policy: Policy) -> Protection:
     return decision.floor if lowered else max(decision.floor, policy.floors.get(kind.level, Protection.SEALED))
 
 
-class _Message:
-    def __init__(self, engine: Engine, trap: Trap, kind: Kind) -> None:
-        self._engine = engine
-        self._shared = engine.line.shared
-        self._trap = trap
-        self._kind = kind
-        self._marker = f"{MARK}{secrets.token_hex(16)}"
-        policy = self._shared.book.current
-        self._sender = Address(_WHO, min(policy.organisation.domains))
-        self._envelope = envelope(self._sender, [Address(kind.level.lower(), trap.domain)])
-        self._content = self._made()
-        scanner = Scanner(text_bytes=policy.text_bytes)
-        scanner.feed(self._content)
-        self._scan = scanner.close()
-        self._rulings: Rulings | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A message that nobody has judged yet."""
 
-    def _made(self) -> bytes:
-        to = self._envelope.recipients[0].address
-        lines = (
-            f"From: {self._sender}",
-            f"To: {to}",
-            f"Subject: {self._marker}",
-            # Reports name the message by this, so it is no marker.
-            f"Message-ID: <{secrets.token_hex(16)}@{self._sender.domain}>",
-            *(("Auto-Submitted: auto-replied",) if self._kind.automatic else ()),
-            "",
-            self._marker,
-            "",
-        )
-        return "\r\n".join(lines).encode()
+    marker: str
+    kind: Kind
+    envelope: Envelope
+    content: bytes
+    scan: Scan
 
-    async def decided(self) -> Decision:
-        """What the policy, with what can be looked up in this world, says of it."""
-        shared = self._shared
-        addresses = [recipient.address for recipient in self._envelope.recipients]
-        policy, wait = shared.book.current, shared.queue.door_wait
-        self._rulings = await rule(
-            self._facts(policy), addresses, policy, shared.lookups, wait, rollouts=shared.rollouts()
-        )
-        return self._rulings.decisions[0]
 
-    def _facts(self, policy: Policy) -> Facts:
-        facts = gather(self._scan, self._envelope, policy, self._shared.clock.now(), self._shared.system.hop_key)
-        level = Classification(level=self._kind.level, source=_WHY)
-        return replace(facts, classification=level, intent=self._kind.intent, intent_source=_WHY)
+def _draft(policy: Policy, trap: Trap, kind: Kind) -> _Draft:
+    marker = f"{MARK}{secrets.token_hex(16)}"
+    sender = Address(_WHO, min(policy.organisation.domains))
+    recipient = Address("recipient", trap.domain)
+    content = _written(marker, sender, recipient, kind)
+    scanner = Scanner(text_bytes=policy.text_bytes)
+    scanner.feed(content)
+    return _Draft(
+        marker=marker, kind=kind, envelope=envelope(sender, [recipient]), content=content, scan=scanner.close()
+    )
 
-    async def sent(self, floor: Protection) -> Sent:
-        """Hands it over; a held one is released, as a person may."""
-        rulings = self._rulings
-        if rulings is None:
-            raise ValueError("it is decided before it is sent")
-        refused = isinstance(rulings.decisions[0], Refused)
-        queue_id = None if refused else await self._taken(rulings)
-        return Sent(
-            marker=self._marker, trap=self._trap, kind=self._kind, floor=floor, refused=refused, queue_id=queue_id
-        )
 
-    async def _taken(self, rulings: Rulings) -> QueueId | None:
-        shared, spool = self._shared, self._engine.spool
-        taking = Taking(
-            spool=spool,
-            shared=shared,
-            edition=shared.book.edition,
-            envelope=self._envelope,
-            on_commit=self._engine.line.dispatch.committed,
-        )
-        arrival = read_arrival(self._scan, (), shared.system.hop_key)
-        try:
-            body = spool.bodies.writer()
-            body.write(self._content)
-            message = taking.message(self._scan, arrival, rulings.facts, await body.finish(), "")
-            await taking.keep(message, rulings, "")
-        except SpoolError:
-            return None
-        if isinstance(rulings.decisions[0], Held):
-            await spool.operate(message.queue_id, None, release(_WHO, shared.planner, shared.clock.now()))
-            self._engine.line.dispatch.wake()
-        return message.queue_id
+def _written(marker: str, sender: Address, recipient: Address, kind: Kind) -> bytes:
+    lines = (
+        f"From: {sender}",
+        f"To: {recipient}",
+        f"Subject: {marker}",
+        # Reports name the message by this, so it is no marker.
+        f"Message-ID: <{secrets.token_hex(16)}@{sender.domain}>",
+        *(("Auto-Submitted: auto-replied",) if kind.automatic else ()),
+        "",
+        marker,
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
+
+async def _ruled(engine: Engine, draft: _Draft) -> Rulings:
+    """What the policy, with what can be looked up in this world, says of it."""
+    shared = engine.line.shared
+    policy = shared.book.current
+    # Without the key no message is taken for an earlier one that was given back.
+    facts = gather(draft.scan, draft.envelope, policy, shared.clock.now())
+    level = Classification(level=draft.kind.level, source=_WHO)
+    said = replace(facts, classification=level, intent=draft.kind.intent, intent_source=_WHO)
+    addresses = [recipient.address for recipient in draft.envelope.recipients]
+    return await rule(said, addresses, policy, shared.lookups, shared.queue.door_wait, rollouts=shared.rollouts())
+
+
+async def _taken(engine: Engine, draft: _Draft, rulings: Rulings) -> QueueId | None:
+    """Hands it over; a held one is released, as a person may. None if the spool could not keep it."""
+    shared, spool = engine.line.shared, engine.spool
+    taking = Taking(
+        spool=spool,
+        shared=shared,
+        edition=shared.book.edition,
+        envelope=draft.envelope,
+        on_commit=engine.line.dispatch.committed,
+    )
+    arrival = read_arrival(draft.scan, (), shared.system.hop_key)
+    try:
+        body = spool.bodies.writer()
+        body.write(draft.content)
+        message = taking.message(draft.scan, arrival, rulings.facts, await body.finish(), "")
+        await taking.keep(message, rulings, "")
+    except SpoolError:
+        return None
+    if isinstance(rulings.decisions[0], Held):
+        await spool.operate(message.queue_id, None, release(_WHO, shared.planner, shared.clock.now()))
+        engine.line.dispatch.wake()
+    return message.queue_id

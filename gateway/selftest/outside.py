@@ -25,6 +25,8 @@ _NETWORK: Final = "127.0.26."
 _POLICIES: Final = "127.0.28.1"
 _TAPE: Final = 4 * 1024 * 1024
 """Bytes of each connection and phase; a proof needs all of them."""
+_VISITS: Final = 20_000
+"""Connections to one host; a proof needs all of these too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Watched:
     in_clear: Protection
     in_tls: Protection
 
+    @property
+    def complete(self) -> bool:
+        """Whether every connection and every byte of it was recorded."""
+        visits = self.host.visits
+        return len(visits) < _VISITS and all(visit.tape.complete for visit in visits)
+
 
 class Outside:
     """An asynchronous context manager; ``mx_port``, ``dns_port`` and ``https_port`` are known inside it."""
@@ -44,7 +52,9 @@ class Outside:
         self.traps = tuple(traps)
         self.connectors = tuple(connectors)
         cast = tuple(_specs(self.traps)) + tuple(one.spec for one in self.connectors)
-        self.world = World(WorldOptions(directory=folder, cast=cast, extras=Zone(records={}), tape_limit=_TAPE))
+        self.world = World(
+            WorldOptions(directory=folder, cast=cast, extras=Zone(records={}), tape_limit=_TAPE, visits=_VISITS)
+        )
         self.https_port = 0
         names = tuple(policy_name(trap.domain) for trap in self.traps if trap.sts is not None)
         certificate = self.world.credentials.issue("policies.pem", names or (_POLICIES,))

@@ -10,8 +10,8 @@ from gateway.selftest.proof import Violation
 class Became(StrEnum):
     """What became of one message; the gateway's own word, which is shown and proves nothing."""
 
-    DELIVERED = "delivered"
-    NEXT_ROUTE = "delivered by a next route"
+    DELIVERED = "by the first route"
+    NEXT_ROUTE = "by a next route"
     REPORTED = "given back"
     WAITING = "still waiting"
     REFUSED = "refused by the policy"
@@ -57,13 +57,18 @@ class SelfTest:
 
     @property
     def pushed(self) -> int:
-        """Messages that demanded protection."""
-        return sum(line.pushed for line in self.lines)
+        """Messages that demanded protection and were pushed at a fault."""
+        return sum(line.pushed for line in self.lines if line.verdict in (Verdict.SAFE, Verdict.LEFT))
 
     @property
     def faults(self) -> int:
         """Faults that they were pushed at."""
         return sum(line.verdict in (Verdict.SAFE, Verdict.LEFT) for line in self.lines)
+
+    @property
+    def left(self) -> int:
+        """Messages that left unprotected."""
+        return len({each.sent.marker for each in self.violations})
 
     @property
     def passed(self) -> bool:
@@ -73,5 +78,4 @@ class SelfTest:
     @property
     def summary(self) -> str:
         """The last line."""
-        left = len({each.sent.marker for each in self.violations})
-        return f"{self.pushed} messages pushed at {self.faults} faults: {left} left unprotected."
+        return f"{self.pushed} messages pushed at {self.faults} faults: {self.left} left unprotected."

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from gateway.config.bundle import Bundle
@@ -16,7 +17,7 @@ from gateway.core.tls import Protection
 from gateway.flow.ports import QueueFilter
 from gateway.sandbox.behaviour import Behaviour
 from gateway.selftest.connectors import GOOD, connectors
-from gateway.selftest.engine import Engine, engine
+from gateway.selftest.engine import LONGEST, Engine, engine
 from gateway.selftest.fault import Trap
 from gateway.selftest.mail import Sent, send_all
 from gateway.selftest.outside import Outside
@@ -33,11 +34,15 @@ def _nothing(engine: Engine) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What is set up. ``sever`` cuts something of the gateway off before the first message."""
+    """What is set up. ``sever`` cuts something of the gateway off before the first message.
+
+    What has not come to its end ``within`` that time counts as waiting.
+    """
 
     traps: Sequence[Trap]
     smarthosts: Behaviour = GOOD
     sever: Callable[[Engine], None] = _nothing
+    within: timedelta = LONGEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ async def play(stage: Stage, loaded: Loaded, bundle: Bundle, folder: Path) -> Pl
         async with engine(outside, loaded, bundle, folder) as running:
             stage.sever(running)
             sent = await _sent(running, stage.traps)
-            await running.idle()
+            await running.idle(stage.within)
             became = {each.marker: await _became(running, each) for each in sent}
             unprotected = running.unprotected
         # Only when the gateway has ended is every byte of it on the tapes.

@@ -35,7 +35,7 @@ def test_a_sound_gateway_passes_in_a_table_and_leaves_nothing_behind(config: Pat
     assert code == 0, out + err
     head, *lines, last = out.rstrip().splitlines()
     assert head.split("  ")[0] == "What was done"
-    assert [line for line in lines if line.startswith("offers no STARTTLS")][0].endswith("none left unprotected")
+    assert next(line for line in lines if line.startswith("offers no STARTTLS")).endswith("none left unprotected")
     assert lines[0].endswith("arrived as it should")
     assert last.endswith("faults: 0 left unprotected.")
     assert "Nothing of this leaves the machine" in err

@@ -94,6 +94,13 @@ async def test_a_message_that_was_never_taken_must_not_arrive_at_all(tmp_path: P
         assert "never took it" in how
 
 
+async def test_a_message_about_another_is_not_that_one(tmp_path: Path) -> None:
+    async with outside(tmp_path) as world:
+        await arrives(world, NO_TLS, tls=False)
+        assert prove(world, [sent(NO_TLS, Protection.NONE)]).arrived == {MARKER}
+        assert prove(world, [sent(GOOD, Protection.NONE)]).arrived == frozenset()
+
+
 async def test_nothing_is_seen_where_nothing_arrived(tmp_path: Path) -> None:
     async with outside(tmp_path) as world:
         proof = prove(world, [sent(GOOD, Protection.SEALED)])

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.tls import Protection
+from gateway.sandbox.zone import Trouble
+from gateway.selftest.engine import NotReady
+from gateway.selftest.fault import REALM
 from gateway.selftest.outside import Outside
 from gateway.selftest.result import Became, Verdict
 from gateway.selftest.run import run_selftest
@@ -99,8 +102,22 @@ async def test_a_policy_that_protects_nothing_proves_nothing(configured: Configu
 async def test_where_nothing_can_arrive_nothing_is_proven(
     configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(Outside, "dns_port", property(lambda _self: 9))
+    done = Outside.after
+
+    def after(self: Outside) -> None:
+        done(self)
+        self.world.dns.zone = replace(self.world.dns.zone, troubles={REALM: Trouble.SERVFAIL})
+
+    monkeypatch.setattr(Outside, "after", after)
     result = await run_selftest(*configured(), tmp_path, say_nothing)
-    assert result.violations == ()
-    assert not result.passed
-    assert "no protected restricted message arrived even at a host in good order" in result.doubts
+    assert (result.violations, result.passed) == ((), False)
+    assert "no unprotected public message arrived even at a host in good order" in result.doubts
+
+
+async def test_a_world_that_does_not_work_is_told_and_nothing_is_judged(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Outside, "before", lambda _self: None)
+    with pytest.raises(ExceptionGroup) as caught:
+        await run_selftest(*configured(), tmp_path, say_nothing)
+    assert [str(each) for each in caught.value.exceptions if isinstance(each, NotReady)]
