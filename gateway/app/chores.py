@@ -79,14 +79,17 @@ def _surveys(parts: Parts) -> Surveys:
 
 
 def _resolver(parts: Parts) -> Callable[[], Awaitable[None]]:
-    """Says once, and shows always, that DANE is off, or that the resolver it rests on does not validate."""
+    """Shows whether DANE is on and the resolver validates, and alerts each time that it no longer does."""
     resolver, tools = parts.network.resolver, parts.tools
+    validated = True
 
     async def look() -> None:
+        nonlocal validated
         validates = await resolver.validates()
         tools.metrics.dnssec.show(trusted=resolver.trusts_ad, validates=validates)
-        if resolver.trusts_ad and validates is False:
+        if resolver.trusts_ad and validates is False and validated:
             tools.events.alert("dane-off", "", "[dns] trust_ad is true, but the resolver does not validate")
+        validated = validated if validates is None else validates
 
     return look
 

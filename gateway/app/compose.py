@@ -23,6 +23,7 @@ from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Signer, Spool, State
 from gateway.flow.shared import Shared
 from gateway.flow.tls_counts import NoSessions, TlsCounts
 from gateway.flow.traffic import Traffic
+from gateway.net.memory import TlsMemory
 from gateway.net.probe import StarttlsProbe
 from gateway.signing.dkim import Dkim
 from gateway.telemetry.events import Telemetry
@@ -41,6 +42,7 @@ class Tools:
     events: Telemetry
     metrics: Metrics
     state: StateStore
+    memory: TlsMemory
     counts: TlsCounts
     slots: int
 
@@ -80,6 +82,8 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
         clock=tools.clock,
         state=tools.state,
         sessions=tools.counts if settings.tlsrpt is not None else NoSessions(),
+        # What hosts have shown outlives a reload: a host that had TLS a moment ago is guarded now.
+        memory=tools.memory,
     )
     queue = share(settings.queue, tools.slots)
     tools.metrics.initialise(loaded.policy, settings.routes, [smtp.name for smtp in settings.smtp])

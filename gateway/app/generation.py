@@ -48,7 +48,7 @@ class Generation:
             parts.tools.clock,
             parts.tools.events,
         )
-        self._memory = parts.network.dialler.memory
+        self._memory = parts.tools.memory
         self._chores = (self._janitor.run, parts.history.run, parts.modes.run, self._memory.run)
         self._retired = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -69,6 +69,7 @@ class Generation:
 
     async def run(self) -> None:
         """Works until `retire`, and then until nothing is in hand."""
+        self._memory.remember = self.settings.remember_tls
         async with self._tasks as tasks:
             for spool, line in self._lines.items():
                 self._working[spool] = tasks.create_task(line.dispatch.run())

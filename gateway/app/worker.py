@@ -24,6 +24,7 @@ from gateway.config.settings import Settings
 from gateway.core.record import QueueId, State
 from gateway.flow.ports import Clock, SpoolError, StateStore
 from gateway.flow.tls_counts import TlsCounts
+from gateway.net.memory import TlsMemory
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
@@ -97,6 +98,7 @@ class Worker:
             events=Telemetry(self._log, self._metrics, clock),
             metrics=self._metrics,
             state=state,
+            memory=TlsMemory(clock, state),
             counts=TlsCounts(state, clock, ids),
             slots=slots,
         )

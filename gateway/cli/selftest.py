@@ -35,7 +35,7 @@ def selftest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
 ) -> None:
-    """Push protected messages at mail hosts that cannot be trusted, and prove that none left unprotected.
+    """Prove that broken mail hosts get no protected mail.
 
     Everything happens on loopback, with made messages, in a folder that is removed; the gateway that runs here, its
     spool and its mail are not touched. It takes about half a minute. Exits with 1 if a message left unprotected or

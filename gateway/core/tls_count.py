@@ -18,6 +18,8 @@ MAX_KINDS: Final = 1000
 
 _LONGEST_DETAIL: Final = 200
 _LONGEST_POLICY: Final = 2048
+_LONGEST_HOSTS: Final = 1024
+_LINE: Final = 64  # what each text takes besides its characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,18 @@ def _failure(seen: SessionSeen, result: Result) -> Failure:
 
 
 def _cut(applied: Applied) -> Applied:
-    """A policy that is long beyond use is shown without its text."""
-    size = sum(map(len, applied.strings)) + sum(map(len, applied.mx_hosts))
-    lines = len(applied.strings) + len(applied.mx_hosts)
-    return applied if max(size, 16 * lines) <= _LONGEST_POLICY else Applied(applied.type, applied.domain)
+    """A policy that is long beyond use is shown by its first lines; each that is kept takes 3 KiB at most."""
+    strings, hosts = _first(applied.strings, _LONGEST_POLICY), _first(applied.mx_hosts, _LONGEST_HOSTS)
+    return replace(applied, strings=strings, mx_hosts=hosts)
+
+
+def _first(lines: tuple[str, ...], room: int) -> tuple[str, ...]:
+    """As many as there is room for, and a mark where that is not all."""
+    for number, line in enumerate(lines):
+        room -= len(line) + _LINE
+        if room < 0:
+            return (*lines[:number], "…")
+    return lines
 
 
 def _counted(applied: Applied, kinds: Counter[Kind]) -> PolicyCount:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.core.survey import DomainReport, Surveyed
 from gateway.core.survey_findings import alarms, drift, settled
 from gateway.flow.leased import Leased
-from gateway.flow.ports import Clock, Events, Ids, StateStore
+from gateway.flow.ports import Clock, Events, Ids, SpoolError, StateStore
 
 PREFIX: Final = "survey/"
 DONE: Final = "surveyed"
@@ -27,6 +27,8 @@ LONGEST: Final = timedelta(hours=3)
 """Of one round; what is left is told, and comes first in the next."""
 PAUSE: Final = timedelta(seconds=2)
 """Between two domains, which often share a provider."""
+LONGEST_ALERT: Final = 2000
+"""Characters of what is said of one domain; a report has all of it."""
 
 _NAME: Final = "surveys"
 _ALERT: Final = "tls-partner"
@@ -119,16 +121,21 @@ class Surveys:
     async def _one(self, each: Surveyed, before: DomainReport | None) -> None:
         try:
             report = await self._survey(each.domain)
+            self._tell(each, before, report)
+            kept = settled(before, report)
+            await self._state.put(PREFIX + each.domain, _REPORT.dump_json(kept), report.at + KEPT)
+        except SpoolError:
+            raise
         except Exception as error:  # The others' turn comes all the same.
             self._events.broken("survey", "", error)
-            return
+
+    def _tell(self, each: Surveyed, before: DomainReport | None, report: DomainReport) -> None:
         said = list(alarms(report, each.demanded))
         if before is not None:
             said += [change.text for change in drift(before, report) if change.worse]
         if said:
-            self._events.alert(_ALERT, "", f"{each.partner} ({each.domain}): {' '.join(said)}")
-        kept = settled(before, report)
-        await self._state.put(PREFIX + each.domain, _REPORT.dump_json(kept), report.at + KEPT)
+            text = f"{each.partner} ({each.domain}): {' '.join(said)}"
+            self._events.alert(_ALERT, "", text if len(text) <= LONGEST_ALERT else f"{text[: LONGEST_ALERT - 1]}…")
 
     async def _show_all(self, done: datetime) -> None:
         domains = self._domains()

@@ -6,7 +6,7 @@ is tried again for about a day. Left out on purpose: DKIM, which signs all mail 
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Protocol, TypeAlias, assert_never
@@ -31,6 +31,8 @@ GIVE_UP: Final = timedelta(hours=28)
 RETRY_AFTER: Final = timedelta(hours=1)
 ROUND: Final = timedelta(minutes=5)
 """A round ends after so long, within its lease; the rest waits for the next."""
+AT_ONCE: Final = 4
+"""Domains that are served at the same time, so that one whose host is slow does not hold up all others."""
 MOST_KEYS: Final = 2000
 """Values that are read at once; what is beyond them waits for the next round."""
 
@@ -90,7 +92,7 @@ class TlsReports:
         days = [day for day in (now.date() - timedelta(days=ago) for ago in (2, 1)) if self._begins(day) <= now]
         if not days or not await self._lease.mine():
             return
-        self._later = {what: when for what, when in self._later.items() if when > now}
+        self._later = {what: when for what, when in self._later.items() if what[0] in days}
         given_up = [due.domain for day in days for due in await self._day(day, now + ROUND)]
         if given_up:
             text = f"{len(given_up)} reports on TLS could not be handed over in a day, the first for {given_up[0]}"
@@ -98,29 +100,39 @@ class TlsReports:
 
     async def _day(self, day: date, until: datetime) -> list[_Due]:
         """Sends what can be sent until then; returns what nobody tries any more."""
-        given_up: list[_Due] = []
-        for due in await self._due(day):
+        waiting, given_up = iter(await self._due(day)), list[_Due]()
+        serving = (self._serve(waiting, until, given_up) for _ in range(AT_ONCE))
+        # A failure of one ends no other in the middle of a report, which would be sent twice.
+        for ended in await asyncio.gather(*serving, return_exceptions=True):
+            if ended is not None:
+                raise ended
+        return given_up
+
+    async def _serve(self, waiting: Iterator[_Due], until: datetime, given_up: list[_Due]) -> None:
+        """One domain after the other, of those that nobody serves yet."""
+        for due in waiting:
             if self._shared.clock.now() >= until:
-                break
-            is_last = self._shared.clock.now() >= ends(day) + GIVE_UP
+                return
+            is_last = self._shared.clock.now() >= ends(due.day) + GIVE_UP
             is_done = await self._report(due)
             if is_done or is_last:
                 await self._forget(due)
             else:
-                self._later[day, due.domain] = self._shared.clock.now() + RETRY_AFTER
+                self._later[due.day, due.domain] = self._shared.clock.now() + RETRY_AFTER
             if is_last and not is_done:
                 given_up.append(due)
-        return given_up
 
     async def _due(self, day: date) -> list[_Due]:
-        """By domain; where the list is cut, its last domain waits until all its keys are read."""
+        """By domain, those first that were never tried; where the list is cut, its last domain waits for its keys."""
         found: dict[str, dict[str, bytes]] = {}
         items = await self._shared.state.items(key_of(day), MOST_KEYS)
         for key, value in items.items():
             found.setdefault(key.split("/")[2], {})[key] = value
         if len(items) == MOST_KEYS and len(found) > 1:
             found.popitem()
-        return [_Due(day, domain, values) for domain, values in found.items() if (day, domain) not in self._later]
+        now = self._shared.clock.now()
+        due = [_Due(day, domain, found[domain]) for domain in found if self._later.get((day, domain), now) <= now]
+        return sorted(due, key=lambda each: (day, each.domain) in self._later)
 
     async def _report(self, due: _Due) -> bool:
         """Whether all is done that there is to do."""

@@ -33,7 +33,10 @@ PAUSE: Final = timedelta(minutes=1)
 
 
 class TlsMemory:
-    """One entry for each host name; `run` writes down what all workers shall know."""
+    """One entry for each host name; `run` writes down what all workers shall know.
+
+    ``remember`` is how long a host's success counts; a reload may change it.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class TlsMemory:
     ) -> None:
         self._clock = clock
         self._state = state
-        self._remember = remember
+        self.remember = remember
         self._lives = lives
         self._last: ExpiringCache[str, Starttls] = ExpiringCache(MAX_HOSTS)
         self._shown: ExpiringCache[str, bool] = ExpiringCache(MAX_HOSTS)
@@ -58,8 +61,8 @@ class TlsMemory:
         if seen is Starttls.UNKNOWN and self._last.get(host, now) is not None:
             return
         self._last.put(host, seen, now + self._lives[seen].total_seconds())
-        if seen is Starttls.YES and self._remember:
-            self._shown.put(host, True, now + self._remember.total_seconds())
+        if seen is Starttls.YES and self.remember:
+            self._shown.put(host, True, now + self.remember.total_seconds())
             if self._written.get(host, now) is None and len(self._waiting) < MAX_HOSTS:
                 self._waiting[host] = None
                 self._work.set()
@@ -72,17 +75,13 @@ class TlsMemory:
         """Whether the host completed a handshake within the last days, with any worker; UNKNOWN if none can say."""
         if self._shown.get(host, self._clock.monotonic()) is not None:
             return Starttls.YES
-        if not self._remember:
+        if not self.remember:
             return Starttls.NO
         try:
             found = await self._state.get(_key(host))
         except SpoolError:
             return Starttls.UNKNOWN
         return Starttls.NO if found is None else Starttls.YES
-
-    async def showed_tls(self, host: str) -> bool:
-        """Whether the host is not to be believed when it shows no TLS: what cannot be told counts as yes."""
-        return await self.shown(host) is not Starttls.NO
 
     async def run(self) -> None:
         """Writes what waits, until it is cancelled."""
@@ -99,7 +98,7 @@ class TlsMemory:
         if not waiting:
             return True
         try:
-            until = self._clock.now() + self._remember + WRITE_EVERY
+            until = self._clock.now() + self.remember + WRITE_EVERY
             await self._state.put_many({_key(host): b"1" for host in waiting}, until)
         except SpoolError:
             return False

@@ -25,11 +25,10 @@ from gateway.flow.ports import Clock, StateStore
 from gateway.net.answers import Unresolvable
 from gateway.net.cache import ExpiringCache, SingleFlight
 from gateway.net.dns import Resolver
+from gateway.net.sts_attempts import Attempts
 from gateway.net.sts_fetch import Fetch, NotFetched
-from gateway.net.sts_store import MAX_DOMAINS, Held, Kept, NotKept, StsStore
-
-NOT_AGAIN_FOR: Final = timedelta(minutes=5)
-"""Between two fetches of a policy that failed, unless its id changes (RFC 8461 section 3.3)."""
+from gateway.net.sts_memory import Kept
+from gateway.net.sts_store import MAX_DOMAINS, PAGE, Held, NotKept, StsStore
 
 LOOK_EVERY: Final = timedelta(days=1)
 """Between two looks of `refresh` at a policy (RFC 8461 section 3.3 suggests a day)."""
@@ -38,7 +37,10 @@ RETRY_EVERY: Final = timedelta(hours=1)
 """Between two looks at one whose time is half over, because it could not be fetched anew."""
 
 PER_ROUND: Final = 500
-"""Domains of one round of `refresh`."""
+"""Domains that are looked at in one round of `refresh`."""
+
+PAGES: Final = 40
+"""Of kept policies that are read in one round to find them."""
 
 AT_ONCE: Final = 10
 """Domains of a round at the same time, so that slow hosts do not hold up all others."""
@@ -65,8 +67,9 @@ class Sts:
         self._on_failure = on_failure
         self._store = StsStore(state, clock)
         self._flights: SingleFlight[str, StsFacts] = SingleFlight()
-        self._failed: ExpiringCache[tuple[str, str], NotFetched] = ExpiringCache(MAX_DOMAINS)
+        self._attempts = Attempts(clock)
         self._looked: ExpiringCache[str, float] = ExpiringCache(MAX_DOMAINS)
+        self._read_to = ""
 
     async def facts(self, domain: str) -> StsFacts:
         """What is known of a recipient domain (A-labels, or an address literal, which has none); never raises."""
@@ -82,11 +85,9 @@ class Sts:
 
     async def refresh(self) -> None:
         """One round over the kept policies: looks at those whose turn it is, and fetches what is new or half over."""
-        kept = await self._store.all()
-        due = sorted((domain for domain in kept if self._is_due(domain, kept[domain])), key=self._last_look)
         slots = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
-            for domain in due[:PER_ROUND]:
+            for domain in await self._due():
                 group.create_task(self._look_again(domain, slots))
 
     async def _announced(self, domain: str, id: str) -> StsFacts:
@@ -104,13 +105,12 @@ class Sts:
         return _found(domain, held) if isinstance(held, Kept) else StsUnknown(fetched.reason)
 
     async def _fetched(self, domain: str, id: str) -> Kept | NotFetched:
-        failed = self._failed.get((domain, id), self._clock.monotonic())
-        if failed is not None:
-            return failed
+        too_early = self._attempts.too_early(domain, id)
+        if too_early is not None:
+            return too_early
         policy = await self._fetched_policy(domain)
+        self._attempts.note(domain, id, policy if isinstance(policy, NotFetched) else None)
         if isinstance(policy, NotFetched):
-            until = self._clock.monotonic() + NOT_AGAIN_FOR.total_seconds()
-            self._failed.put((domain, id), policy, until)
             self._on_failure(domain, policy.result, policy.reason)
             return policy
         kept = Kept(id=id, policy=policy, fetched=self._clock.now())
@@ -132,8 +132,26 @@ class Sts:
         look = self._looked.get(domain, self._clock.monotonic())
         return look if look is not None else float("-inf")
 
-    def _is_due(self, domain: str, kept: Kept) -> bool:
-        rests = RETRY_EVERY if kept.is_half_over(self._clock.now()) else LOOK_EVERY
+    async def _due(self) -> list[str]:
+        """Whose turn it is. Reading goes on where the last round ended, so nobody waits for ever behind others."""
+        due: list[str] = []
+        for _ in range(PAGES):
+            page = await self._store.page(self._read_to)
+            for domain, held in page.items():
+                self._read_to = domain
+                if self._is_due(domain, held):
+                    due.append(domain)
+                if len(due) == PER_ROUND:
+                    return due
+            if len(page) < PAGE:
+                self._read_to = ""
+                break
+        return due
+
+    def _is_due(self, domain: str, held: Held) -> bool:
+        if not isinstance(held, Kept):
+            return False
+        rests = RETRY_EVERY if held.is_half_over(self._clock.now()) else LOOK_EVERY
         return self._clock.monotonic() - self._last_look(domain) >= rests.total_seconds()
 
     async def _look_again(self, domain: str, slots: asyncio.Semaphore) -> None:

@@ -8,16 +8,15 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from datetime import timedelta
-from socket import AF_INET, AF_INET6, AddressFamily
 from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, DummyCookieJar, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.core.tls_report import MEDIA_TYPE
 from gateway.net.answers import IpAddress, Unresolvable
 from gateway.net.destination import Destinations, Unusable
+from gateway.net.vetted import Vetted
 
 TIMEOUT: Final = timedelta(seconds=60)
 """For all of it; a report has a few kilobytes."""
@@ -44,34 +43,13 @@ class ReportPost:
         vetted = await self._destinations.addresses(parts.hostname or "")
         if parts.scheme.lower() != "https" or isinstance(vetted, Unusable | Unresolvable):
             return False
-        connector = TCPConnector(resolver=_Vetted(vetted), ssl=self._context, use_dns_cache=False)
+
+        async def found(_: str) -> Sequence[IpAddress]:
+            return vetted
+
+        connector = TCPConnector(resolver=Vetted(found), ssl=self._context, use_dns_cache=False)
         session = ClientSession(connector=connector, cookie_jar=DummyCookieJar())
         async with session:
             headers = {"Content-Type": MEDIA_TYPE, "User-Agent": "sealpost"}
             async with session.post(url, data=report, headers=headers, allow_redirects=False) as response:
                 return 200 <= response.status < 300
-
-
-class _Vetted(AbstractResolver):
-    """Gives what was found already, whoever is asked for."""
-
-    def __init__(self, addresses: Sequence[IpAddress]) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address),
-                port=port,
-                family=AF_INET6 if address.version == 6 else AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for address in self._addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing is open."""

@@ -4,7 +4,7 @@ Whoever mail goes to names the host, so its addresses are vetted and everything 
 purpose: redirects, proxies, cookies, HTTP caches and compression.
 """
 
-import socket
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,6 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from gateway.core.check import Check
@@ -31,12 +30,16 @@ from gateway.net.answers import IpAddress, Unresolvable
 from gateway.net.destination import IpNetwork, is_public
 from gateway.net.dns import Resolver
 from gateway.net.tls import Authorities, TlsContexts, failure_of
+from gateway.net.vetted import Vetted
 
 TIMEOUT: Final = timedelta(seconds=60)
-"""For all of one fetch, with its lookup (RFC 8461 section 3.3 suggests a minute)."""
+"""For all of one fetch (RFC 8461 section 3.3 suggests a minute)."""
+
+BEGINS: Final = timedelta(seconds=10)
+"""For a host to be found, to prove its name and to begin its answer, because mail waits for it."""
 
 MAX_FETCHES: Final = 100
-"""Connections of one worker at the same time; what would be more waits, within its own `TIMEOUT`."""
+"""Fetches of one worker at the same time; what would be more waits, within its own `TIMEOUT`."""
 
 _HTTPS: Final = 443
 # Chain and name are verified in the handshake; aiohttp says there which name it is.
@@ -71,11 +74,15 @@ class HttpsFetch:
         allow_networks: Sequence[IpNetwork] = (),
         port: int = _HTTPS,
         timeout: timedelta = TIMEOUT,
+        begins: timedelta = BEGINS,
     ) -> None:
-        self._addresses = _VettedAddresses(resolver, tuple(allow_networks))
+        self._resolver = resolver
+        self._allowed = tuple(allow_networks)
         self._context = TlsContexts(ca).context(_BY_NAME, None)
         self._port = port
-        self._timeout = timeout
+        self._timeout = timeout.total_seconds()
+        self._begins = begins.total_seconds()
+        self._slots = asyncio.Semaphore(MAX_FETCHES)
         self._session: ClientSession | None = None
 
     async def __call__(self, domain: str) -> bytes | NotFetched:
@@ -83,8 +90,8 @@ class HttpsFetch:
         host = f"mta-sts.{domain}"
         try:
             url = URL.build(scheme="https", host=host, port=self._port, path="/.well-known/mta-sts.txt")
-            async with self._opened().get(url, allow_redirects=False) as response:
-                return await _read(host, response)
+            async with asyncio.timeout(self._timeout), self._slots:
+                return await self._get(host, url)
         except (ClientError, OSError, TimeoutError, ValueError) as error:
             return _failure(host, error)
 
@@ -93,38 +100,13 @@ class HttpsFetch:
         if self._session is not None:
             await self._session.close()
 
-    def _opened(self) -> ClientSession:
-        if self._session is None:
-            connector = TCPConnector(
-                resolver=self._addresses,
-                # Our resolver keeps its answers; a second cache would outlive their vetting.
-                use_dns_cache=False,
-                ssl=self._context,
-                force_close=True,
-                limit=MAX_FETCHES,
-            )
-            self._session = ClientSession(
-                connector=connector,
-                cookie_jar=DummyCookieJar(),
-                headers=_HEADERS,
-                timeout=ClientTimeout(total=self._timeout.total_seconds()),
-                trust_env=False,
-                # A few bytes could become gigabytes.
-                auto_decompress=False,
-            )
-        return self._session
+    async def _get(self, host: str, url: URL) -> bytes | NotFetched:
+        async with asyncio.timeout(self._begins):
+            response = await self._opened().get(url, allow_redirects=False)
+        async with response:
+            return await _read(host, response)
 
-
-class _VettedAddresses(AbstractResolver):
-    """Where aiohttp connects to: it asks for every connection, so no other address is ever used."""
-
-    def __init__(self, resolver: Resolver, allowed: tuple[IpNetwork, ...]) -> None:
-        self._resolver = resolver
-        self._allowed = allowed
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def _vet(self, host: str) -> Sequence[IpAddress]:
         """Raises OSError with a clause that says why there is no address."""
         answer = await self._resolver.addresses(host)
         if isinstance(answer, Unresolvable):
@@ -132,20 +114,31 @@ class _VettedAddresses(AbstractResolver):
         usable = [address for address in answer.in_order() if self._may_be_used(address)]
         if not usable:
             raise OSError(f"{host} has no public address")
-        return [_resolved(host, address, port) for address in usable]
-
-    async def close(self) -> None:
-        """The lookups belong to somebody else."""
+        return usable
 
     def _may_be_used(self, address: IpAddress) -> bool:
         return is_public(address) or any(address in network for network in self._allowed)
 
-
-def _resolved(host: str, address: IpAddress, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    return ResolveResult(
-        hostname=host, host=str(address), port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-    )
+    def _opened(self) -> ClientSession:
+        if self._session is None:
+            connector = TCPConnector(
+                resolver=Vetted(self._vet),
+                # Our resolver keeps its answers; a second cache would outlive their vetting.
+                use_dns_cache=False,
+                ssl=self._context,
+                force_close=True,
+                limit=0,
+            )
+            self._session = ClientSession(
+                connector=connector,
+                cookie_jar=DummyCookieJar(),
+                headers=_HEADERS,
+                timeout=ClientTimeout(),
+                trust_env=False,
+                # A few bytes could become gigabytes.
+                auto_decompress=False,
+            )
+        return self._session
 
 
 async def _read(host: str, response: ClientResponse) -> bytes | NotFetched:

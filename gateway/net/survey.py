@@ -35,6 +35,8 @@ WITHIN: Final = timedelta(seconds=45)
 """For one host, whatever it does."""
 GOODBYE: Final = timedelta(seconds=2)
 """For a host to close its end; then ours is closed all the same."""
+LONGEST_TEXT: Final = 300
+"""Characters of a reason: hosts that answer with a book are not read aloud."""
 
 Facts: TypeAlias = Callable[[str, str, MxAuth], Awaitable[HostFacts]]
 """What is known of a host for a domain, as deliveries know it."""
@@ -72,6 +74,11 @@ class Survey:
 
     async def domain(self, name: str) -> DomainReport:
         """What is found; never raises for the domain's fault, and ends in time."""
+        found = await self._domain(name)
+        sts = replace(found.sts, reason=_short(found.sts.reason))
+        return replace(found, sts=sts, hosts=tuple(map(_told, found.hosts)), trouble=_short(found.trouble))
+
+    async def _domain(self, name: str) -> DomainReport:
         sts, pin = await self.sts(name), self.pins.of(name)
         report = DomainReport(domain=name, at=self.clock.now(), sts=sts_seen(sts), pin=pin.name if pin else "")
         destination = await self.destinations.hosts(name)
@@ -145,6 +152,14 @@ class Survey:
                 break
             opened = await self.dialler.open(endpoint, other, terms)
         return opened
+
+
+def _told(host: HostReport) -> HostReport:
+    return replace(host, why=_short(host.why), dane=replace(host.dane, reason=_short(host.dane.reason)))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 def _is_silent(opened: Opened) -> bool:

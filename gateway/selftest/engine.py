@@ -24,6 +24,7 @@ from gateway.flow.ports import Clock, StateStore
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.dane import Dane
 from gateway.net.dns import Resolver
+from gateway.net.memory import TlsMemory
 from gateway.net.mta_sts import Sts
 from gateway.net.remote import Remote
 from gateway.net.sts_fetch import HttpsFetch
@@ -147,6 +148,7 @@ def _tools(log: LogFile, registry: CollectorRegistry, state: StateStore, clock: 
         events=Telemetry(open_log(log, Level.INFO, slot=0), metrics, clock),
         metrics=metrics,
         state=state,
+        memory=TlsMemory(clock, state),
         counts=TlsCounts(state, clock, ids),
         slots=1,
     )

@@ -7,7 +7,7 @@ section 4).
 from dataclasses import dataclass, replace
 
 from gateway.core.demand import Demand, HostFacts
-from gateway.core.sts import StsFound
+from gateway.core.sts import StsFound, StsMode
 from gateway.core.tlsrpt import Applied, PolicyType, Result, SessionSeen
 from gateway.flow.ports import Delivery, TlsSessions
 from gateway.flow.tls_counts import NoSessions
@@ -33,7 +33,11 @@ class HostCount:
         A host that a policy in testing mode does not name fails it whatever it shows, so nothing is rehearsed.
         """
         sts = facts.sts
-        if demand.rehearsal is None or not isinstance(sts, StsFound) or sts.policy.matches(facts.host):
+        if (
+            demand.applied.type is not PolicyType.STS
+            or not isinstance(sts, StsFound)
+            or not _leaves_out(sts, facts.host)
+        ):
             return demand, lambda tried: self._note(demand.applied, tried)
         detail = f"The MTA-STS policy of {sts.domain} does not name the host {facts.host}."
         unnamed = replace(demand, rehearsal=None)
@@ -53,6 +57,11 @@ class HostCount:
                 detail=tried.detail,
             )
         )
+
+
+def _leaves_out(sts: StsFound, host: str) -> bool:
+    """Whether a policy that is being tested would forbid the host."""
+    return sts.policy.mode is StsMode.TESTING and not sts.policy.matches(host)
 
 
 def count_for(sessions: TlsSessions, delivery: Delivery, host: str) -> HostCount | None:

@@ -70,8 +70,12 @@ def build_network(
     clock: Clock,
     state: StateStore,
     sessions: TlsSessions,
+    memory: TlsMemory | None = None,
 ) -> Network:
-    """Puts the parts together; reads authorities and pinned partners' certificates. Raises ValueError for bad ones."""
+    """Puts the parts together; ``memory`` is that of an earlier network, if there was one.
+
+    Reads authorities and pinned partners' certificates. Raises ValueError for bad ones.
+    """
     resolver = Resolver(options.dns, clock)
     fetch = HttpsFetch(resolver, options.ca, options.mx.allow_networks)
     sts = Sts(resolver, fetch, state, clock, fetches_of(sessions))
@@ -85,7 +89,7 @@ def build_network(
         dialler=Dialler(
             hostname=options.hostname,
             contexts=_contexts(options),
-            memory=TlsMemory(clock, state, options.remember),
+            memory=memory or TlsMemory(clock, state, options.remember),
             timeouts=options.timeouts,
             clock=clock,
         ),

@@ -22,6 +22,7 @@ from gateway.config.bundle import Bundle, read_bundle
 from gateway.config.problems import ConfigError
 from gateway.core.record import EventKind, State
 from gateway.flow.tls_counts import TlsCounts
+from gateway.net.memory import TlsMemory
 from gateway.sandbox.behaviour import Behaviour, Fault, Stage
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
@@ -66,6 +67,7 @@ async def running(here: House, *, shard: int = 0, slots: int = 1) -> AsyncGenera
         events=Telemetry(open_log(log, Level.INFO), metrics, clock),
         metrics=metrics,
         state=state,
+        memory=TlsMemory(clock, state),
         counts=TlsCounts(state, clock, ids),
         slots=slots,
     )
@@ -210,7 +212,7 @@ async def test_an_orphaned_shard_is_drained_and_given_back(tmp_path: Path, monke
         host.behave(Behaviour())
         async with running(here, shard=0) as it:
             await here.until(lambda: it.gateway.shards == (0, 7))
-            assert await it.gateway.operate(Retry(queue_id=queue_id, operator="root")) == 1
+            await operated(it, Retry(queue_id=queue_id, operator="root"), 1)
             [arrival] = await here.arrived("alice@tls.example")
             assert arrival.content.partition(b"\r\n\r\n")[2] == letter("", 300_000).partition(b"\r\n\r\n")[2]
             assert (await here.ended(queue_id)).state is State.DELIVERED
@@ -227,15 +229,22 @@ async def test_an_operator_retries_and_deletes_what_waits(tmp_path: Path) -> Non
             with pytest.raises(NotPossible, match="not an address"):
                 await it.gateway.operate(deletion(both, "nonsense"))
             assert await it.gateway.operate(deletion(both, "carol@tls.example")) == 0
-            assert await it.gateway.operate(deletion(both, "ALICE@tls.example")) == 1
+            await operated(it, deletion(both, "ALICE@tls.example"), 1)
             [ended] = here.events(both, EventKind.ENDED)
             assert (ended.address, ended.state) == ("alice@tls.example", State.DELETED)
             assert ended.text == "deleted by kim: wrong person"
             host.behave(Behaviour())
-            assert await it.gateway.operate(Retry(queue_id=None, operator="kim")) == 1
+            await operated(it, Retry(queue_id=None, operator="kim"), 1)
             await here.arrived("bob@tls.example")
             assert here.world.inbox.to("alice@tls.example") == ()
             assert await it.gateway.operate(Retry(queue_id="000-unknown", operator="kim")) == 0
+
+
+async def operated(it: Running, operation: Operation, rows: int) -> None:
+    """The rows of an attempt that was recorded a moment ago may still be in hand for another one."""
+    async with asyncio.timeout(30):
+        while await it.gateway.operate(operation) != rows:  # noqa: ASYNC110  no event tells of a lease's end
+            await asyncio.sleep(0.02)
 
 
 def deletion(queue_id: str, recipient: str | None) -> Operation:
@@ -250,11 +259,12 @@ async def test_the_queue_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyP
             queue_id = await here.send("alice@tls.example", "bob@tls.example")
             await here.until(lambda: len(here.events(queue_id, EventKind.ATTEMPT)) == 2)
             await here.until(lambda: it.count("sealpost_queue_recipients", state="queued") == 2)
-            assert (it.count("sealpost_queue_oldest_age_seconds") or 0) > 0
+            # The gauges are set one after the other; the age of what came a moment ago may be next to nothing.
+            await here.until(lambda: (it.count("sealpost_queue_oldest_age_seconds") or 0) > 0)
             assert it.count("sealpost_shards") == 1
-            assert await it.gateway.operate(deletion(queue_id, None)) == 2
+            await operated(it, deletion(queue_id, None), 2)
             await here.until(lambda: it.count("sealpost_queue_recipients", state="queued") == 0)
-            assert it.count("sealpost_queue_oldest_age_seconds") == 0
+            await here.until(lambda: it.count("sealpost_queue_oldest_age_seconds") == 0)
 
 
 async def test_probes_are_counted_by_what_they_found(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Counting sessions: details may be given up, numbers never."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -109,14 +110,18 @@ def test_without_room_there_is_one_line_for_each_type_and_result() -> None:
 
 def test_long_texts_are_cut() -> None:
     by_size = Applied(PolicyType.STS, "a.example", ("x" * 1024, "y" * 1024), ("z",))
-    by_lines = Applied(PolicyType.STS, "b.example", ("",) * 129)
-    fits = Applied(PolicyType.STS, "c.example", ("x" * 1024, "y" * 1024))
+    by_lines = Applied(PolicyType.STS, "b.example", ("",) * 33, ("",) * 17)
+    fits = Applied(PolicyType.STS, "c.example", ("x" * 960, "y" * 960), ("z",) * 15)
     count = counted([seen(by_size), seen(by_lines), seen(fits), seen(failure=Result.EXPIRED, detail="d" * 201)])
     found = {one.applied.domain: one for one in count.policies() if one.applied != STS}
-    assert (found["a.example"].applied.strings, found["b.example"].applied.strings) == ((), ())
+    assert found["a.example"].applied == replace(by_size, strings=("x" * 1024, "…"))
+    assert found["b.example"].applied == replace(by_lines, strings=("",) * 32 + ("…",), mx_hosts=("",) * 16 + ("…",))
     assert found["c.example"].applied == fits
     ((failure, _),) = next(one for one in count.policies() if one.applied == STS).failures
     assert failure.detail == "d" * 200
+    again = SessionCount("a.example")
+    again.add(count.policies())
+    assert again.policies() == count.policies(), "what is cut is cut once"
 
 
 @given(st.lists(sessions()))

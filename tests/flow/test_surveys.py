@@ -169,6 +169,36 @@ async def test_a_survey_that_breaks_leaves_the_others_their_turn() -> None:
     assert list(await here.kept()) == ["b.test"]
 
 
+async def test_a_report_too_large_to_keep_is_told_and_ends_no_round() -> None:
+    here = Household(A, B)
+    here.answers["a.test"] = a_report(a_host(grade=Grade.ENCRYPTED, why="w" * 100_000))
+    here.domains = (replace(A, demanded=Grade.VERIFIED), B)
+    for night in range(2):
+        await here.at(NIGHT + night * DAY, here.worker())
+        assert await here.state.get(DONE) is not None
+        [(where, _, error)] = here.events.faults
+        assert (where, type(error)) == ("survey", ValueError)
+        here.events.faults.clear()
+        [told] = here.alerted()
+        assert told.startswith("Archive (a.test): mx.test gives “encrypted”")
+        assert len(told) == surveys.LONGEST_ALERT and told.endswith("w…")
+    assert here.asked == ["a.test", "b.test"] * 2
+    assert list(await here.kept()) == ["b.test"]
+
+
+async def test_a_memory_that_goes_in_the_middle_ends_the_round() -> None:
+    here = Household(A, B)
+    worker = here.worker()
+    await here.clock.advance_to(NIGHT)
+    looking = asyncio.create_task(worker.look())
+    await here.clock.advance(timedelta(seconds=1))
+    here.state.failing = True
+    await here.clock.advance(timedelta(minutes=1))
+    with pytest.raises(SpoolError):
+        await looking
+    assert (here.asked, here.events.faults) == (["a.test"], [])
+
+
 async def test_a_round_that_was_cut_short_goes_on_where_it_ended() -> None:
     here = Household(A, B)
     await here.clock.advance_to(EVENING)

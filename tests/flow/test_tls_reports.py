@@ -1,5 +1,6 @@
 """Reports on TLS, from the sessions to the mail and the file that others get."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from email import message_from_bytes, policy
@@ -17,8 +18,9 @@ from gateway.flow.leased import LEASE
 from gateway.flow.options import TlsrptOptions
 from gateway.flow.ports import SpoolError
 from gateway.flow.tls_counts import CLOSES, TlsCounts, ends, key_of
-from gateway.flow.tls_reports import GIVE_UP, RETRY_AFTER, ROUND, TlsReports
+from gateway.flow.tls_reports import AT_ONCE, GIVE_UP, RETRY_AFTER, ROUND, TlsReports
 from tests.fakes.clock import START, settle
+from tests.fakes.state import MemoryState
 from tests.fixtures.tls_report import Json, read_report, sessions_of
 from tests.flow.gate import HOUR, ROUTES, Gate, whole
 
@@ -52,6 +54,7 @@ class Reporting:
     posted: list[tuple[str, bytes]] = field(default_factory=list)
     takes: bool = True
     takes_long: timedelta = timedelta(0)
+    slow: dict[str, timedelta] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         gate = self.gate
@@ -67,11 +70,12 @@ class Reporting:
 
     async def _texts(self, name: str) -> tuple[bytes, ...] | Failing:
         self.asked.append(name)
+        await self.gate.clock.sleep_until(self.gate.clock.now() + self.slow.get(name, timedelta(0)))
         return self.published.get(name, ())
 
     async def _post(self, url: str, report: bytes) -> bool:
         self.posted.append((url, report))
-        await self.gate.clock.advance(self.takes_long)
+        await self.gate.clock.sleep_until(self.gate.clock.now() + (self.slow.get(url) or self.takes_long))
         return self.takes
 
     def publish(self, domain: str, record: bytes) -> None:
@@ -90,6 +94,13 @@ class Reporting:
         await self.gate.clock.advance_to(ends(day) + after)
         await (chore or self.chore).send()
         await settle()
+
+    async def over(self, after: timedelta, within: timedelta) -> None:
+        """Does the chore so long after the end of the day, which takes time."""
+        await self.gate.clock.advance_to(ends(TODAY) + after)
+        sending = asyncio.create_task(self.chore.send())
+        await self.gate.clock.advance(within)
+        await sending
 
     def mails(self) -> list[EmailMessage]:
         """What left by the route of these reports."""
@@ -245,14 +256,64 @@ async def test_what_is_damaged_or_empty_makes_no_report(values: list[bytes]) -> 
 
 async def test_a_round_ends_in_time_and_the_next_goes_on() -> None:
     world = Reporting(takes_long=ROUND)
-    for domain in ("a.example", "b.example", "c.example"):
+    domains = [f"d{number}.example" for number in range(2 * AT_ONCE + 1)]
+    for domain in domains:
         world.publish(domain, BY_POST)
-    await world.count("a.example", "b.example", "c.example")
-    await world.at(LATEST)
-    assert [url for url, _ in world.posted] == ["https://r.a.example/in"]
+    await world.count(*domains)
+    await world.over(LATEST, ROUND)
+    assert sorted(url for url, _ in world.posted) == [f"https://r.{domain}/in" for domain in domains[:AT_ONCE]]
     assert ROUND < LEASE
-    await world.at(LATEST + 2 * ROUND)
-    assert [url for url, _ in world.posted][1:] == ["https://r.b.example/in"]
+    await world.over(LATEST + 2 * ROUND, ROUND)
+    assert {url for url, _ in world.posted[AT_ONCE:]} == {
+        f"https://r.{domain}/in" for domain in domains[AT_ONCE : 2 * AT_ONCE]
+    }
+
+
+async def test_a_slow_host_does_not_hold_up_the_others() -> None:
+    world = Reporting(slow={"https://r.a.example/in": ROUND})
+    domains = ["a.example", *(f"d{number}.example" for number in range(2 * AT_ONCE))]
+    for domain in domains:
+        world.publish(domain, BY_POST)
+    await world.count(*domains)
+    await world.gate.clock.advance_to(ends(TODAY) + LATEST)
+    sending = asyncio.create_task(world.chore.send())
+    await settle()
+    assert not sending.done() and {url for url, _ in world.posted} == {f"https://r.{each}/in" for each in domains}
+    assert await world.waiting() == 1
+    await world.gate.clock.advance(ROUND)
+    await sending
+    assert await world.waiting() == 0
+
+
+async def test_who_was_never_tried_comes_before_who_failed() -> None:
+    world = Reporting(takes=False, takes_long=ROUND)
+    domains = [f"d{number}.example" for number in range(2 * AT_ONCE)]
+    for domain in domains:
+        world.publish(domain, BY_POST)
+    await world.count(*domains)
+    await world.over(LATEST, ROUND)
+    await world.over(LATEST + ROUND + RETRY_AFTER, ROUND)
+    assert {url for url, _ in world.posted} == {f"https://r.{domain}/in" for domain in domains}
+
+
+async def test_state_that_fails_in_the_middle_is_heard_of_and_cuts_off_no_other() -> None:
+    second = timedelta(seconds=1)
+    world = Reporting(slow={"_smtp._tls.a.example": 2 * second, "https://r.b.example/in": 4 * second})
+    for domain in ("a.example", "b.example"):
+        world.publish(domain, BY_POST)
+    await world.count("a.example", "b.example")
+    await world.gate.clock.advance_to(ends(TODAY) + LATEST)
+    sending = asyncio.create_task(world.chore.send())
+    await world.gate.clock.advance(second)
+    assert isinstance(world.gate.state, MemoryState)
+    world.gate.state.failing = True
+    await world.gate.clock.advance(2 * second)
+    world.gate.state.failing = False
+    await world.gate.clock.advance(second)
+    with pytest.raises(SpoolError):
+        await sending
+    assert [url for url, _ in world.posted] == ["https://r.b.example/in"]
+    assert await world.waiting() == 1
 
 
 async def test_list_that_is_cut_splits_no_domain(monkeypatch: pytest.MonkeyPatch) -> None:

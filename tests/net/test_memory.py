@@ -66,23 +66,23 @@ async def test_tls_once_shown_is_remembered_for_days_whatever_is_seen_then() -> 
     it.memory.note(MX, Starttls.NO)
     assert it.memory.last(MX) is Starttls.NO
     await it.clock.advance(REMEMBER - SECOND)
-    assert await it.memory.showed_tls(MX)
+    assert await it.memory.shown(MX) is Starttls.YES
     await it.clock.advance(SECOND)
-    assert not await it.memory.showed_tls(MX)
+    assert await it.memory.shown(MX) is Starttls.NO
 
 
 async def test_what_was_written_is_known_to_all_and_outlives_the_worker_for_as_long_as_was_set() -> None:
     it = Parts(remember=timedelta(days=30))
     it.memory.note(MX, Starttls.YES)
-    assert not await it.other.showed_tls(MX)
+    assert await it.other.shown(MX) is Starttls.NO
     assert await it.memory.write()
     assert await it.other.shown(MX) is Starttls.YES
-    assert not await it.other.showed_tls("other.example")
+    assert await it.other.shown("other.example") is Starttls.NO
     assert it.other.last(MX) is None
     await it.clock.advance(timedelta(days=30) + WRITE_EVERY - SECOND)
-    assert await it.other.showed_tls(MX)
+    assert await it.other.shown(MX) is Starttls.YES
     await it.clock.advance(SECOND)
-    assert not await it.other.showed_tls(MX)
+    assert await it.other.shown(MX) is Starttls.NO
 
 
 async def test_a_state_that_cannot_be_read_is_no_no() -> None:
@@ -91,14 +91,13 @@ async def test_a_state_that_cannot_be_read_is_no_no() -> None:
     it.state.failing = True
     assert await it.memory.shown(MX) is Starttls.YES
     assert await it.memory.shown("other.example") is Starttls.UNKNOWN
-    assert await it.memory.showed_tls("other.example")
 
 
 async def test_who_wants_no_memory_has_none() -> None:
     it = Parts(remember=timedelta(0))
     it.memory.note(MX, Starttls.YES)
     assert it.memory.last(MX) is Starttls.YES
-    assert not await it.memory.showed_tls(MX)
+    assert await it.memory.shown(MX) is Starttls.NO
     assert await it.memory.write()
     assert it.state.written == 0
 
@@ -124,10 +123,10 @@ async def test_it_is_written_behind_the_mail_and_again_when_that_failed() -> Non
     it.memory.note(MX, Starttls.YES)
     await settle()
     it.state.failing = False
-    assert not await it.other.showed_tls(MX)
+    assert await it.other.shown(MX) is Starttls.NO
     await it.clock.advance(PAUSE)
-    assert await it.other.showed_tls(MX)
+    assert await it.other.shown(MX) is Starttls.YES
     it.memory.note("mx2.example", Starttls.YES)
     await settle()
-    assert await it.other.showed_tls("mx2.example")
+    assert await it.other.shown("mx2.example") is Starttls.YES
     running.cancel()

@@ -8,10 +8,12 @@ import pytest
 
 from gateway.core.sts import NoSts, StsFacts, StsFound, StsMode, StsUnknown
 from gateway.core.tlsrpt import Result
+from gateway.net import mta_sts
 from gateway.net.dns import DnsOptions, Resolver
 from gateway.net.mta_sts import AT_ONCE, PER_ROUND, Sts
 from gateway.net.sts_fetch import NotFetched
-from gateway.net.sts_store import SHORTEST
+from gateway.net.sts_memory import SHORTEST
+from gateway.net.sts_store import PAGE, NotKept
 from tests.fakes.clock import SteppedClock, settle
 from tests.fakes.dns import SERVFAIL, FakeDns
 from tests.fakes.state import MemoryState
@@ -50,16 +52,27 @@ class World:
 
     def worker(self) -> Sts:
         resolver = Resolver(DnsOptions(nameservers=(self.dns.nameserver,)), self.clock)
-        return Sts(resolver, self._fetch, self.state, self.clock, lambda *failure: self.failures.append(failure))
+        return Sts(resolver, self.fetch, self.state, self.clock, lambda *failure: self.failures.append(failure))
 
     async def later(self, by: timedelta) -> None:
         await self.clock.advance(by)
 
-    async def _fetch(self, domain: str) -> bytes | NotFetched:
+    async def fetch(self, domain: str) -> bytes | NotFetched:
         self.fetched.append(domain)
         self.started.release()
         await self.gate.wait()
         return self.says
+
+
+class _Flapping(Resolver):
+    """Announces another id whenever a test wants it, whatever a cache would keep."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(DnsOptions(nameservers=(world.dns.nameserver,)), world.clock)
+        self.id = "first"
+
+    async def texts(self, name: str) -> tuple[bytes, ...]:
+        return (record(self.id).encode(),)
 
 
 @pytest.fixture
@@ -318,10 +331,15 @@ async def test_what_may_be_kept_in_a_state_that_cannot_be_read_is_not_known(worl
         lambda value: value.replace(b"2026-", b"9999-12-31T"),
     ],
 )
-async def test_a_damaged_entry_counts_as_none_and_is_replaced(world: World, how: Callable[[bytes], bytes]) -> None:
+async def test_a_damaged_entry_is_replaced_and_is_not_known_where_it_cannot_be(
+    world: World, how: Callable[[bytes], bytes]
+) -> None:
     world.announce(record("a"))
     await world.worker().facts(DOMAIN)
     world.state.damage(how)
+    world.table[TEXT] = {"TXT": []}
+    assert await world.worker().facts(DOMAIN) == StsUnknown(NotKept.UNREADABLE.value)
+    world.announce(record("a"))
     assert host_of(await world.worker().facts(DOMAIN)) == "mail.trust.example"
     assert len(world.fetched) == 2
     world.says = DOWN
@@ -453,12 +471,105 @@ class _Vanishing(MemoryState):
 async def test_what_vanishes_under_a_round_is_left(world: World) -> None:
     world.state = _Vanishing(world.clock)
     world.announce(record("a"))
-    sts = world.worker()
-    await sts.facts(DOMAIN)
+    await world.worker().facts(DOMAIN)
     world.announce(record("b"))
     await world.later(6 * DAY)
-    await sts.refresh()
+    await world.worker().refresh()
     assert len(world.fetched) == 1
+
+
+async def test_rounds_read_a_part_and_come_to_everybody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mta_sts, "PAGES", 2)
+    world.announce(record("a"))
+    await world.worker().facts(DOMAIN)
+    (value,) = (await world.state.items("sts/", 9)).values()
+    many = {f"a-{number:04}.{kind}.test" for number in range(2 * PAGE) for kind in ("evil", "a")}
+    for domain in many:
+        world.announce(record("a"), domain=domain)
+    await world.state.put_many({f"sts/{domain}": value for domain in many}, world.clock.now() + 10 * DAY)
+    await world.later(6 * DAY)
+    sts = world.worker()
+    for number in range(3):
+        world.fetched.clear()
+        await sts.refresh()
+        assert len(world.fetched) == (1 if number == 2 else 2 * PAGE)
+    assert world.fetched == [DOMAIN]
+
+
+async def test_a_round_passes_over_what_is_damaged(world: World) -> None:
+    world.announce(record("a"), domain="a.example")
+    world.announce(record("a"))
+    await world.worker().facts("a.example")
+    world.state.damage(lambda value: value[1:])
+    await world.worker().facts(DOMAIN)
+    world.fetched.clear()
+    await world.later(6 * DAY)
+    await world.worker().refresh()
+    assert world.fetched == [DOMAIN]
+
+
+@pytest.mark.parametrize("lost", ["gone", "damaged", "older"])
+async def test_a_policy_outlives_what_becomes_of_its_entry(world: World, lost: str) -> None:
+    world.announce(record("a"))
+    world.says = policy("old.trust.example")
+    await world.worker().facts(DOMAIN)
+    (old,) = (await world.state.items("sts/", 9)).values()
+    await world.later(HOUR)
+    world.announce(record("b"))
+    world.says = policy()
+    sts = world.worker()
+    await sts.facts(DOMAIN)
+    if lost == "gone":
+        await world.state.delete(f"sts/{DOMAIN}")
+    else:
+        world.state.damage(lambda value: old if lost == "older" else value[1:])
+    world.announce(record("c"))
+    world.says = DOWN
+    await world.later(HOUR)
+    assert host_of(await sts.facts(DOMAIN)) == "mail.trust.example"
+    del world.table[TEXT]
+    await world.later(MINUTE)
+    for worker in (sts, world.worker()):
+        assert host_of(await worker.facts(DOMAIN)) == "mail.trust.example"
+    await world.later(10 * DAY - HOUR - MINUTE)
+    assert await sts.facts(DOMAIN) is NoSts.NONE
+
+
+@pytest.mark.parametrize("says", [policy("new.trust.example"), DOWN])
+async def test_an_id_that_flaps_makes_one_fetch_a_minute(world: World, says: bytes | NotFetched) -> None:
+    world.announce(record("a"))
+    sts = world.worker()
+    await sts.facts(DOMAIN)
+    await world.later(HOUR)
+    world.says = says
+    asked = _Flapping(world)
+    sts = Sts(asked, world.fetch, world.state, world.clock)
+    for number in range(100):
+        found = await sts.facts(DOMAIN)
+        assert isinstance(found, StsFound)
+        asked.id = f"id{number}"
+    assert len(world.fetched) == 2
+    await world.later(MINUTE - timedelta(seconds=1))
+    await sts.facts(DOMAIN)
+    assert len(world.fetched) == 2
+    await world.later(timedelta(seconds=1))
+    await sts.facts(DOMAIN)
+    assert len(world.fetched) == 3
+
+
+async def test_an_id_that_flaps_while_nothing_is_kept_is_not_known(world: World) -> None:
+    asked = _Flapping(world)
+    sts = Sts(asked, world.fetch, world.state, world.clock)
+    await sts.facts(DOMAIN)
+    await world.state.delete(f"sts/{DOMAIN}")
+    await world.later(10 * DAY)
+    await sts.facts(DOMAIN)
+    world.says = DOWN
+    other = "other.example"
+    for number in range(9):
+        asked.id = f"id{number}"
+        assert await sts.facts(other) == StsUnknown(DOWN.reason)
+    assert world.fetched == [DOMAIN, DOMAIN, other]
 
 
 async def test_failures_need_nobody_who_hears_them(world: World) -> None:

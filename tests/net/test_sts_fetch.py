@@ -30,12 +30,13 @@ async def fetch(
     table: Table = HERE,
     allowed: tuple[IPv4Network, ...] = (LOOPBACK,),
     timeout: timedelta = timedelta(seconds=20),
+    begins: timedelta = timedelta(seconds=20),
     domain: str = "trust.example",
 ) -> bytes | NotFetched:
     async with FakeDns(table) as dns:
         resolver = Resolver(DnsOptions(nameservers=(dns.nameserver,)), SteppedClock())
         authority = certificates.write_authority(folder)
-        fetcher = HttpsFetch(resolver, authority, allowed, server.port, timeout)
+        fetcher = HttpsFetch(resolver, authority, allowed, server.port, timeout, begins)
         try:
             return await fetcher(domain)
         finally:
@@ -210,6 +211,25 @@ async def test_who_sends_a_byte_now_and_then_is_left_in_time(tmp_path: Path, bef
     async with PolicyServer(certificates.good(HOST), slow) as server:
         got = await fetch(tmp_path, server, timeout=timedelta(seconds=0.4))
     assert got == NotFetched(Result.STS_FETCH, f"{HOST} did not send its policy file in time")
+
+
+async def test_who_says_nothing_is_left_sooner_than_who_is_slow(tmp_path: Path) -> None:
+    silent = True
+
+    async def says() -> AsyncIterator[bytes]:
+        if silent:
+            await asyncio.Event().wait()
+        yield answer()[:-9]
+        # By the real clock, too: longer than an answer may take to begin.
+        await asyncio.sleep(1.2)
+        yield answer()[-9:]
+
+    async with PolicyServer(certificates.good(HOST), says) as server:
+        async with asyncio.timeout(10):
+            got = await fetch(tmp_path, server, begins=timedelta(seconds=1))
+        assert got == NotFetched(Result.STS_FETCH, f"{HOST} did not send its policy file in time")
+        silent = False
+        assert await fetch(tmp_path, server, begins=timedelta(seconds=1)) == POLICY
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gateway.core.pin import NO_PINS, Pin, Pins
 from gateway.core.sts import NoSts, StsFacts, StsFound, StsMode, StsPolicy, StsUnknown
 from gateway.core.survey import DaneSeen, DaneState, DomainReport, HostReport, StsSeen, StsState
 from gateway.core.tls import MxAuth, Starttls
-from gateway.net.survey import WITHIN, Survey
+from gateway.net.survey import LONGEST_TEXT, WITHIN, Survey
 from gateway.transports.network import NetworkOptions
 from tests.fakes import certificates
 from tests.fakes.certificates import Made, make, write_client
@@ -95,7 +95,19 @@ def enforced(*patterns: str, mode: StsMode = StsMode.ENFORCE) -> StsFound:
 
 
 SELF_MADE = make(MX, names=[MX])
+BOOK = "".join(f"421-{'x' * 500}\r\n" for _ in range(40)) + "421 the end"
 OTHER = make(MX, names=[MX])
+
+
+async def test_a_host_that_says_a_lot_is_cut_short(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(replies={"connect": BOOK})}) as at:
+        told = await survey(at, Known(policy=StsUnknown("s" * 300))).domain(DOMAIN)
+        unknown = await survey(at, Known(tlsa=TlsaUnknown("n" * 999))).domain(DOMAIN)
+    [host] = told.hosts
+    assert "refused the session: 421 xxx" in host.why
+    assert len(host.why) == LONGEST_TEXT and host.why.endswith("x…")
+    assert told.sts.reason == "s" * 300
+    assert unknown.hosts[0].dane.reason == "n" * 299 + "…"
 
 
 async def test_a_good_host_is_shown_whole(tmp_path: Path) -> None:

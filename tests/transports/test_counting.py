@@ -74,6 +74,16 @@ async def test_an_attempt_is_counted_once_under_the_policy_that_applied(name: st
             assert isinstance(outcome, Delivered)
 
 
+async def test_a_host_that_a_tested_policy_leaves_out_is_a_failure_for_protected_mail_too(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.good(MX))}) as at:
+        at.sts.domains[DOMAIN] = policy("x.example", mode=StsMode.TESTING)
+        outcome = await deliver(at, floor=Protection.VERIFIED)
+        assert isinstance(outcome, Delivered)
+        (seen,) = at.counted.seen
+        assert (seen.applied.type, seen.failure) == (STS, Result.VALIDATION)
+        assert "does not name" in seen.detail
+
+
 async def test_a_tested_policy_never_changes_what_becomes_of_the_message(tmp_path: Path) -> None:
     async with world(tmp_path, {MX: Script(tls=certificates.expired(MX))}) as at:
         at.sts.domains[DOMAIN] = TESTED
