@@ -5,6 +5,7 @@ read, so that the answer is the one that a message would get.
 """
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -30,11 +31,11 @@ from gateway.core.address import BadAddress, parse_address, parse_domain
 from gateway.core.grade import Grade
 from gateway.core.survey import DEMANDED, DomainReport, Surveyed, surveyed
 from gateway.core.survey_findings import drift, problems
-from gateway.core.tls import Protection
 from gateway.flow.ports import SpoolError
 from gateway.flow.surveys import MOST, PREFIX, read_reports
 from gateway.spool.state_reader import read_state
 
+_WIDE: Final = 200
 AT_ONCE: Final = 4
 """Domains that are looked at together."""
 
@@ -90,12 +91,12 @@ def partners(
     if not wanted:
         raise Usage("neither the register of partners nor a pin names a domain")
     found = _look(loaded, wanted, _before(loaded.settings.spool_dir))
-    if html is not None:
-        _write(html, as_html(as_document(found, loaded.policy.organisation.name, datetime.now(UTC))))
     if as_json:
         typer.echo(as_array(found))
     else:
         _print_all(found)
+    if html is not None:
+        _write(html, as_html(as_document(found, loaded.policy.organisation.name, datetime.now(UTC))))
     _end(found)
 
 
@@ -105,11 +106,11 @@ def _wanted(text: str, loaded: Loaded) -> Surveyed:
         partner = loaded.policy.registers.partners.of(parse_address(f"postmaster@{domain}"))
     except BadAddress as error:
         raise Usage(f"`{text}` is not a domain: {error}") from error
-    if partner is not None and partner.tls > Protection.NONE:
+    if partner is not None:
         return Surveyed(partner=partner.name, domain=domain, demanded=DEMANDED[partner.tls])
     # A pin's own demand is part of every grade.
     demanded = Grade.VERIFIED if loaded.settings.pins.of(domain) is None else Grade.PLAIN
-    return Surveyed(partner=partner.name if partner is not None else "", domain=domain, demanded=demanded)
+    return Surveyed(partner="", domain=domain, demanded=demanded)
 
 
 def _before(spool: Path) -> dict[str, DomainReport]:
@@ -157,10 +158,11 @@ def _found(each: Surveyed, report: DomainReport, before: DomainReport | None) ->
 def _print_all(found: Sequence[Found]) -> None:
     table = Table(box=None)
     for name in HEAD:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "Domain")
     for row in summary(found):
         table.add_row(*map(escape, row))
-    Console().print(table)
+    # What reads a pipe wants whole lines.
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
     for each in found:
         for line in (*(f"wrong: {text}" for text in each.problems), *(change.text for change in each.changes)):
             typer.echo(f"{each.partner} ({each.domain}): {line}")

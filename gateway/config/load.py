@@ -24,6 +24,7 @@ from gateway.core.demand import RequireTls
 from gateway.core.policy import Policy
 from gateway.core.record import Kind
 from gateway.core.route import Declared
+from gateway.core.tls import Protection
 from gateway.flow.options import QueueOptions
 from gateway.listeners.options import AdminOptions
 from gateway.net.dns import DnsOptions
@@ -31,6 +32,8 @@ from gateway.transports.mx import MxOptions
 
 # The kinds of our own mail that the gateway sends now; the other keys of [system] are only checked.
 _KINDS: Final = {"reports": Kind.REPORT, "notices": Kind.NOTICE, "tls_reports": Kind.TLS_REPORT}
+_TLS_REPORTS: Final = "tls_reports"
+_ANY: Final = Protection.NONE
 _FOR_OUR_PEOPLE: Final = (Kind.REPORT, Kind.NOTICE)
 
 
@@ -167,6 +170,8 @@ def _admin(table: AdminTable | None) -> AdminOptions | None:
 
 def _dns(page: Page, table: ConfigTable) -> DnsOptions:
     given = {"timeout": table.dns.timeout} if table.dns.timeout else {}
+    if table.dns.trust_ad and not table.dns.nameservers:
+        page.problem("dns.trust_ad", "name the resolver that is trusted in dns.nameservers, such as 127.0.0.1:53")
     try:
         return DnsOptions(nameservers=tuple(table.dns.nameservers), trust_ad=table.dns.trust_ad, **given)
     except ValueError as exc:
@@ -191,5 +196,10 @@ def _system(page: Page, table: SystemTable, routes: Routes) -> Mapping[Kind, str
         elif route is not None and _KINDS.get(kind) in _FOR_OUR_PEOPLE and route.declared is not Declared.INTERNAL:
             page.warning(
                 f"system.{kind}", f"the route `{name}` is not internal, so our own mail may travel unprotected"
+            )
+        elif route is not None and kind == _TLS_REPORTS and not (route.transport == "mx" and route.gives is _ANY):
+            page.warning(
+                f"system.{kind}",
+                f'the route `{name}` may keep reports from whom they are for: best is a route by MX with tls = "may"',
             )
     return {_KINDS[kind]: name for kind, name in named.items() if kind in _KINDS}

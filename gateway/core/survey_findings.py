@@ -21,7 +21,8 @@ def problems(report: DomainReport, demanded: Grade) -> tuple[str, ...]:
     found = [] if report.hosts else [f"No mail goes to {report.domain} now: {report.trouble}"]
     for host in report.hosts:
         # Of one that falls short it is said why, which is mostly the same.
-        found += list(_falls_short(host, report, demanded)) or _ending(host, report)
+        dates = rank(demanded) >= rank(Grade.VERIFIED) or report.pin
+        found += list(_falls_short(host, report, demanded)) or (_ending(host, report) if dates else ())
     return tuple(found)
 
 
@@ -48,6 +49,8 @@ def _advice(host: HostReport, report: DomainReport) -> str:
         return f"{ask} to name it in the MTA-STS policy, or to take it out of the MX records."
     if host.starttls is Starttls.NO:
         return f"{ask} to switch on STARTTLS with TLS 1.2 or later."
+    if host.starttls is Starttls.UNKNOWN and host.grade is None and host.certificate is None:
+        return f"{ask} whether it was switched off; if not, look for what changes mail on the way, such as a firewall."
     if host.dane.state is DaneState.FOUND:
         return f"{ask} whether the TLSA records are those of the certificate in use."
     if report.pin:
@@ -67,6 +70,8 @@ def _ending(host: HostReport, report: DomainReport) -> Iterator[str]:
     by_key = host.grade is Grade.DANE and usages == {_DANE_EE}
     if seen is None or seen.not_after is None or by_key or seen.not_after - report.at > SOON:
         return
+    if host.grade is Grade.PINNED and seen.not_after < report.at:
+        return  # Mail goes all the same: it is the key that was pinned.
     left = (seen.not_after - report.at).days
     when = f"ended on {seen.not_after:%Y-%m-%d}" if left < 0 else f"ends on {seen.not_after:%Y-%m-%d}, in {left} days"
     yield f"The certificate of {host.host} {when}. Ask the postmaster of {report.domain} to renew it."

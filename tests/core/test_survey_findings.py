@@ -68,7 +68,7 @@ def test_a_pin_that_fails_is_asked_about_and_not_replaced_by_the_key_that_was_sh
     ],
 )
 def test_a_certificate_is_named_two_weeks_before_its_end(days: float | None, told: str) -> None:
-    found = problems(a_report(a_host(certificate=a_certificate(days))), Grade.PLAIN)
+    found = problems(a_report(a_host(certificate=a_certificate(days))), Grade.VERIFIED)
     assert found == ((f"{told} Ask the postmaster of partner.test to renew it.",) if told else ())
 
 
@@ -76,8 +76,15 @@ def test_what_falls_short_is_told_once() -> None:
     ended = a_host(grade=Grade.ENCRYPTED, why="It expired.", certificate=a_certificate(-3))
     [problem] = problems(a_report(ended), Grade.VERIFIED)
     assert "It expired." in problem
-    [problem] = problems(a_report(ended), Grade.ENCRYPTED)
-    assert "ended on" in problem
+    assert problems(a_report(ended), Grade.ENCRYPTED) == (), "nobody looks at its dates"
+
+
+def test_of_a_key_that_was_pinned_only_an_end_to_come_is_told() -> None:
+    pinned = a_host(grade=Grade.PINNED, certificate=a_certificate(-3))
+    assert problems(a_report(pinned, pin="Health Trust"), Grade.PLAIN) == ()
+    soon = a_host(grade=Grade.PINNED, certificate=a_certificate(3))
+    [problem] = problems(a_report(soon, pin="Health Trust"), Grade.PLAIN)
+    assert "in 3 days" in problem
 
 
 def test_the_dates_of_a_certificate_that_dns_names_by_its_key_do_not_matter() -> None:

@@ -16,6 +16,9 @@ POLICIES = Path(__file__).parents[2] / "policies"
 Configured = Callable[..., tuple[Loaded, Bundle]]
 
 
+TRUSTED = "[dns]\nnameservers = ['127.0.0.1']\ntrust_ad = true\n"
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message lives for three seconds."""
@@ -27,7 +30,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def configured() -> Configured:
     """The built-in routes with a shipped policy, and further lines of configuration before its routes."""
 
-    def make(policy: str = "starter", lines: str = "[dns]\ntrust_ad = true\n") -> tuple[Loaded, Bundle]:
+    def make(
+        policy: str = "starter", lines: str = "[dns]\nnameservers = ['127.0.0.1']\ntrust_ad = true\n"
+    ) -> tuple[Loaded, Bundle]:
         bundle = built_in_bundle(POLICIES / f"{policy}.toml")
         bundle = replace(bundle, config_bytes=bundle.config_bytes.replace(b"[network]", f"{lines}[network]".encode()))
         return load(bundle), bundle

@@ -1,5 +1,6 @@
 """What a configuration says of DNSSEC: whether DANE is on, and whether the resolver that it believes is near enough."""
 
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 
@@ -12,9 +13,13 @@ DANE_OFF: Final = (
     " machine, such as unbound, set it to true."
 )
 
+_SHORT: Final = timedelta(days=1)
+
 
 def trust_warnings(page: Page, settings: Settings) -> None:
-    """A resolver whose word about signatures crosses a network, where it can be changed (RFC 7672 section 2.1.1)."""
+    """A resolver whose word on signatures crosses a network (RFC 7672 section 2.1.1); a memory that is too short."""
+    if settings.remember_tls < _SHORT:
+        page.warning("tls.remember", "a host that drops its TLS is taken at its word so soon after it showed it")
     if not settings.dns.trust_ad:
         return
     for text in settings.dns.nameservers:
