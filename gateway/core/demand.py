@@ -1,8 +1,10 @@
 """Demand: what one MX host has to be before a message for one domain is handed to it (RFC 7672, RFC 8461, RFC 8689).
 
 A pure function of the decision's floor and route, the pin, REQUIRETLS, and what DNS and the domain's policy say. What
-is remote only ever adds to what is ours. DANE wins over MTA-STS (RFC 8461 section 2); a message's ``TLS-Required: no``
-sets aside what is remote, and nothing else (RFC 8689 section 5).
+is remote only ever adds to what is ours. DANE says how a certificate is checked, whatever MTA-STS says of it (RFC 8461
+section 2); but the records of a host whose name came from unsigned DNS say nothing of the domain, so a policy in force
+then has to name the host as well. A message's ``TLS-Required: no`` sets aside what is remote, and nothing else (RFC
+8689 section 5).
 """
 
 from dataclasses import dataclass
@@ -146,6 +148,9 @@ def need(wishes: Wishes, facts: HostFacts) -> Need:
 
 
 def _by_dane(wishes: Wishes, facts: HostFacts, found: TlsaFound) -> Need:
+    enforced = _enforced(facts)
+    if enforced is not None and facts.mx < MxAuth.DNSSEC and not enforced.policy.matches(facts.host):
+        return _passed_over(facts, enforced)
     own = wishes.all_own
     also = (facts.domain,) if facts.mx is MxAuth.DNSSEC else ()
     pin = _own_check(wishes, facts, NOTHING)
@@ -158,23 +163,30 @@ def _by_dane(wishes: Wishes, facts: HostFacts, found: TlsaFound) -> Need:
         tlsa_names=tuple(dict.fromkeys((found.base, *also))),
     )
     # DANE decides how the certificate is checked; who vouches for the host's name may still be the domain's policy.
-    mx = MxAuth.MTA_STS if _is_vouched_for(facts) else MxAuth.NONE
+    vouched = enforced is not None and enforced.policy.matches(facts.host)
+    mx = MxAuth.MTA_STS if vouched else MxAuth.NONE
     return _checked(wishes, facts, own | _DANE, check, f"DANE, TLSA records of {found.base}", mx)
 
 
-def _is_vouched_for(facts: HostFacts) -> bool:
-    """Whether the domain's policy in force names the host."""
-    if not isinstance(facts.sts, StsFound):
-        return False
-    return facts.sts.policy.mode is StsMode.ENFORCE and facts.sts.policy.matches(facts.host)
+def _enforced(facts: HostFacts) -> StsFound | None:
+    """The domain's policy, if it is in force."""
+    found = facts.sts
+    return found if isinstance(found, StsFound) and found.policy.mode is StsMode.ENFORCE else None
+
+
+def _passed_over(facts: HostFacts, sts: StsFound) -> PassedOver:
+    """It is that policy which fails, also where the host has TLSA records."""
+    reason = f"The MTA-STS policy of {sts.domain} does not name the host {facts.host}."
+    return PassedOver(reason=reason, applied=_applied_policy(sts))
 
 
 def _by_sts(wishes: Wishes, facts: HostFacts) -> Need:
     floor = _ENCRYPTED if isinstance(facts.tlsa, TlsaUnusable) else NOTHING
     by = f"unusable TLSA records of {facts.tlsa.base}" if isinstance(facts.tlsa, TlsaUnusable) else ""
+    enforced = _enforced(facts)
+    if enforced is not None:
+        return _by_enforced(wishes, facts, enforced)
     match facts.sts:
-        case StsFound(policy=policy) if policy.mode is StsMode.ENFORCE:
-            return _by_enforced(wishes, facts, facts.sts)
         case StsFound(policy=policy) if policy.mode is StsMode.TESTING:
             return _our_demand(wishes, facts, floor, by, rehearsal=Check(sni=facts.host, names=(facts.host,)))
         case StsFound() | StsUnknown() | NoSts():
@@ -185,8 +197,7 @@ def _by_sts(wishes: Wishes, facts: HostFacts) -> Need:
 
 def _by_enforced(wishes: Wishes, facts: HostFacts, sts: StsFound) -> Need:
     if not sts.policy.matches(facts.host):
-        reason = f"The MTA-STS policy of {sts.domain} does not name the host {facts.host}."
-        return PassedOver(reason=reason, applied=_applied(facts))
+        return _passed_over(facts, sts)
     requirement = wishes.all_own | _STS
     check = _own_check(wishes, facts, requirement)
     return _checked(wishes, facts, requirement, check, f"MTA-STS policy {sts.id} of {sts.domain}", MxAuth.MTA_STS)
@@ -270,5 +281,9 @@ def _applied(facts: HostFacts) -> Applied:
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(facts.tlsa)
     if isinstance(facts.sts, StsFound):
-        return Applied(PolicyType.STS, facts.sts.domain, facts.sts.policy.lines, facts.sts.policy.mx)
+        return _applied_policy(facts.sts)
     return Applied(PolicyType.NONE, facts.domain)
+
+
+def _applied_policy(sts: StsFound) -> Applied:
+    return Applied(PolicyType.STS, sts.domain, sts.policy.lines, sts.policy.mx)

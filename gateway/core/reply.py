@@ -2,6 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final
+
+MAX_SHOWN: Final = 300
+"""Characters of a reply in a sentence of ours; a server may send a hundred times as much."""
 
 _TEXT = re.compile(r"[\t -~\u0080-\U0010ffff]*")
 
@@ -49,8 +53,14 @@ class Reply:
             raise ValueError("a reply has at least one line, and none holds a control character")
 
     def __str__(self) -> str:
-        prefix = f"{self.code} {self.status} " if self.status else f"{self.code} "
-        return prefix + " / ".join(self.lines)
+        """For people, in one line and cut; whoever needs all of it has ``lines``."""
+        text = f"{self.codes} {' / '.join(self.lines)}"
+        return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+    @property
+    def codes(self) -> str:
+        """Code and status alone, for where the words may repeat what was said in confidence."""
+        return f"{self.code} {self.status}" if self.status else str(self.code)
 
     @property
     def is_positive(self) -> bool:

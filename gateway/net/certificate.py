@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from gateway.core.tlsrpt import Result
 from gateway.net.spki import public_key_info
@@ -18,11 +19,23 @@ from gateway.net.spki import public_key_info
 MAX_NAMES: Final = 20
 """Names that are kept; certificates of large providers have hundreds."""
 
+MAX_SIZE: Final = 48 * 1024
+"""Bytes of a certificate that is read; those with a thousand names have less."""
+
 MAX_TEXT: Final = 256
 """Characters of a subject, an issuer or a name that are kept."""
 
-# There are none; or one is of a kind that cryptography does not know; or the extensions are broken or repeated.
-_NO_NAMES: Final = (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType, x509.DuplicateExtension, ValueError)
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    # Where warnings are errors: it warns of a certificate that it will not read for ever.
+    UserWarning,
+)
+"""What cryptography raises for a certificate that is broken, or beyond it."""
 
 _UNWANTED = re.compile("[^\x20-\x7e\u00a1-\u2027\u2030-\u2065\u2070-\ud7ff\ue000-\U0010ffff]")
 
@@ -55,7 +68,7 @@ def read_certificate(der: bytes) -> PeerCertificate:
     """Reads a leaf; one that cannot be parsed has its digests only. Never raises."""
     digest, spki = sha256(der).hexdigest(), spki_digest(der)
     try:
-        leaf = x509.load_der_x509_certificate(der)
+        leaf = parse_certificate(der)
         return PeerCertificate(
             digest=digest,
             spki=spki,
@@ -65,9 +78,16 @@ def read_certificate(der: bytes) -> PeerCertificate:
             not_before=leaf.not_valid_before_utc,
             not_after=leaf.not_valid_after_utc,
         )
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         # cryptography is stricter than OpenSSL, which has accepted this one.
         return PeerCertificate(digest=digest, spki=spki)
+
+
+def parse_certificate(der: bytes) -> x509.Certificate:
+    """Raises what is in `UNREADABLE`, also where it would take long: a peer may show what it likes."""
+    if len(der) > MAX_SIZE:
+        raise ValueError("the certificate is too large")
+    return x509.load_der_x509_certificate(der)
 
 
 def spki_digest(der: bytes) -> str:
@@ -80,10 +100,10 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...]:
     """The alternative names; none where they cannot be read, so that the rest of the evidence survives."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except _NO_NAMES:
+        dns = names.get_values_for_type(x509.DNSName)
+        addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return ()
-    dns = names.get_values_for_type(x509.DNSName)
-    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
     return tuple(_cleaned(name) for name in [*dns, *addresses][:MAX_NAMES])
 
 

@@ -109,8 +109,9 @@ class Dialler:
         tried = Tried(address=session.address, ours=session.connection.ours)
         tell(replace(tried, failure=Result.NO_STARTTLS, detail=f"{session} {NOT_OFFERED}."))
         host, shown = session.endpoint.host, await self.memory.shown(session.endpoint.host)
-        # A host that offered TLS before, or whose offer was overwritten on the way, has not proven that it has none.
-        certain = not session.capabilities.mangled and shown is Starttls.NO
+        # A host that offered TLS before, or whose offer was overwritten on the way, proves nothing by having none; nor
+        # has one that refused EHLO, for whoever stands in the way can do that in its place.
+        certain = session.knows_ehlo and not session.capabilities.mangled and shown is Starttls.NO
         self.memory.note(host, Starttls.NO if certain else Starttls.UNKNOWN)
         step = _next(terms, offered=False, proven=certain)
         return await self._enter(session, terms) if step is Step.PLAIN else not_offered(session, terms, step, shown)
@@ -140,8 +141,9 @@ class Dialler:
             detail = f"{session} offers no way to log in that we know."
             return deferred(session, terms, Cause.LOCAL, Status(4, 7, 0), detail)
         if not reply.is_positive:
-            detail = f"{session} refused our login: {reply}"
-            return deferred(session, terms, Cause.LOCAL, Status(4, 7, 8), detail, reply)
+            # Its words may repeat what we said, so neither they nor the reply go any further.
+            detail = f"{session} refused our login with {reply.codes}."
+            return deferred(session, terms, Cause.LOCAL, Status(4, 7, 8), detail)
         return session
 
     async def _after(self, opened: _Broken, address: IpAddress, terms: Terms) -> Opened:
@@ -168,9 +170,10 @@ class Dialler:
         seen = await self._attempt(replace(session.endpoint, login=None), address, look, look.check, None)
         if not isinstance(seen, Session):
             return bad_certificate(failure, session, terms)
-        verdict = bad_certificate(failure, seen, terms)
-        seen.end()
-        return verdict
+        try:
+            return bad_certificate(failure, seen, terms)
+        finally:
+            seen.end()
 
     async def _open_in_clear(self, endpoint: Endpoint, address: IpAddress, terms: Terms) -> Opened:
         session = await self._connect(endpoint, address)

@@ -8,29 +8,37 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from gateway.core.tlsrpt import Result
-from gateway.net.certificate import Fault
-
-UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What cryptography raises for a certificate that is broken, or beyond it."""
+from gateway.net.certificate import UNREADABLE, Fault
 
 MIN_RSA: Final = 2048
 """Bits; the least that OpenSSL takes at the security level of current systems (112 bits), as the others here."""
 
 MIN_CURVE: Final = 224
 """Bits of an elliptic curve."""
+
+MAX_RSA: Final = 8192
+"""Bits of a key whose signatures are verified; twice the most that public authorities have."""
+
+MAX_EXPONENT: Final = 1 << 32
+"""Of such a key; nearly all have 65537, and each bit more is work for who verifies."""
+
+CURVES: Final = frozenset(
+    {
+        "secp224r1",
+        "secp256r1",
+        "secp384r1",
+        "secp521r1",
+        "brainpoolP256r1",
+        "brainpoolP384r1",
+        "brainpoolP512r1",
+    }
+)
+"""The curves on which signatures are verified: those of RFC 5480 that are not too weak, and of RFC 5639."""
 
 MIN_DIGEST: Final = 28
 """Bytes of the digest that was signed: SHA-1 and MD5 are refused."""
@@ -95,6 +103,19 @@ def weak_key(key: PublicKeyTypes, who: str) -> Fault | None:
         case _:
             weak = isinstance(key, dsa.DSAPublicKey)
     return Fault(Result.VALIDATION, f"{who} has a weak key") if weak else None
+
+
+def takes_long(key: PublicKeyTypes) -> bool:
+    """Whether to verify its signatures may take long, or is not known to be quick: the peer chose the key."""
+    match key:
+        case rsa.RSAPublicKey():
+            return key.key_size > MAX_RSA or key.public_numbers().e > MAX_EXPONENT
+        case ec.EllipticCurvePublicKey():
+            return key.curve.name not in CURVES
+        case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return False
+        case _:
+            return True
 
 
 def extension(extensions: x509.Extensions, kind: type[E]) -> E | None:

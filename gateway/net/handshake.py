@@ -4,7 +4,7 @@ OpenSSL verifies chain and name where it can; the rest is judged on the finished
 """
 
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.check import Check
@@ -12,6 +12,7 @@ from gateway.core.dane import Tlsa
 from gateway.core.outcome import Proof
 from gateway.core.tls import Channel
 from gateway.flow.ports import Clock
+from gateway.net.certificate import Fault
 from gateway.net.judge import judge, peer_chain
 from gateway.net.terms import Terms
 from gateway.net.tls import HandshakeFailure, left_to_judge
@@ -34,35 +35,31 @@ class Handshake:
         """Whether a chain or a name that fails also fails what we demand ourselves."""
         return self.terms.own.channel >= Channel.PKIX
 
-    def judge(self, tls: ssl.SSLObject) -> HandshakeFailure | None:
-        """What is wrong with the certificate of a handshake that OpenSSL found nothing to say against."""
+    def judge(self, tls: ssl.SSLObject) -> str | HandshakeFailure:
+        """How the certificate of a finished handshake was authenticated, for the evidence, or what is wrong with it.
+
+        One that was not is never called more.
+        """
         if not left_to_judge(self.check):
-            return None
+            return _words(self.check, None)
         chain, now = peer_chain(tls), self.clock.now()
-        fault = judge(chain, self.check, now)
-        if fault is None:
-            return None
-        proven = judge(chain, self.terms.own_check, now) is not None
-        return HandshakeFailure(proof=Proof.CERTIFICATE, result=fault.result, ours=proven, detail=fault.detail)
+        found = judge(chain, self.check, now)
+        if isinstance(found, Fault):
+            own = self.terms.own_check
+            proven = own == self.check or isinstance(judge(chain, own, now), Fault)
+            return HandshakeFailure(proof=Proof.CERTIFICATE, result=found.result, ours=proven, detail=found.detail)
+        return _words(self.check, found.record)
 
-    def words(self, tls: ssl.SSLObject) -> str:
-        """How a certificate that passed was authenticated, for the evidence; one that was not is never called more."""
-        check = self.check
-        said = (self._tlsa_words(tls), "public key is the pinned one" if check.pins else "", _name_words(check))
-        return ", ".join(filter(None, said)) or "certificate not checked"
 
-    def _tlsa_words(self, tls: ssl.SSLObject) -> str:
-        records = self.check.tlsa
-        if len(records) > 1:
-            chain, now = peer_chain(tls), self.clock.now()
-            records = tuple(each for each in records if judge(chain, replace(self.check, tlsa=(each,)), now) is None)
-        return f"certificate matches the TLSA record {_short(records[0])}" if records else ""
+def _words(check: Check, record: Tlsa | None) -> str:
+    said = (
+        f"certificate matches the TLSA record {_short(record)}" if record is not None else "",
+        "public key is the pinned one" if check.pins else "",
+        f"certificate checked for the name {' or '.join(check.names)}" if check.names else "",
+    )
+    return ", ".join(filter(None, said)) or "certificate not checked"
 
 
 def _short(record: Tlsa) -> str:
     text = str(record)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _name_words(check: Check) -> str:
-    return f"certificate checked for the name {' or '.join(check.names)}" if check.names else ""

@@ -6,17 +6,18 @@ the common name, which RFC 7672 section 3.2.3 would let stand in for them, is no
 
 import ssl
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, cast
 
 from cryptography import x509
 
 from gateway.core.check import Check
-from gateway.core.dane import END_ENTITY, TRUST_ANCHOR, matches
+from gateway.core.dane import END_ENTITY, TRUST_ANCHOR, Tlsa, matches
 from gateway.core.tlsrpt import Result
 from gateway.net.anchor import Anchors
-from gateway.net.certificate import Fault, spki_digest
-from gateway.net.flaw import UNREADABLE, extension
+from gateway.net.certificate import UNREADABLE, Fault, parse_certificate, spki_digest
+from gateway.net.flaw import extension
 from gateway.net.spki import public_key_info
 
 MAX_CHAIN: Final = 16
@@ -25,14 +26,25 @@ MAX_CHAIN: Final = 16
 _DER: Final = 2  # ENCODING_DER of the module _ssl
 
 
-def judge(chain: Sequence[bytes], check: Check, now: datetime) -> Fault | None:
-    """Why the certificate that a chain begins with does not pass the check; None if it does. Never raises.
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The certificate is what the check wants; ``record`` is the TLSA record that means it, if there has to be one."""
+
+    record: Tlsa | None = None
+
+
+def judge(chain: Sequence[bytes], check: Check, now: datetime) -> Passed | Fault:
+    """Whether the certificate that a chain begins with passes the check, or why it does not. Never raises.
 
     ``chain`` is in DER, as the peer sent it.
     """
     if not chain:
         return Fault(Result.VALIDATION, "it was not shown")
-    return _judge_key(chain[0], check) or _judge_records(chain, check, now) or _judge_names(chain[0], check)
+    fault = _judge_key(chain[0], check)
+    if fault is not None:
+        return fault
+    found = _judge_records(chain, check, now)
+    return found if isinstance(found, Fault) else _judge_names(chain[0], check) or found
 
 
 def _judge_key(leaf: bytes, check: Check) -> Fault | None:
@@ -41,19 +53,22 @@ def _judge_key(leaf: bytes, check: Check) -> Fault | None:
     return Fault(Result.NOT_TRUSTED, "its public key is not a pinned one")
 
 
-def _judge_records(chain: Sequence[bytes], check: Check, now: datetime) -> Fault | None:
+def _judge_records(chain: Sequence[bytes], check: Check, now: datetime) -> Passed | Fault:
     """One record that matches is enough; for DANE-EE nothing else about it counts (RFC 7672 section 3.1.1)."""
+    if not check.tlsa:
+        return Passed()
     leaf, key = chain[0], public_key_info(chain[0])
-    meant = any(matches(record, leaf, key) for record in check.tlsa if record.usage == END_ENTITY)
-    if meant or not check.tlsa:
-        return None
+    for record in check.tlsa:
+        if record.usage == END_ENTITY and matches(record, leaf, key):
+            return Passed(record)
     anchors = [record for record in check.tlsa if record.usage == TRUST_ANCHOR]
     if not anchors:
         return Fault(Result.TLSA_INVALID, "no TLSA record matches it")
     certificate = _parsed(leaf)
     if isinstance(certificate, Fault):
         return certificate
-    return Anchors(anchors).refuse(certificate, chain[1:], now) or _judge_for(certificate, check.tlsa_names)
+    found = Anchors(anchors).find(certificate, chain[1:], now)
+    return found if isinstance(found, Fault) else _judge_for(certificate, check.tlsa_names) or Passed(found)
 
 
 def _judge_names(leaf: bytes, check: Check) -> Fault | None:
@@ -65,7 +80,7 @@ def _judge_names(leaf: bytes, check: Check) -> Fault | None:
 
 def _parsed(leaf: bytes) -> x509.Certificate | Fault:
     try:
-        return x509.load_der_x509_certificate(leaf)
+        return parse_certificate(leaf)
     except UNREADABLE:
         return Fault(Result.VALIDATION, "it cannot be read")
 

@@ -52,7 +52,8 @@ class Session:
     """One connection's session. One task at a time uses it.
 
     ``clean`` is False from MAIL until the reply to the message; ``keep`` is False where no other message may use it.
-    ``check`` is what the certificate was found to fulfil; None in the clear, and where it was refused.
+    ``check`` is what the certificate was found to fulfil; None in the clear, and where it was refused. ``knows_ehlo``
+    says whether ``capabilities`` are what the peer said: to HELO it says nothing, which is no "no".
     """
 
     def __init__(self, connection: Connection, endpoint: Endpoint, address: str, timeouts: Timeouts) -> None:
@@ -61,6 +62,7 @@ class Session:
         self.address = address
         self.timeouts = timeouts
         self.capabilities = Capabilities()
+        self.knows_ehlo = False
         self.uses = 0
         self.clean = True
         self.keep = True
@@ -96,10 +98,10 @@ class Session:
 
     async def hello(self, hostname: str) -> Reply | None:
         """EHLO, or HELO for a server that does not know it; all that was known of the peer before is forgotten."""
-        self.capabilities = Capabilities()
+        self.capabilities, self.knows_ehlo = Capabilities(), False
         reply = await self._ask(smtp_client.ehlo(hostname))
         if reply.is_positive:
-            self.capabilities = Capabilities.parse(reply)
+            self.capabilities, self.knows_ehlo = Capabilities.parse(reply), True
             return None
         if reply.is_permanent:
             reply = await self._ask(smtp_client.helo(hostname))
@@ -119,10 +121,10 @@ class Session:
             # A name that DNS gave, such as one with an empty label.
             return HandshakeFailure(detail="its name cannot be said in a TLS handshake")
         self._evidence.clear()
-        failure = handshake.judge(tls)
-        if failure is not None:
-            return failure
-        self.check, self._how = handshake.check, handshake.words(tls)
+        judged = handshake.judge(tls)
+        if isinstance(judged, HandshakeFailure):
+            return judged
+        self.check, self._how = handshake.check, judged
         refused = await self.hello(hostname)
         if refused is not None:
             return HandshakeFailure(detail=f"it refused EHLO inside TLS with {refused}")

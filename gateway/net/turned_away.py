@@ -16,6 +16,7 @@ from gateway.net.terms import Terms
 from gateway.net.tls import HandshakeFailure
 
 NOT_OFFERED: Final = "does not offer STARTTLS"
+_NOT_SAID: Final = "refused EHLO, so that it did not say whether it offers STARTTLS"
 _WHY: Final = {
     Starttls.YES: f"{NOT_OFFERED} now; it did before, so the offer may have been removed on the way",
     Starttls.UNKNOWN: f"{NOT_OFFERED}, and whether it did before cannot be told now",
@@ -46,7 +47,7 @@ def not_offered(session: Session, terms: Terms, step: Step, shown: Starttls) -> 
         evidence = session.evidence(terms)
         return Declined(proof=Proof.NO_STARTTLS, status=Status(5, 7, 4), detail=detail, evidence=evidence)
     alarm = Alarm.TLS_LOST if shown is Starttls.YES else None
-    why = _WHY[shown]
+    why = _WHY[shown] if session.knows_ehlo or shown is Starttls.YES else _NOT_SAID
     if mangled := session.capabilities.mangled:
         alarm, why = Alarm.STRIPPED, f"has {mangled[0]} in place of STARTTLS: it was stripped from its offer on the way"
     return replace(

@@ -91,13 +91,18 @@ def test_what_is_ours_is_never_lowered_and_what_is_checked_is_enough() -> None:
         assert found.rehearsal is None or found.rehearsal.gives > found.check.gives
 
 
-def test_a_policy_in_force_that_does_not_name_the_host_never_leads_there_unless_dane_or_the_message_says_so() -> None:
+def test_a_policy_in_force_that_does_not_name_the_host_never_leads_there_unless_its_name_is_signed() -> None:
     for wishes, about in product(WISHES, FACTS):
         sts = about.sts
         if not isinstance(sts, StsFound) or sts.policy.mode is not StsMode.ENFORCE or sts.policy.matches(HOST):
             continue
-        decided_elsewhere = isinstance(about.tlsa, TlsaFound | TlsaUnknown) or wishes.sets_remote_aside
-        assert isinstance(need(wishes, about), PassedOver) is not decided_elsewhere
+        by_dane = isinstance(about.tlsa, TlsaFound) and about.mx >= MxAuth.DNSSEC
+        decided_elsewhere = by_dane or isinstance(about.tlsa, TlsaUnknown) or wishes.sets_remote_aside
+        found = need(wishes, about)
+        assert isinstance(found, PassedOver) is not decided_elsewhere
+        if isinstance(found, PassedOver):
+            # What it fails is the policy, also where its records are what the certificate would be checked by.
+            assert found.applied == Applied(PolicyType.STS, DOMAIN, sts.policy.lines, OTHERS)
 
 
 def test_what_could_not_be_looked_up_is_never_taken_for_a_no() -> None:
@@ -162,13 +167,33 @@ def test_without_anything_remote_it_is_floor_and_route(own: Requirement) -> None
 def test_dane_wins_over_mta_sts_and_matches_the_domain_only_where_its_mx_is_signed(
     mx: MxAuth, names: tuple[str, ...]
 ) -> None:
-    found = demanded(wish(channel(Channel.PKIX)), facts(FOUND, policy(StsMode.ENFORCE, *OTHERS), mx))
+    found = demanded(wish(channel(Channel.PKIX)), facts(FOUND, policy(StsMode.ENFORCE), mx))
     assert found.requirement == channel(Channel.DANE)
     assert found.own == channel(Channel.PKIX)
     assert found.check.names == ()
     assert found.check.tlsa_names == names
     assert found.demanded_by == f"route r; DANE, TLSA records of {BASE}"
     assert found.applied == Applied(PolicyType.TLSA, BASE, (str(RECORD),))
+
+
+@pytest.mark.parametrize(
+    ("sts", "mx", "expected"),
+    [
+        (policy(StsMode.ENFORCE, *OTHERS), MxAuth.NONE, PassedOver),
+        (policy(StsMode.ENFORCE, *OTHERS), MxAuth.DNSSEC, Demand),
+        (policy(StsMode.ENFORCE, *OTHERS), MxAuth.LOCAL, Demand),
+        (policy(StsMode.ENFORCE, *OTHERS, HOST), MxAuth.NONE, Demand),
+        (policy(StsMode.ENFORCE, *OTHERS, "*.partner.example"), MxAuth.NONE, Demand),
+        (policy(StsMode.TESTING, *OTHERS), MxAuth.NONE, Demand),
+        (policy(StsMode.NONE, *OTHERS), MxAuth.NONE, Demand),
+        (StsUnknown("no answer"), MxAuth.NONE, Demand),
+    ],
+)
+@pytest.mark.parametrize("own", OWN[:3])
+def test_records_of_a_host_that_unsigned_dns_names_do_not_lead_past_a_policy(
+    own: Requirement, sts: StsFacts, mx: MxAuth, expected: type
+) -> None:
+    assert isinstance(need(wish(own), facts(FOUND, sts, mx)), expected)
 
 
 def test_unusable_records_make_tls_a_must_and_a_policy_still_adds_to_it() -> None:
@@ -213,7 +238,7 @@ AUTHENTIC = wish(channel(Channel.PKIX, MxAuth.MTA_STS))
         # The records of a host say nothing of whether the domain means that host.
         (facts(FOUND), NotAuthentic),
         (facts(FOUND, policy(StsMode.ENFORCE)), Demand),
-        (facts(FOUND, policy(StsMode.ENFORCE, *OTHERS)), NotAuthentic),
+        (facts(FOUND, policy(StsMode.ENFORCE, *OTHERS)), PassedOver),
         (facts(FOUND, policy(StsMode.TESTING)), NotAuthentic),
         (facts(FOUND, StsUnknown("no answer")), NotKnown),
         (facts(FOUND, mx=MxAuth.DNSSEC), Demand),

@@ -2,12 +2,22 @@
 
 import pytest
 
-from gateway.core.reply import Reply, Status, reply
+from gateway.core.reply import MAX_SHOWN, Reply, Status, reply
 
 
 def test_reply_prints_as_its_code_status_and_lines() -> None:
     assert str(reply(550, "5.7.1", "not allowed", "call us")) == "550 5.7.1 not allowed / call us"
     assert str(Reply(354, None, ("go on",))) == "354 go on"
+    assert reply(550, "5.7.1", "not allowed").codes == "550 5.7.1"
+    assert Reply(354, None, ("go on",)).codes == "354"
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 5000])
+def test_a_long_reply_is_cut_where_people_read_it_and_is_kept_whole(more: int) -> None:
+    words = "x" * (MAX_SHOWN - len("550 5.7.1 ") + more)
+    answer = reply(550, "5.7.1", words)
+    assert str(answer) == (f"550 5.7.1 {words}" if more <= 0 else f"{f'550 5.7.1 {words}'[:MAX_SHOWN]}…")
+    assert answer.lines == (words,)
 
 
 @pytest.mark.parametrize(

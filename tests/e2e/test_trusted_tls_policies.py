@@ -10,7 +10,7 @@ from gateway.app.system import SystemClock
 from gateway.core.grade import Grade
 from gateway.core.outcome import Declined, Deferred, Proof
 from gateway.core.tls import Channel
-from gateway.core.tlsrpt import Result
+from gateway.core.tlsrpt import PolicyType, Result
 from tests.e2e.trusted_certificates import Shown
 from tests.e2e.trusted_client import client
 from tests.e2e.trusted_hosts import NEXT_HOP, PLAIN, Case, MailHosts, mail_hosts
@@ -78,6 +78,24 @@ async def test_a_policy_in_force_decides_which_host_gets_mail(hosts: MailHosts) 
             assert await hosts.sessions(BAD.shown) == before
     # Each of the two asked once, though it sent more than one message.
     assert server.asked == [WEB, WEB]
+
+
+async def test_a_host_with_records_of_its_own_is_no_way_past_a_policy(hosts: MailHosts) -> None:
+    """Whoever forges an unsigned MX has a signed zone for its host easily."""
+    with web(hosts, policy("enforce", GOOD.host)), names(hosts, *published(hosts, 1, MATCH)) as resolver:
+        before = await hosts.sessions(MATCH.shown)
+        async with client(hosts, resolver) as gateway:
+            for channel in (Channel.PLAIN, Channel.ENCRYPTED, Channel.PKIX):
+                assert isinstance((await gateway.send(DOMAIN, channel)).outcome, Deferred)
+            failures = [(seen.applied.type, seen.failure) for seen in gateway.seen.sessions]
+            assert failures == [(PolicyType.STS, Result.VALIDATION)] * 3
+            assert await hosts.sessions(MATCH.shown) == before
+            # By a signed name the same host takes the mail of its own domain.
+            assert (await gateway.send(MATCH.domain)).grade is Grade.DANE
+    with web(hosts, policy("enforce", MATCH.host)), names(hosts, *published(hosts, 1, MATCH)) as resolver:
+        async with client(hosts, resolver) as gateway:
+            # The certificate is signed by itself: its records decide how it is checked, and the policy names the host.
+            assert (await gateway.send(DOMAIN)).grade is Grade.MTA_STS
 
 
 Broken = Callable[[MailHosts], AbstractContextManager[object]]

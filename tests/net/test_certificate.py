@@ -9,6 +9,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.name import _ASN1Type as ASN1Type  # pyright: ignore[reportPrivateUsage]
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,6 +150,30 @@ def test_names_that_cannot_be_read_leave_the_rest_of_the_evidence(names: str, ag
     read = read_certificate(odd(names, again=again))
     assert (read.subject, read.names) == ("CN=mx.example", ())
     assert read.not_after == datetime(2026, 2, 3, tzinfo=UTC)
+
+
+def test_a_subject_that_cannot_be_said_leaves_the_digests() -> None:
+    """OpenSSL takes such a certificate, and the host that shows it has to get its mail."""
+    bits = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\0ab", ASN1Type.BitString)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example"), bits])
+    begin, end = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 2, 3, tzinfo=UTC)
+    key = curve_key()
+    made = x509.CertificateBuilder(name, name, key.public_key(), 7, begin, end).sign(key, hashes.SHA256())
+    der = made.public_bytes(serialization.Encoding.DER)
+    assert read_certificate(der).subject is not None
+    # The bits of some other attribute of a name, which are none of its kinds of text.
+    odd = der.replace(b"\x55\x04\x2d", b"\x55\x04\x2e")
+    read = read_certificate(odd)
+    assert (read.digest, read.spki) == (sha256(odd).hexdigest(), read_certificate(der).spki)
+    assert (read.subject, read.not_after) == (None, None)
+
+
+def test_one_that_is_too_large_has_its_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.net.certificate.MAX_SIZE", len(WHOLE))
+    whole = read_certificate(WHOLE)
+    assert whole.names
+    monkeypatch.setattr("gateway.net.certificate.MAX_SIZE", len(WHOLE) - 1)
+    assert read_certificate(WHOLE) == PeerCertificate(digest=whole.digest, spki=whole.spki)
 
 
 def test_a_leaf_of_an_unknown_version_has_its_digest() -> None:

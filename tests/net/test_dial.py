@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from gateway.core.check import Check
-from gateway.core.outcome import Cause, Declined, Deferred
+from gateway.core.outcome import Alarm, Cause, Declined, Deferred
+from gateway.core.reply import MAX_SHOWN, Status
 from gateway.core.tls import PLAIN_AFTER, Channel, MxAuth, Starttls
 from gateway.net.dial import Opened
 from gateway.net.smtp_session import Endpoint, Login, Session
 from gateway.net.terms import Terms, looking
 from gateway.net.timeouts import Timeouts
-from gateway.wire.errors import LocalProtocolError
+from gateway.net.tls import HandshakeFailure
+from gateway.wire.errors import LocalProtocolError, RemoteProtocolError
 from tests.fakes import certificates
 from tests.fakes.mail_world import World, terms_of, world
 from tests.fakes.mx import OLD_TLS, Script
@@ -121,6 +123,7 @@ async def test_a_password_is_never_said_in_clear(tmp_path: Path) -> None:
     [
         (Script(), Starttls.NO),
         (Script(offers=("XXXXXXXA",)), Starttls.UNKNOWN),
+        (Script(replies={"EHLO": "500 what"}), Starttls.UNKNOWN),
         (BROKEN, Starttls.UNKNOWN),
         (Script(replies={"connect": "421 busy"}), Starttls.UNKNOWN),
     ],
@@ -130,6 +133,55 @@ async def test_each_attempt_teaches_the_memory(script: Script, known: Starttls, 
         opened = await dial(at, VERIFY)
         assert not isinstance(opened, Session)
         assert at.network.dialler.memory.last(MX) is known
+
+
+async def test_who_only_answers_helo_has_not_said_what_it_offers(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.good(MX), replies={"EHLO": "500 what"})}) as at:
+        waits = await dial(at, VERIFY)
+        assert isinstance(waits, Deferred)
+        assert (waits.cause, waits.status, waits.alarm) == (Cause.PROTECTION, Status(4, 7, 4), None)
+        assert waits.detail.endswith(" refused EHLO, so that it did not say whether it offers STARTTLS.")
+        # Who wants no TLS is served as ever.
+        session = await dial(at, MAY)
+        assert isinstance(session, Session)
+        assert session.channel is Channel.PLAIN
+        session.end()
+        # One that is known to have TLS has lost it, whatever it answers.
+        at.network.dialler.memory.note(MX, Starttls.YES)
+        lost = await dial(at, VERIFY)
+        assert isinstance(lost, Deferred)
+        assert lost.alarm is Alarm.TLS_LOST
+
+
+async def test_a_connection_that_looks_at_a_certificate_is_ended_whatever_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path, {MX: Script(tls=certificates.expired(MX))}) as at:
+
+        def surprise(failure: HandshakeFailure, session: Session, terms: Terms) -> Deferred:
+            seen.append(session)
+            raise RuntimeError("nobody thought of this one")
+
+        seen: list[Session] = []
+        monkeypatch.setattr("gateway.net.dial.bad_certificate", surprise)
+        with pytest.raises(RuntimeError, match="nobody"):
+            await dial(at, VERIFY)
+        (looked,) = seen
+        with pytest.raises(RemoteProtocolError):
+            looked.connection.send(b"NOOP\r\n")
+            await looked.connection.reply(timedelta(seconds=10))
+        assert len(at.hosts[MX].conversations) == 2
+
+
+async def test_a_refusal_is_told_in_a_few_words_however_many_it_has(tmp_path: Path) -> None:
+    long = "\r\n".join(["554-" + "go away " * 60] * 49 + ["554 now"])
+    async with world(tmp_path, {MX: Script(replies={"connect": long})}) as at:
+        refused = await dial(at, MAY)
+        assert isinstance(refused, Deferred)
+        assert "554 go away go away" in refused.detail
+        assert len(refused.detail) < 2 * MAX_SHOWN
+        assert refused.remote is not None
+        assert len(refused.remote.reply.lines) == 50
 
 
 async def test_a_completed_handshake_is_remembered_even_where_the_certificate_was_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256, sha512
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +19,10 @@ from gateway.core.check import Check
 from gateway.core.dane import Tlsa
 from gateway.core.tlsrpt import Result
 from gateway.net.anchor import MAX_CERTIFICATES
-from gateway.net.flaw import authority_flaw
-from gateway.net.judge import MAX_CHAIN, Fault, covers, judge, peer_chain
-from tests.fakes.certificates import AUTHORITY, Made, curve_key, good, make, version_1
+from gateway.net.flaw import authority_flaw, takes_long
+from gateway.net.judge import MAX_CHAIN, Fault, Passed, covers, judge, peer_chain
+from gateway.net.signatures import MAX_SIGNATURES
+from tests.fakes.certificates import AUTHORITY, Made, PrivateKey, curve_key, good, make, version_1
 
 HOST = "mx.a.test"
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -44,9 +45,12 @@ def dane(*records: Tlsa, names: tuple[str, ...] = (HOST,)) -> Check:
 
 
 def verdict(check: Check, *chain: Made, now: datetime = NOW) -> Result | None:
-    fault = judge([made.der for made in chain], check, now)
-    assert fault is None or not fault.detail.endswith(".")
-    return fault.result if fault is not None else None
+    found = judge([made.der for made in chain], check, now)
+    if isinstance(found, Passed):
+        assert (found.record in check.tlsa) if check.tlsa else found.record is None
+        return None
+    assert not found.detail.endswith(".")
+    return found.result
 
 
 # Pinned keys, and certificates that are not there.
@@ -246,9 +250,9 @@ def test_an_old_authority_of_version_1_may_be_an_anchor_and_nothing_else() -> No
     root = make("Root")
     old, below = version_1(root.der), make("Leaf", root, names=[HOST])
     means_it = dane(Tlsa(2, 0, 1, sha256(old).digest()))
-    assert judge([below.der, old], means_it, NOW) is None
-    assert judge([below.der, old], means_it, NOW + timedelta(days=36500)) is not None
-    assert judge([below.der, old], dane(record(2, 0, 1, STRANGER)), NOW) is not None
+    assert isinstance(judge([below.der, old], means_it, NOW), Passed)
+    assert isinstance(judge([below.der, old], means_it, NOW + timedelta(days=36500)), Fault)
+    assert isinstance(judge([below.der, old], dane(record(2, 0, 1, STRANGER)), NOW), Fault)
     # Nobody can sign such a one here, so it is judged by itself.
     read = x509.load_der_x509_certificate(old)
     assert authority_flaw(read, NOW, below=0, anchor=True) is None
@@ -289,10 +293,74 @@ def test_authorities_that_signed_each_other_end_somewhere() -> None:
     assert verdict(dane(record(2, 0, 1, second)), leaf(first), first, second) is None
 
 
+# What a peer can make us do.
+
+
+def test_of_a_chain_only_so_many_signatures_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of one name, so that each may have signed every other: 6 are tried, then the 5 that are left, and so on."""
+    others = [make("Same", extensions=AUTHORITY)]
+    for _ in range(5):
+        others.insert(0, make("Same", others[0], extensions=AUTHORITY))
+    leaf, check = make("Leaf", others[0], names=[HOST]), dane(record(2, 0, 1, others[-1]))
+    assert MAX_SIGNATURES < sum(range(7))
+    for limit, expected in ((21, None), (MAX_SIGNATURES, Result.VALIDATION), (5, Result.VALIDATION)):
+        monkeypatch.setattr("gateway.net.signatures.MAX_SIGNATURES", limit)
+        assert verdict(check, leaf, *others) is expected
+        assert verdict(check, leaf, *reversed(others)) is expected
+    # Those that name another issuer cost nothing.
+    strangers = [make(f"Other {number}", extensions=AUTHORITY) for number in range(4)]
+    assert verdict(check, make("Leaf", others[-1], names=[HOST]), *strangers, others[-1]) is None
+
+
+def test_bare_keys_count_as_much_as_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [record(2, 1, 0, make("Key")) for _ in range(4)]
+    check = dane(*keys, record(2, 1, 0, MIDDLE))
+    monkeypatch.setattr("gateway.net.signatures.MAX_SIGNATURES", 5)
+    assert verdict(check, LEAF) is None
+    monkeypatch.setattr("gateway.net.signatures.MAX_SIGNATURES", 4)
+    assert verdict(check, LEAF) is Result.VALIDATION
+
+
+@pytest.mark.parametrize("selector", [0, 1])
+@pytest.mark.parametrize(
+    ("limit", "value", "key"),
+    [
+        ("MAX_RSA", 2047, rsa.generate_private_key(65537, 2048)),
+        ("MAX_EXPONENT", 65536, rsa.generate_private_key(65537, 2048)),
+        ("CURVES", frozenset({"secp384r1"}), curve_key()),
+    ],
+)
+def test_no_signature_is_verified_with_a_key_that_may_take_long(
+    limit: str, value: object, key: PrivateKey, selector: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anchor = make("Anchor", extensions=AUTHORITY, key=key)
+    leaf, check = make("Leaf", anchor, names=[HOST]), dane(record(2, selector, 0, anchor))
+    assert verdict(check, leaf) is None
+    monkeypatch.setattr(f"gateway.net.flaw.{limit}", value)
+    assert verdict(check, leaf) is Result.NOT_TRUSTED
+
+
+def test_a_curve_that_is_not_known_is_no_quick_one() -> None:
+    anchor = make("Anchor", extensions=AUTHORITY, key=ec.generate_private_key(ec.SECP256K1()))
+    assert verdict(dane(record(2, 0, 1, anchor)), make("Leaf", anchor, names=[HOST]), anchor) is Result.NOT_TRUSTED
+    assert takes_long(dsa.generate_private_key(2048).public_key())
+    assert not takes_long(ed25519.Ed25519PrivateKey.generate().public_key())
+
+
+def test_what_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    check, size = dane(record(2, 0, 1, MIDDLE)), max(len(LEAF.der), len(MIDDLE.der))
+    large = make("Large", names=[f"{number}.a.test" for number in range(99)])
+    monkeypatch.setattr("gateway.net.certificate.MAX_SIZE", size)
+    assert verdict(check, LEAF, large, MIDDLE) is None
+    assert verdict(dane(record(3, 1, 1, large)), large) is None
+    monkeypatch.setattr("gateway.net.certificate.MAX_SIZE", size - 1)
+    assert verdict(check, LEAF, large, MIDDLE) is not None
+
+
 def test_what_cannot_be_read_is_skipped_where_nobody_needs_it() -> None:
     check = dane(record(2, 0, 1, MIDDLE))
-    assert judge([LEAF.der, b"junk", MIDDLE.der], check, NOW) is None
-    assert judge([LEAF.der, MIDDLE.der[:-9]], check, NOW) is not None
+    assert isinstance(judge([LEAF.der, b"junk", MIDDLE.der], check, NOW), Passed)
+    assert isinstance(judge([LEAF.der, MIDDLE.der[:-9]], check, NOW), Fault)
     assert judge([b"junk", MIDDLE.der], check, NOW) == Fault(Result.VALIDATION, "it cannot be read")
 
 
@@ -359,7 +427,7 @@ def test_a_damaged_certificate_is_never_taken_for_a_whole_one_and_never_raises(d
     place = data.draw(st.integers(0, len(chain[number]) - 1))
     chain[number][place] ^= data.draw(st.integers(1, 255))
     check = Check(sni="x.test", names=(HOST,), tlsa=(record(2, 0, 1, ROOT),), tlsa_names=(HOST,))
-    assert judge([bytes(der) for der in chain], check, NOW) is not None
+    assert isinstance(judge([bytes(der) for der in chain], check, NOW), Fault)
 
 
 def test_names_that_cannot_be_read_are_a_fault() -> None:

@@ -52,7 +52,7 @@ def good(host: str = MX) -> Script:
         (Script, lambda: good(SECOND), Starttls.YES),
         (lambda: Script(tls=certificates.expired(MX)), None, Starttls.YES),
         (Script, Script, Starttls.NO),
-        (Script, lambda: Script(replies={"EHLO": "502 no"}), Starttls.NO),
+        (Script, lambda: Script(replies={"EHLO": "502 no"}), Starttls.UNKNOWN),
         (lambda: Script(tls=certificates.good(MX), answers_hello=OLD_TLS), Script, Starttls.NO),
         (lambda: Script(tls=certificates.good(MX), answers_hello=NO_COMMON_CIPHER), Script, Starttls.UNKNOWN),
         (Script, None, Starttls.UNKNOWN),

@@ -30,7 +30,9 @@ def tls(**more: object) -> Script:
 HOSTS: dict[str, tuple[Callable[[], Script], object, object]] = {
     "good": (tls, DELIVERED, DELIVERED),
     "no STARTTLS": (Script, NO_STARTTLS, NO_STARTTLS),
-    "no EHLO": (lambda: tls(replies={"EHLO": "502 no"}), NO_STARTTLS, NO_STARTTLS),
+    # Whoever stands in the way can refuse it too.
+    "no EHLO": (lambda: tls(replies={"EHLO": "502 no"}), PROTECTION, PROTECTION),
+    "no EHLO, no TLS": (lambda: Script(replies={"EHLO": "502 no"}), PROTECTION, PROTECTION),
     "offer overwritten": (lambda: tls(offers=("XXXXXXXA",)), PROTECTION, PROTECTION),
     "untrusted": (lambda: Script(tls=certificates.untrusted(MX)), DELIVERED, CERTIFICATE),
     "expired": (lambda: Script(tls=certificates.expired(MX)), DELIVERED, CERTIFICATE),

@@ -1,13 +1,14 @@
 """DANE, MTA-STS and pins at work: what each host has to prove, and that no other gets the message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from gateway.core.check import Check
 from gateway.core.dane import Tlsa, TlsaFacts, TlsaFound, TlsaUnknown, TlsaUnusable
 from gateway.core.grade import DEMANDS, Grade, grade_of_evidence
 from gateway.core.outcome import Alarm, Cause, Declined, Deferred, Delivered, Proof
@@ -16,6 +17,7 @@ from gateway.core.reply import Status
 from gateway.core.sts import StsUnknown
 from gateway.core.tls import Channel, MxAuth, Protection, Requirement
 from gateway.net.answers import MxRecord, MxRecords
+from gateway.net.judge import Fault, Passed, judge
 from gateway.transports.network import NetworkOptions
 from tests.fakes import certificates
 from tests.fakes.certificates import AUTHORITY, Made, make
@@ -147,6 +149,28 @@ async def test_an_authority_that_a_record_means_is_followed_and_the_name_has_to_
                 assert heard_no_mail(at.hosts[MX])
 
 
+async def test_a_certificate_is_judged_once_however_many_records_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Check] = []
+
+    def counting(chain: Sequence[bytes], check: Check, now: datetime) -> Passed | Fault:
+        judged.append(check)
+        return judge(chain, check, now)
+
+    monkeypatch.setattr("gateway.net.handshake.judge", counting)
+    async with world(tmp_path, {MX: Script(tls=OURS.context())}) as at:
+        at.tlsa.hosts[MX] = published(OTHER, OURS, *(alone(MX) for _ in range(9)))
+        outcome = await deliver(at)
+        assert isinstance(outcome, Delivered)
+        assert str(record_of(OURS))[:24] in outcome.evidence.how
+        assert [len(check.tlsa) for check in judged] == [11]
+        at.tlsa.hosts[MX] = published(OTHER, alone(MX))
+        waits_for_protection(await deliver(at))
+        # What is ours is looked at for itself, and has no records.
+        assert [len(check.tlsa) for check in judged] == [11, 2, 0]
+
+
 @pytest.mark.parametrize("tls", [True, False])
 async def test_unusable_records_demand_tls_and_no_more(tls: bool, tmp_path: Path) -> None:
     async with world(tmp_path, {MX: Script(tls=OTHER.context() if tls else None)}) as at:
@@ -229,6 +253,21 @@ async def test_hosts_that_the_policy_does_not_name_get_nothing(tmp_path: Path) -
         assert nowhere.detail == f"The MTA-STS policy of many.test does not name the host {MX}."
         assert at.hosts[MX].conversations == []
         assert len(at.hosts[SECOND].received) == 1
+
+
+@pytest.mark.parametrize("floor", [NONE, ENCRYPTED, VERIFIED])
+async def test_a_host_with_records_of_its_own_gets_nothing_past_a_policy_either(
+    floor: Protection, tmp_path: Path
+) -> None:
+    async with world(tmp_path, {MX: Script(tls=OURS.context())}) as at:
+        at.tlsa.hosts[MX] = published(OURS)
+        at.sts.domains[DOMAIN] = policy("mx.other.example")
+        waits_for_protection(await deliver(at, floor=floor))
+        assert at.hosts[MX].conversations == []
+        at.sts.domains[DOMAIN] = policy(MX)
+        outcome = await deliver(at, floor=floor)
+        assert isinstance(outcome, Delivered)
+        assert outcome.evidence.channel is Channel.DANE
 
 
 async def test_a_name_that_nothing_vouches_for_is_declined_where_that_is_demanded(tmp_path: Path) -> None:
