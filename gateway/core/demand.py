@@ -7,7 +7,7 @@ then has to name the host as well. A message's ``TLS-Required: no`` sets aside w
 8689 section 5).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
@@ -200,6 +200,9 @@ def _by_enforced(wishes: Wishes, facts: HostFacts, sts: StsFound) -> Need:
         return _passed_over(facts, sts)
     requirement = wishes.all_own | _STS
     check = _own_check(wishes, facts, requirement)
+    if not check.names:
+        # A pinned key is enough for us, and not for the domain's own policy.
+        check = replace(check, names=(facts.host,))
     return _checked(wishes, facts, requirement, check, f"MTA-STS policy {sts.id} of {sts.domain}", MxAuth.MTA_STS)
 
 

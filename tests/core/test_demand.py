@@ -321,3 +321,15 @@ def test_requiretls_asks_as_much_as_its_level_and_wins_over_tls_required_no(
 
 def test_requiretls_that_is_enforced_needs_a_name_that_is_vouched_for() -> None:
     assert isinstance(need(wish(require_tls=RequireTls.ENFORCE), facts()), NotAuthentic)
+
+
+def test_a_pinned_key_is_enough_for_us_and_not_for_the_domains_own_policy() -> None:
+    pin = Pin(name="P", domains=("a.example",), requirement=NOTHING, fingerprints=frozenset({"ab" * 32}))
+    wishes = Wishes(own=Requirement(MxAuth.NONE, Channel.PKIX), said_by="route", pin=pin)
+    facts = HostFacts(domain="a.example", host="mx.a.example", mx=MxAuth.NONE)
+    ours = need(wishes, facts)
+    assert isinstance(ours, Demand) and (ours.check.names, ours.check.gives) == ((), Channel.PINNED)
+    policy = StsPolicy(mode=StsMode.ENFORCE, max_age=timedelta(days=1), mx=("mx.a.example",))
+    theirs = need(wishes, replace(facts, sts=StsFound("a.example", "1", policy)))
+    assert isinstance(theirs, Demand) and theirs.check.names == ("mx.a.example",)
+    assert theirs.check.pins == pin.fingerprints

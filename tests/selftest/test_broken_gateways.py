@@ -14,6 +14,7 @@ from gateway.core.sts import StsPolicy
 from gateway.core.tls import Step
 from gateway.net.connection import Connection
 from gateway.net.dane import Dane
+from gateway.net.judge import Passed
 from gateway.net.sts_store import NotKept, StsStore
 from gateway.net.terms import Terms
 from gateway.net.tls import TlsContexts
@@ -41,7 +42,7 @@ def believes_every_certificate(patch: Patch) -> None:
 
 
 def never_compares_tlsa(patch: Patch) -> None:
-    patch.setattr("gateway.net.handshake.judge", lambda *_args: None)
+    patch.setattr("gateway.net.handshake.judge", lambda *_args: Passed())
 
 
 def takes_a_failed_lookup_for_no_tlsa(patch: Patch) -> None:
