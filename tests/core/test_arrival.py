@@ -57,3 +57,20 @@ def test_more_control_fields_than_anybody_needs_are_refused_and_namesakes_count_
     assert len(allowed.removals) == MAX_CONTROLS + 2
     with pytest.raises(TooComplex, match="50 different control fields"):
         read_arrival(scan(*fields, ("X-Sealpost-One-More", b"1")), (), KEY)
+
+
+@pytest.mark.parametrize(
+    ("fields", "optional"),
+    [
+        ([], False),
+        ([("TLS-Required", b" no")], True),
+        ([("tls-required", b"No ")], True),
+        ([("TLS-Required", b"yes")], False),
+        ([("TLS-Required", b"no"), ("TLS-Required", b"no")], False),
+    ],
+)
+def test_the_wish_for_mail_at_any_price_counts_only_if_it_stands_once(
+    fields: list[tuple[str, bytes]], optional: bool
+) -> None:
+    arrival = read_arrival(scan(*fields, ("To", b"c")), (), KEY)
+    assert arrival.tls_optional is optional and arrival.removals == ()

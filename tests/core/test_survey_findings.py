@@ -42,6 +42,7 @@ def test_a_domain_without_hosts_is_one_whatever_is_demanded() -> None:
         (a_host(grade=Grade.ENCRYPTED), f'fingerprints = ["{KEY}"].'),
         (a_host(grade=Grade.ENCRYPTED, in_policy=False), f'fingerprints = ["{KEY}"].'),
         (a_host(grade=None, certificate=None), "Ask the postmaster of partner.test."),
+        (a_host(grade=None, certificate=None, starttls=Starttls.UNKNOWN), "such as a firewall."),
     ],
 )
 def test_each_problem_says_what_to_do(host: HostReport, advice: str) -> None:
