@@ -173,7 +173,7 @@ class Dialler:
         try:
             return bad_certificate(failure, seen, terms)
         finally:
-            seen.end()
+            await seen.leave()
 
     async def _open_in_clear(self, endpoint: Endpoint, address: IpAddress, terms: Terms) -> Opened:
         session = await self._connect(endpoint, address)

@@ -6,6 +6,7 @@ TLS session, AUTH mechanisms besides PLAIN and LOGIN.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from gateway.core.check import Check
@@ -21,6 +22,9 @@ from gateway.net.tls import ClientCertificate, HandshakeFailure, channel_of, fai
 from gateway.wire import smtp_client
 from gateway.wire.errors import LocalProtocolError
 from gateway.wire.smtp_client import Capabilities
+
+LEAVING: Final = timedelta(seconds=2)
+"""How long the good order of an end is waited for, where somebody waits."""
 
 MAX_USES: Final = 100
 """Transactions on one connection, as Postfix and Exchange allow it; then the peer may balance its load anew."""
@@ -188,6 +192,11 @@ class Session:
             how=self._how if tls is not None else "no TLS",
             demanded_by=terms.demanded_by,
         )
+
+    async def leave(self) -> None:
+        """Ends, and waits a little until the connection is gone."""
+        self.end()
+        await self.connection.closed(LEAVING)
 
     def end(self) -> None:
         """Says QUIT where that is possible, and closes; waits for nothing."""

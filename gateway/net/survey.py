@@ -33,8 +33,6 @@ MAX_ADDRESSES: Final = 4
 """Addresses of one host that are tried until one answers."""
 WITHIN: Final = timedelta(seconds=45)
 """For one host, whatever it does."""
-GOODBYE: Final = timedelta(seconds=2)
-"""For a host to close its end; then ours is closed all the same."""
 LONGEST_TEXT: Final = 300
 """Characters of a reason: hosts that answer with a book are not read aloud."""
 
@@ -182,8 +180,7 @@ async def _shown(opened: Opened, terms: Terms, report: HostReport) -> HostReport
     """What the host showed of itself, whether or not that was enough; a session ends here."""
     if isinstance(opened, Session):
         evidence = opened.evidence(terms)
-        opened.end()
-        await opened.connection.closed(GOODBYE)
+        await opened.leave()
         return with_evidence(evidence, report)
     if _is_silent(opened) or opened.evidence is None:
         return report
