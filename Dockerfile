@@ -23,7 +23,7 @@ COPY policies /usr/share/sealpost/policies
 ENV PATH=/opt/sealpost/bin:$PATH PYTHONDONTWRITEBYTECODE=1 TMPDIR=/run/sealpost
 VOLUME ["/var/spool/sealpost", "/etc/sealpost/certs"]
 USER sealpost
-EXPOSE 2525 9125
+EXPOSE 2525 8443 9125
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD \
     ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9125/readyz', timeout=4)"]
 ENTRYPOINT ["sealpost"]

@@ -13,6 +13,7 @@ from gateway.core.check import Check
 from gateway.core.record import Entry
 from gateway.core.survey import Surveyed, surveyed
 from gateway.flow.digests import Digests
+from gateway.flow.health import RouteHealth
 from gateway.flow.janitor import Chore
 from gateway.flow.leased import Leased
 from gateway.flow.options import TlsrptOptions
@@ -22,6 +23,7 @@ from gateway.flow.shared import Shared
 from gateway.flow.surveys import Surveys
 from gateway.flow.tls_reports import TlsReports
 from gateway.net.report_post import ReportPost
+from gateway.transports.smarthost import Smarthost
 
 ADOPT_EVERY: Final = timedelta(seconds=5)
 COUNTS_EVERY: Final = timedelta(minutes=1)
@@ -49,6 +51,7 @@ def chores_of(
         Chore("sts", POLICIES_EVERY, _policies(parts)),
         Chore("survey", LOOK_EVERY, _surveys(parts).look),
         Chore("resolver", LOOK_EVERY, _resolver(parts)),
+        Chore("health", LOOK_EVERY, _health(parts, shared).look),
     ]
     if parts.settings.tlsrpt is not None:
         reports = _reports(parts, spool, shared, on_commit, parts.settings.tlsrpt)
@@ -76,6 +79,12 @@ def _surveys(parts: Parts) -> Surveys:
     return Surveys(
         tools.state, tools.clock, tools.ids, tools.events, survey.domain, domains, tools.metrics.surveyed.show
     )
+
+
+def _health(parts: Parts, shared: Shared) -> RouteHealth:
+    tools, table = parts.tools, shared.carriers.table
+    looks = {name: one.transport.look for name, one in table.items() if isinstance(one.transport, Smarthost)}
+    return RouteHealth(tools.state, tools.clock, tools.ids, tools.events, looks, tools.metrics.routes.show)
 
 
 def _resolver(parts: Parts) -> Callable[[], Awaitable[None]]:

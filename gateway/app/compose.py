@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from gateway.app.outside import network_options
 from gateway.app.prober import counting
+from gateway.app.vault import Vault
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded, policy_from
 from gateway.config.settings import Settings
@@ -29,7 +30,7 @@ from gateway.signing.dkim import Dkim
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.metrics import Metrics
 from gateway.transports import TRANSPORTS
-from gateway.transports.network import Network, build_network
+from gateway.transports.network import FOLDER, Network, SealingTools, build_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Tools:
     state: StateStore
     memory: TlsMemory
     counts: TlsCounts
+    vault: Vault
     slots: int
 
 
@@ -76,12 +78,20 @@ class Line:
 def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Parts:
     """Raises ValueError for certificates or authorities that cannot be loaded."""
     settings = loaded.settings
+    signer = Dkim(settings.dkim, tools.clock)
     network = build_network(
         network_options(settings),
         bodies=spool.bodies,
         clock=tools.clock,
         state=tools.state,
         sessions=tools.counts if settings.tlsrpt is not None else NoSessions(),
+        sealing=SealingTools(
+            clock=tools.clock,
+            signer=signer,
+            folder=settings.spool_dir / FOLDER,
+            store=tools.vault.store,
+            portal=settings.portal,
+        ),
         # What hosts have shown outlives a reload: a host that had TLS a moment ago is guarded now.
         memory=tools.memory,
     )
@@ -94,7 +104,7 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
         tools=tools,
         book=book,
         network=network,
-        signer=Dkim(settings.dkim, tools.clock),
+        signer=signer,
         lookups=_lookups(network, settings, tools, history),
         history=history,
         modes=Modes(tools.state, tools.clock, book, tools.events, tools.metrics.modes_in_force),
@@ -110,6 +120,7 @@ def _system_options(settings: Settings) -> SystemOptions:
         routes=settings.system,
         hop_key=settings.hop_key,
         desk_url=settings.desk.url if settings.desk is not None else "",
+        returned=settings.returned,
     )
 
 
@@ -144,6 +155,8 @@ def make_line(parts: Parts, spool: Spool) -> Line:
         jitter=tools.jitter,
         events=tools.events,
         signer=parts.signer,
+        sealed=tools.vault.store,
+        portal=parts.settings.portal,
     )
     return Line(
         transports=tuple(carrier.transport for carrier in carriers.values()),

@@ -1,44 +1,23 @@
-"""The process of the desk: executed by the supervisor with its socket and two pipes, like a worker, and ends like one.
-
-It holds no lock: it reads the spool as the command line does, and acts through the control socket. It takes a new
-configuration over from one request to the next.
-"""
+"""The process of the desk: it reads the spool as the command line does, and acts through the control socket."""
 
 import asyncio
 import socket
 from collections.abc import Set
 from pathlib import Path
-from typing import Final, assert_never
 
 from gateway.app.child import run_child
 from gateway.app.control import NotRunning, ask
 from gateway.app.link import Link
-from gateway.app.messages import (
-    Decide,
-    Done,
-    GiveBack,
-    Health,
-    NotReloaded,
-    Operate,
-    Release,
-    Reload,
-    Running,
-    ShowContent,
-    Start,
-    Stop,
-)
+from gateway.app.messages import Decide, Done, GiveBack, Release, ShowContent
+from gateway.app.page_process import CannotServe, PageProcess
 from gateway.app.system import SystemClock
-from gateway.config.bundle import Bundle
-from gateway.config.load import load
-from gateway.config.problems import ConfigError
+from gateway.config.load import Loaded
 from gateway.desk.hands import By
 from gateway.desk.login import is_proxy
 from gateway.desk.pages import DeskPages, InForce
 from gateway.desk.serving import serve_desk
 from gateway.spool.reader import ShardReader
 from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
-
-_HEALTH_EVERY: Final = 5.0
 
 
 class ControlHands:
@@ -71,65 +50,32 @@ class ControlHands:
         return None if isinstance(answer, Done) else answer.text
 
 
-class Desk:
-    """One desk's life, from the supervisor's Start to its Stop, or its end."""
+class Desk(PageProcess):
+    """The desk."""
 
     def __init__(self, link: Link) -> None:
-        self._link = link
+        super().__init__(link)
         self._now: InForce | None = None
+        self._spool: Path | None = None
 
-    async def run(self) -> None:
-        """Returns when it was told to stop, or the supervisor is gone."""
-        start = await self._link.receive()
-        if not isinstance(start, Start):
-            return
-        bundle = Bundle.from_bytes(start.bundle)
-        spool = self._take(bundle)
-        if spool is None:
-            raise SystemExit(1)
-        [descriptor] = start.listeners
-        pages = DeskPages(self._in_force, ShardReader(spool), ControlHands(spool), SystemClock().now)
-        async with asyncio.TaskGroup() as tasks:
-            sock = socket.socket(fileno=descriptor)
-            serving = tasks.create_task(serve_desk(pages.application(), sock, self._admits))
-            reporting = tasks.create_task(self._report())
-            await self._obey()
-            serving.cancel()
-            reporting.cancel()
-
-    async def _obey(self) -> None:
-        while True:
-            command = await self._link.receive()
-            match command:
-                case Reload():
-                    self._take(Bundle.from_bytes(command.bundle))
-                case Operate():
-                    pass  # It owns no queue, so nobody asks.
-                case Start() | Stop() | None:
-                    return
-                case _:
-                    assert_never(command)
-
-    def _take(self, bundle: Bundle) -> Path | None:
-        """Puts the configuration in force and tells so; the spool, or None if it cannot be."""
-        try:
-            loaded = load(bundle)
-        except ConfigError as error:
-            return self._refuse(bundle, str(error))
+    async def take(self, loaded: Loaded) -> None:
+        """See `PageProcess`."""
         settings, organisation = loaded.settings, loaded.policy.organisation
         if settings.desk is None:
-            return self._refuse(bundle, "there is no [listen.desk]")
+            raise CannotServe("there is no [listen.desk]")
         self._now = InForce(
             options=settings.desk,
             key=settings.hop_key,
             organisation=organisation.name,
             contact=organisation.contact,
         )
-        self._link.send(Running(hash=bundle.hash))
-        return settings.spool_dir
+        self._spool = settings.spool_dir
 
-    def _refuse(self, bundle: Bundle, reason: str) -> None:
-        self._link.send(NotReloaded(hash=bundle.hash, reason=reason))
+    async def serve(self, sock: socket.socket) -> None:
+        """See `PageProcess`."""
+        assert self._spool is not None
+        pages = DeskPages(self._in_force, ShardReader(self._spool), ControlHands(self._spool), SystemClock().now)
+        await serve_desk(pages.application(), sock, self._admits)
 
     def _admits(self, host: str) -> bool:
         return is_proxy(host, self._in_force().options)
@@ -137,11 +83,6 @@ class Desk:
     def _in_force(self) -> InForce:
         assert self._now is not None
         return self._now
-
-    async def _report(self) -> None:
-        while True:
-            self._link.send(Health(shards=(), problem=None))
-            await asyncio.sleep(_HEALTH_EVERY)
 
 
 async def _work(slot: int, link: Link, log: LogFile) -> None:

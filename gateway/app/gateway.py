@@ -13,7 +13,7 @@ from gateway.app.generation import Generation, Ties
 from gateway.app.messages import Operation, SetMode
 from gateway.app.operations import NotPossible, Operator, order_of
 from gateway.config.bundle import Bundle
-from gateway.config.load import load
+from gateway.config.load import Loaded, load
 from gateway.config.settings import Settings
 from gateway.core.record import Entry
 from gateway.spool.shards import Shards
@@ -49,10 +49,12 @@ class Gateway:
         """Puts a configuration in force, the first or another. All of it is made before any of it is used.
 
         Raises:
-            ConfigError, OSError, ValueError: it cannot work; the one before stays in force.
+            ConfigError, OSError, ValueError, SealedStoreError: it cannot work; the one before stays in force.
         """
         async with self._changing:
-            new = await asyncio.to_thread(self._build, bundle)
+            loaded = await asyncio.to_thread(load, bundle)
+            await self._tools.vault.prepare(loaded.settings)
+            new = await asyncio.to_thread(self._build, loaded, bundle)
             await new.prepare()
             door = self._door or Door(new.accept)
             openings = await asyncio.to_thread(self._prepare, new.settings, door)
@@ -66,9 +68,9 @@ class Gateway:
                 old.retire()
                 self._tasks.create_task(self._see_out(old))
 
-    def _build(self, bundle: Bundle) -> Generation:
+    def _build(self, loaded: Loaded, bundle: Bundle) -> Generation:
         spools = self._shards.owned
-        parts = make_parts(load(bundle), bundle, self._tools, spools[0])
+        parts = make_parts(loaded, bundle, self._tools, spools[0])
         return Generation(parts, spools, Ties(tend=self._tend, committed=self._committed))
 
     def _prepare(self, settings: Settings, door: Door) -> list[Opening | None]:

@@ -43,6 +43,9 @@ WORKER: Final = (sys.executable, "-P", "-m", "gateway.app.worker")
 DESK: Final = (sys.executable, "-P", "-m", "gateway.app.desk")
 """The page where held mail is released: it speaks with the supervisor like a worker, and has one socket."""
 
+PORTAL: Final = (sys.executable, "-P", "-m", "gateway.app.portal")
+"""The pages where sealed messages are opened, likewise."""
+
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
 """Seconds before a replacement: doubled each time, from the beginning again after a worker that lasted a minute."""

@@ -75,7 +75,7 @@ class Files:
 
 def wiring_of(settings: Settings) -> Wiring:
     """What of the settings stays until a restart."""
-    admin, desk = settings.admin, settings.desk
+    admin, desk, pages = settings.admin, settings.desk, settings.pages
     return Wiring(
         hostname=settings.hostname,
         workers=settings.workers,
@@ -84,4 +84,5 @@ def wiring_of(settings: Settings) -> Wiring:
         admin=Address(name="admin", host=admin.host, port=admin.port) if admin else None,
         log_level=settings.log_level,
         desk=Address(name="desk", host=desk.host, port=desk.port) if desk else None,
+        portal=Address(name="portal", host=pages.host, port=pages.port) if pages else None,
     )

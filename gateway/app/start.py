@@ -23,6 +23,8 @@ from gateway.app.wiring import Wiring
 from gateway.flow.ports import SpoolError
 from gateway.spool.lock import Locked, SpoolLock
 from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
+from gateway.transports.network import FOLDER
+from gateway.transports.wrapping import sweep_wrapped
 
 _MOST_WORKERS: Final = 4
 """Without a number of their own: beyond it, commits are spread so thin that their groups become small."""
@@ -47,8 +49,11 @@ def run_gateway(source: Source) -> None:
     spool = configuration.wiring.spool
     try:
         _make(spool)
-        with SpoolLock(spool / "lock"), _held(configuration.wiring) as held:
-            asyncio.run(_supervise(source, configuration, held, log))
+        with SpoolLock(spool / "lock"):
+            # No worker carries anything yet, so whatever is wrapped is what a crash left.
+            sweep_wrapped(spool / FOLDER)
+            with _held(configuration.wiring) as held:
+                asyncio.run(_supervise(source, configuration, held, log))
     except Locked as error:
         raise CannotStart(f"another gateway is running: {error}") from error
     except (CannotListen, UnsafeFolder, SpoolError) as error:
@@ -97,13 +102,15 @@ def _held(wiring: Wiring) -> Generator[Held]:
         ),
         admin=(passed.get("admin") or open_sockets(wiring.admin, 1)[0]) if wiring.admin else None,
         desk=(passed.get("desk") or open_sockets(wiring.desk, 1)[0]) if wiring.desk else None,
+        portal=(passed.get("portal") or open_sockets(wiring.portal, 1)[0]) if wiring.portal else None,
         control=open_control(wiring.spool),
         metrics=metrics,
     )
     try:
         yield held
     finally:
-        for sockets in (*held.smtp, (held.control,), (held.desk,) if held.desk else ()):
+        pages = [sock for sock in (held.desk, held.portal) if sock is not None]
+        for sockets in (*held.smtp, (held.control,), pages):
             for sock in sockets:
                 sock.close()
         shutil.rmtree(metrics, ignore_errors=True)

@@ -8,8 +8,9 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -34,7 +35,7 @@ from gateway.app.messages import (
     ShowContent,
 )
 from gateway.app.reload import Asked, Reloaded, Reloader, ReloadResult
-from gateway.app.slot import DESK, WORKER, NoAnswer, Slot, SlotPlan
+from gateway.app.slot import DESK, PORTAL, WORKER, NoAnswer, Slot, SlotPlan
 from gateway.app.source import Configuration, Source
 from gateway.app.watch import Watch
 from gateway.flow.modes import in_words
@@ -49,7 +50,8 @@ GRACE: Final = 30.0
 class Held:
     """What the supervisor holds for life. ``smtp[i][slot]`` is the socket of the i-th listener for that slot.
 
-    ``desk`` is that of the page where held mail is released, which has a process of its own.
+    ``desk`` is that of the page where held mail is released, ``portal`` that of the pages where sealed messages are
+    opened; each has a process of its own.
     """
 
     smtp: tuple[tuple[socket.socket, ...], ...]
@@ -57,6 +59,7 @@ class Held:
     control: socket.socket
     metrics: Path
     desk: socket.socket | None = None
+    portal: socket.socket | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Setting:
     environment: Mapping[str, str]
     command: tuple[str, ...] = WORKER
     desk_command: tuple[str, ...] = DESK
+    portal_command: tuple[str, ...] = PORTAL
     grace: float = GRACE
     announce: Callable[[], None]
 
@@ -84,7 +88,7 @@ class Supervisor:
         self._metrics.initialise(setting.workers, tuple(Reloaded))
         self._slots = [Slot(self._plan(number), configuration, log) for number in range(setting.workers)]
         self._keeper = Keeper(Editions(configuration.wiring.spool), log)
-        self._others = [Slot(self._desk_plan(held.desk), configuration, log)] if held.desk is not None else []
+        self._others = [Slot(plan, configuration, log) for plan in self._page_plans()]
         everyone = [*self._slots, *self._others]
         self._reloader = Reloader(source, configuration, everyone, self._told, self._keeper.keep)
         self._stopping = asyncio.Event()
@@ -102,17 +106,24 @@ class Supervisor:
             died=self._died,
         )
 
-    def _desk_plan(self, sock: socket.socket) -> SlotPlan:
-        """Kept like a worker, but it takes no mail: whether it is there says nothing of the others."""
-        return SlotPlan(
-            number=self._setting.workers,
-            slots=self._setting.workers,
-            sockets=(sock,),
-            environment=self._setting.environment,
-            command=self._setting.desk_command,
-            up=lambda number: self._log.info("desk ready", slot=number),
-            died=lambda _number: None,
-        )
+    def _page_plans(self) -> Iterator[SlotPlan]:
+        """Kept like workers, but they take no mail: whether they are there says nothing of the others."""
+        setting, held = self._setting, self._held
+        pages = (("desk", held.desk, setting.desk_command), ("portal", held.portal, setting.portal_command))
+        there = [(name, sock, command) for name, sock, command in pages if sock is not None]
+        for number, (name, sock, command) in enumerate(there, setting.workers):
+            yield SlotPlan(
+                number=number,
+                slots=setting.workers,
+                sockets=(sock,),
+                environment=setting.environment,
+                command=command,
+                up=partial(self._page_up, name),
+                died=lambda _number: None,
+            )
+
+    def _page_up(self, name: str, number: int) -> None:
+        self._log.info(f"{name} ready", slot=number)
 
     async def run(self) -> None:
         """Runs until `stop` or SIGTERM or SIGINT; returns when every worker has ended."""

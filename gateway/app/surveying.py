@@ -10,7 +10,7 @@ from gateway.flow.ports import Clock, StateStore
 from gateway.flow.tls_counts import NoSessions
 from gateway.net.survey import Survey
 from gateway.spool.memory import MemoryBodies
-from gateway.transports.network import Network, build_network
+from gateway.transports.network import Network, build_network, no_sealing
 
 
 def survey_over(network: Network, clock: Clock) -> Survey:
@@ -32,7 +32,9 @@ async def survey_alone(settings: Settings, state: StateStore, clock: Clock) -> A
     """Looks as a gateway of this configuration would; raises ValueError for certificates that cannot be loaded."""
     options = network_options(settings)
     bodies = MemoryBodies(inline=0)
-    network = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions())
+    network = build_network(
+        options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=no_sealing(clock)
+    )
     try:
         yield survey_over(network, clock)
     finally:

@@ -32,12 +32,14 @@ class Wiring:
     admin: Address | None
     log_level: str
     desk: Address | None = None
+    portal: Address | None = None
 
 
 _KEYS: Final = {
     "smtp": "listen.smtp",
     "admin": "listen.admin",
     "desk": "listen.desk",
+    "portal": "listen.portal",
     "spool": "spool.url",
     "log_level": "log.level",
 }

@@ -17,12 +17,13 @@ from gateway.app.link import Link
 from gateway.app.messages import Delete, Health, NotReloaded, Operate, Operated, Reload, Running, Start, Stop
 from gateway.app.operations import NotPossible
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
+from gateway.app.vault import Vault
 from gateway.config.bundle import Bundle
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
 from gateway.core.record import QueueId, State
-from gateway.flow.ports import Clock, SpoolError, StateStore
+from gateway.flow.ports import Clock, SealedStoreError, SpoolError, StateStore
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.memory import TlsMemory
 from gateway.spool.shards import Shards
@@ -58,7 +59,7 @@ class Worker:
         bundle = Bundle.from_bytes(start.bundle)
         try:
             await self._work(start, bundle)
-        except* (ConfigError, OSError, ValueError, SpoolError) as group:
+        except* (ConfigError, OSError, ValueError, SpoolError, SealedStoreError) as group:
             # What an administrator can mend; everything else is a fault of ours and leaves by its traceback.
             self._link.send(NotReloaded(hash=bundle.hash, reason=_reason(group)))
             raise
@@ -69,9 +70,11 @@ class Worker:
         adopt_standard_logging(self._log)
         clock = SystemClock()
         state = await SharedState.open(settings.spool_dir / "state.db", clock)
+        tools = self._tools(start.slots, clock, state)
         try:
-            await self._work_with(start, bundle, settings, self._tools(start.slots, clock, state))
+            await self._work_with(start, bundle, settings, tools)
         finally:
+            await tools.vault.aclose()
             await state.aclose()
 
     async def _work_with(self, start: Start, bundle: Bundle, settings: Settings, tools: Tools) -> None:
@@ -100,6 +103,7 @@ class Worker:
             state=state,
             memory=TlsMemory(clock, state),
             counts=TlsCounts(state, clock, ids),
+            vault=Vault(clock),
             slots=slots,
         )
 
@@ -132,7 +136,7 @@ class Worker:
         bundle = Bundle.from_bytes(command.bundle)
         try:
             await gateway.reload(bundle)
-        except (ConfigError, OSError, ValueError) as error:
+        except (ConfigError, OSError, ValueError, SealedStoreError) as error:
             self._link.send(NotReloaded(hash=bundle.hash, reason=str(error)))
         else:
             self._link.send(Running(hash=bundle.hash))

@@ -20,6 +20,7 @@ from gateway.cli.dkim_keys import Kind, make_keys
 from gateway.cli.errors import Usage
 from gateway.core.address import BadAddress, parse_domain
 from gateway.sandbox.authority import Validity, issue, make_authority, new_hop_key, write_secret
+from gateway.sealed.keys import new_keyring
 
 LIFETIME: Final = timedelta(days=365)
 WARN: Final = timedelta(days=14)
@@ -44,7 +45,8 @@ def init(
 ) -> None:
     """Make certificates for development and trial.
 
-    An authority of their own, the gateway's certificate with its key, and the key of the hop header.
+    An authority of their own, the gateway's certificate with its key, the key of the hop header, and
+    the key of sealed messages.
     """
     wanted = [_host(name) for name in hostname or ()] or [socket.gethostname()]
     names = tuple(dict.fromkeys([*wanted, "localhost"]))
@@ -101,6 +103,11 @@ def _make(directory: Path, names: tuple[str, ...], *, force: bool) -> list[tuple
         ("ca.pem", authority.certificate_pem, "the development authority; clients that try the gateway trust it"),
         ("gateway.pem", issue(authority, names, validity).pem, f"key and certificate of {', '.join(names)}"),
         ("hop.key", new_hop_key(), "the key of the hop header"),
+        (
+            "sealing.keys",
+            new_keyring().to_bytes(),
+            "the key that wraps those of sealed messages; keep a copy elsewhere",
+        ),
     ]
     there = [directory / name for name, _, _ in files if (directory / name).exists()]
     if there and not force:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from gateway.core.grade import grade_of_evidence
-from gateway.core.outcome import Delivered, Outcome
+from gateway.core.outcome import Delivered, Outcome, Sealed
 from gateway.core.tls import Evidence, MxAuth
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -51,7 +51,7 @@ def evidence_json(evidence: Evidence) -> dict[str, Json]:
 
 def evidence_lines(outcome: Outcome, indent: str = "    ") -> list[str]:
     """A block under the attempt that it belongs to, at most `WIDTH` columns wide; empty if there was no connection."""
-    if outcome.evidence is None:
+    if isinstance(outcome, Sealed) or outcome.evidence is None:
         return []
     facts = _facts(outcome.evidence, carried=isinstance(outcome, Delivered))
     return [line for label, text in facts for line in wrapped(text, f"{indent}{label:<{_LABEL}}")]

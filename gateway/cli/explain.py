@@ -19,7 +19,7 @@ from gateway.config.builtin import built_in_bundle
 from gateway.config.bundle import PLACES, Bundle, find_config, read_bundle
 from gateway.config.load import Loaded, load
 from gateway.config.page import did_you_mean
-from gateway.config.trial.explained import Explained, judge
+from gateway.config.trial.explained import Explained, by_passphrase, judge
 from gateway.config.trial.what_if import Assumed, Door, answered, door, envelope, with_outside
 from gateway.core.address import Address, BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.classify import gather
@@ -118,6 +118,8 @@ def _explain(asked: _Question, bundle: Bundle, *, any_listener: bool) -> Explain
         policy_file=str(bundle.policy),
         judged=judge(facts, asked.recipients, policy),
         tls=asked.assumed.tls,
+        portal=loaded.settings.portal,
+        by_passphrase=by_passphrase(loaded.settings),
     )
 
 

@@ -74,7 +74,8 @@ class RecipientJson(TypedDict):
     """One recipient's decision. ``level`` is the one that held in the end, ``registers`` what they say of the address.
 
     ``patience`` and ``remind_after`` are seconds; ``decided`` is null for a message that nobody sent yet, and ``last``
-    too until it was tried: what came of it, as in `queue show`.
+    too until it was tried: what came of it, as in `queue show`. ``opened`` says of each route into the portal how the
+    message would be opened.
     """
 
     recipient: str
@@ -85,6 +86,7 @@ class RecipientJson(TypedDict):
     reason: str
     advice: str
     likely_route: str | None
+    opened: dict[str, str]
     tried: list[TriedJson]
     level: str
     level_source: str
@@ -180,6 +182,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
         "recipient": str(judged.address),
         **_decided(told),
         "likely_route": likely_route(decision, explained.policy.routes, explained.tls),
+        "opened": {name: words for name in told.route if (words := _opened(explained, name, level.level))},
         "tried": [{"rule": tried.rule, "result": tried.result.value, "why": tried.why} for tried in judged.tried],
         "level": level.level,
         "level_source": level.source,
@@ -200,6 +203,10 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
         "decided": _decided(describe(before)) if before is not None else None,
         "last": outcome_json(last) if last is not None else None,
     }
+
+
+def _opened(explained: Explained, route: str, level: str) -> str:
+    return explained.opened(route, level) if explained.policy.routes[route].transport == "portal" else ""
 
 
 def _decided(told: Described) -> DecidedJson:

@@ -14,7 +14,7 @@ from gateway.cli.reload import spool_of
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.load import load
 from gateway.config.trial.compare import is_copy
-from gateway.config.trial.explained import Explained, Recorded, judge
+from gateway.config.trial.explained import Explained, Recorded, by_passphrase, judge
 from gateway.config.trial.what_if import answered
 from gateway.core.address import BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.decision import Decision
@@ -39,7 +39,8 @@ def explain_recorded(queue_id: str, config: Path | None, policy_file: Path | Non
     if shard_of(queue_id) is None:
         raise Usage(f"`{queue_id}` is not a queue id; `sealpost queue list` shows them")
     bundle = read_bundle(find_config(config), policy_file)
-    policy = load(bundle).policy
+    loaded = load(bundle)
+    policy = loaded.policy
     facts, sender, recorded = _find(ShardReader(spool_of(config)), QueueId(queue_id))
     lost = (*recorded.lost, *_never_looked_for(facts, policy))
     return Explained(
@@ -59,6 +60,8 @@ def explain_recorded(queue_id: str, config: Path | None, policy_file: Path | Non
             lost=lost,
             outcomes=recorded.outcomes,
         ),
+        portal=loaded.settings.portal,
+        by_passphrase=by_passphrase(loaded.settings),
     )
 
 

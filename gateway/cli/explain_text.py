@@ -24,7 +24,12 @@ _CONNECTION = {
 _AUTHENTIC = "to a host that its domain's MTA-STS policy, signed DNS or a pin names"
 _UNANSWERED = "ends without a report, because automatic mail is never answered"
 _SHOWN = 5
-_DECLARED = {Declared.SEALED: "encrypted by the next host", Declared.INTERNAL: "inside the organisation"}
+_PORTAL = "portal"
+_DECLARED = {
+    Declared.SEALED: "encrypted by the next host",
+    Declared.SEALING: "the message itself is sealed by us",
+    Declared.INTERNAL: "inside the organisation",
+}
 
 
 def as_text(explained: Explained) -> str:
@@ -100,7 +105,7 @@ def _recipient(explained: Explained, judged: Judged) -> Iterator[str]:
         yield f"  Level      {level.level} ({level.source})"
     yield f"  Protection never below {told.floor}{_lowered(decision)}"
     for name in told.route:
-        yield f"  Route      {_route(explained.policy.routes[name])}"
+        yield f"  Route      {_route(explained.policy.routes[name], explained.opened(name, level.level))}"
     for line in effect_lines(told, explained.policy):
         yield f"  {line}"
     yield f"  Next       {_next(explained, decision)}"
@@ -134,9 +139,11 @@ def _lowered(decision: Decision) -> str:
     return f" (lowered from {decision.original_floor.label}: {decision.lowered_because})"
 
 
-def _route(route: Route) -> str:
+def _route(route: Route, opened: str) -> str:
     parts = [_CONNECTION[route.demands], *((_AUTHENTIC,) if route.authentic else ())]
-    if route.declared is not Declared.CONNECTION:
+    if route.transport == _PORTAL:
+        parts = [opened or "in the portal"]
+    elif route.declared is not Declared.CONNECTION:
         parts.append(_DECLARED[route.declared])
     if route.max_attachments is not None:
         parts.append(f"attached files up to {exactly(route.max_attachments)}")

@@ -7,9 +7,10 @@ from typing import Final, assert_never
 from gateway.cli.evidence_view import Json, evidence_json, evidence_lines, wrapped
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.grade import grade_of_evidence
-from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Sealed
 from gateway.core.plan import chain_of
 from gateway.core.record import Event, Message, RecipientRow
+from gateway.core.sealing import Sealing
 from gateway.flow.ports import QueueItem
 
 _FURTHER: Final = "    "
@@ -97,15 +98,29 @@ def route_of(row: RecipientRow) -> str | None:
 
 def outcome_json(outcome: Outcome) -> dict[str, Json]:
     """What came of an attempt, with the evidence of the connection."""
-    remote = None if isinstance(outcome, Declined) else outcome.remote
+    remote = None if isinstance(outcome, Declined | Sealed) else outcome.remote
+    evidence = None if isinstance(outcome, Sealed) else outcome.evidence
+    ended = isinstance(outcome, Delivered | Sealed)
+    sealing = outcome.sealing if isinstance(outcome, Delivered | Sealed) else None
     return {
         "result": type(outcome).__name__.lower(),
         "cause": _cause(outcome),
-        "status": None if isinstance(outcome, Delivered) else str(outcome.status),
-        "detail": None if isinstance(outcome, Delivered) else outcome.detail,
+        "status": None if ended else str(outcome.status),
+        "detail": None if ended else outcome.detail,
         "host": remote.host if remote else None,
         "reply": str(remote.reply) if remote else None,
-        "evidence": evidence_json(outcome.evidence) if outcome.evidence else None,
+        "evidence": evidence_json(evidence) if evidence else None,
+        "sealing": _sealing_json(sealing) if sealing else None,
+    }
+
+
+def _sealing_json(sealing: Sealing) -> dict[str, Json]:
+    """How the message itself was protected."""
+    return {
+        "grade": sealing.grade,
+        "method": sealing.method.value,
+        "detail": sealing.detail,
+        "package": sealing.package or None,
     }
 
 
@@ -115,7 +130,7 @@ def _cause(outcome: Outcome) -> str | None:
             return outcome.cause.value
         case Declined():
             return outcome.proof.value
-        case Delivered() | Failed():
+        case Delivered() | Sealed() | Failed():
             return None
         case _:
             assert_never(outcome)
@@ -160,9 +175,13 @@ def outcome_line(outcome: Outcome) -> str:
     """What came of it, in one line."""
     if isinstance(outcome, Delivered):
         seen = outcome.evidence
+        sealed = f", {outcome.sealing.grade}" if outcome.sealing else ""
         return (
-            f"delivered to {outcome.remote.host}, {seen.tls_version or 'no TLS'}, {grade_of_evidence(seen)}: {seen.how}"
+            f"delivered to {outcome.remote.host}{sealed}, {seen.tls_version or 'no TLS'},"
+            f" {grade_of_evidence(seen)}: {seen.how}"
         )
+    if isinstance(outcome, Sealed):
+        return f"{outcome.sealing.grade}: {outcome.sealing.detail}"
     cause = _cause(outcome)
     return f"{type(outcome).__name__.lower()}{f' ({cause})' if cause else ''} {outcome.status} {outcome.detail}"
 

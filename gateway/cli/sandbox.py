@@ -23,7 +23,7 @@ from gateway.sandbox.cast import NETWORK, WORTH_TRYING
 from gateway.sandbox.gateway_process import GatewayDied
 from gateway.sandbox.household import Household, Ports
 from gateway.sandbox.letter import SUBJECT, TEXT, Letter, Submission, submit
-from gateway.sandbox.runner import ADMIN, INBOX, SMTP, SandboxOptions, run_sandbox
+from gateway.sandbox.runner import ADMIN, INBOX, PORTAL, SMTP, SandboxOptions, run_sandbox
 from gateway.sandbox.sockets import LOOPBACK, PortTaken
 from gateway.sandbox.spool_records import SpoolRecords
 from gateway.sandbox.telling import Line, Tone, tell
@@ -38,6 +38,7 @@ _PORT_OPTIONS: Final = {
     INBOX: "--inbox-port",
     DNS: "--dns-port",
     MX: "--mx-port",
+    PORTAL: "--portal-port",
 }
 _STYLES: Final = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.WAITING: "yellow", Tone.BAD: "red"}
 
@@ -60,6 +61,7 @@ def run(
     inbox_port: Annotated[int, _Port] = 8025,
     dns_port: Annotated[int, _Port] = 8053,
     mx_port: Annotated[int, _Port] = 2526,
+    portal_port: Annotated[int, _Port] = 8026,
     data: _Data = DATA,
 ) -> None:
     """Start the gateway in a small world on loopback, to try it.
@@ -68,7 +70,7 @@ def run(
     """
     if context.invoked_subcommand is not None:
         return
-    wanted = Ports(smtp=smtp_port, admin=admin_port, inbox=inbox_port, dns=dns_port, mx=mx_port)
+    wanted = Ports(smtp=smtp_port, admin=admin_port, inbox=inbox_port, dns=dns_port, mx=mx_port, portal=portal_port)
     try:
         asyncio.run(run_sandbox(SandboxOptions(data=data, ports=wanted), lambda ports: _welcome(ports, data)))
     except PortTaken as taken:
@@ -91,6 +93,7 @@ The sandbox is ready.
 
   SMTP    {LOOPBACK}:{ports.smtp}
   inbox   {ports.inbox_url}   (what arrived; also /messages.json)
+  portal  {ports.portal_url}   (where sealed messages are opened; the links arrive in the inbox)
   admin   http://{LOOPBACK}:{ports.admin}   (/metrics, /readyz, /healthz)
   DNS     {LOOPBACK}:{ports.dns}, MX hosts on {NETWORK}x:{ports.mx}
   files   {data}   (policy.toml, sealpost.toml, gateway.log)
@@ -102,6 +105,7 @@ Write to anybody at""")
 Try:
   .venv/bin/sealpost sandbox send{where} --classification restricted --to alice@tls.example --to bob@plain.example \
 --attach 2MiB
+  .venv/bin/sealpost sandbox send{where} --intent encrypted --to carol@plain.example --attach 20KiB
 
 Ctrl-C stops all of it.""")
 

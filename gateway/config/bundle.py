@@ -6,6 +6,7 @@ Certificates are not in it; the TLS library reads them by path.
 import base64
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,14 +16,16 @@ from typing import Final
 from gateway.config.beside import NOTHING_BESIDE, Beside, pack_policy, read_beside
 from gateway.config.page import as_list, as_table
 from gateway.config.problems import ConfigError, Problem
-from gateway.config.units import FILE
+from gateway.config.units import ENVIRONMENT, FILE
 
 PLACES: Final = (Path("sealpost.toml"), Path("/etc/sealpost/sealpost.toml"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """``secrets`` maps each name behind ``file:`` to its bytes; ``unreadable`` says why a named file is not there.
+    """``secrets`` maps each name behind ``file:`` to its bytes, and each ``env:NAME`` to that variable's.
+
+    ``unreadable`` says why a named file, or variable, is not there.
 
     ``policy_error`` says so of the policy; it is empty if ``policy_bytes`` were read. ``beside`` are the files that the
     policy names.
@@ -46,7 +49,8 @@ class Bundle:
     def paths(self) -> tuple[Path, ...]:
         """Every file that was read, or should have been, but for certificates."""
         beside = [self.policy.parent / name for name in (*self.beside.files, *self.beside.unreadable)]
-        secrets = [self.base / name for name in (*self.secrets, *self.unreadable)]
+        names = (*self.secrets, *self.unreadable)
+        secrets = [self.base / name for name in names if not name.startswith(ENVIRONMENT)]
         return (self.config, self.policy, *sorted(beside), *sorted(secrets))
 
     @property
@@ -126,6 +130,7 @@ def read_bundle(config: Path, policy: Path | None = None) -> Bundle:
     policy_bytes, policy_error = _read(policy_path)
     names = sorted({text.removeprefix(FILE) for text in _texts(table) if text.startswith(FILE)})
     files = {name: _read(config.parent / name) for name in names}
+    files |= {text: _variable(text) for text in _texts(table) if text.startswith(ENVIRONMENT)}
     return Bundle(
         config=config,
         policy=policy_path,
@@ -144,6 +149,12 @@ def _read(path: Path) -> tuple[bytes, str]:
         return path.read_bytes(), ""
     except OSError as exc:
         return b"", exc.strerror or str(exc)
+
+
+def _variable(text: str) -> tuple[bytes, str]:
+    """The variable's value, or why it cannot be had. It may hold several lines."""
+    value = os.environ.get(text.removeprefix(ENVIRONMENT))
+    return (b"", "the variable is not set") if value is None else (value.encode(), "")
 
 
 def _table(config: Path, data: bytes) -> dict[str, object]:

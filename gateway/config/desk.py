@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 from gateway.config.page import Page, dotted
 from gateway.config.tables import DeskTable
 from gateway.config.units import parse_endpoint
+from gateway.config.web_url import read_url
 from gateway.core.address import BadAddress, parse_address
 from gateway.core.policy import Hold, Policy
 from gateway.desk.options import DeskOptions
 
 _KEY: Final = "listen.desk"
-_HERE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def read_desk(page: Page, table: DeskTable | None) -> DeskOptions | None:
@@ -25,7 +24,7 @@ def read_desk(page: Page, table: DeskTable | None) -> DeskOptions | None:
     return DeskOptions(
         host=host,
         port=port,
-        url=_url(page, table.url),
+        url=read_url(page, f"{_KEY}.url", table.url, "https://desk.council.example"),
         proxies=tuple(table.proxies),
         user_header=table.user_header,
         releasers={
@@ -48,19 +47,6 @@ def check_desk(page: Page, desk: DeskOptions | None, policy: Policy) -> None:
             page.warning(f"{_KEY}.releasers", f"nobody may release what is held for `{role}`, but an operator")
     for reader in sorted(desk.readers - frozenset[str]().union(*desk.releasers.values())):
         page.warning(f"{_KEY}.readers", f"`{reader}` decides for no role, and so sees no content")
-
-
-def _url(page: Page, text: str) -> str:
-    """Without the slash at its end."""
-    try:
-        parts = urlsplit(text)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)
-        plain = bool(parts.hostname) and not (parts.query or parts.fragment or "@" in parts.netloc)
-    except ValueError:
-        secure = plain = False
-    if not (secure and plain and text.isascii() and text.isprintable() and " " not in text):
-        page.problem(f"{_KEY}.url", "this is where people reach the page, such as https://desk.council.example")
-    return text.rstrip("/")
 
 
 def _people(page: Page, key: str, people: Iterable[str]) -> frozenset[str]:

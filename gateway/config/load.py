@@ -1,18 +1,20 @@
 """A bundle → settings and policy: pure, and with every problem of both files at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.config.admission import authorities, read_listeners
 from gateway.config.beside import Beside, unpack_policy
 from gateway.config.bundle import Bundle
 from gateway.config.checks.floors import check_chains, check_policy
+from gateway.config.connectors import read_returned
 from gateway.config.desk import check_desk, read_desk
 from gateway.config.dkim import check_signed, read_dkim
 from gateway.config.page import Page, as_table
 from gateway.config.pins import read_pins
 from gateway.config.policy_file import read_policy
+from gateway.config.portal import check_sealing, read_pages, read_portal
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.routes import Routes, check_internal, read_routes
 from gateway.config.secrets import Secrets
@@ -30,8 +32,14 @@ from gateway.listeners.options import AdminOptions
 from gateway.net.dns import DnsOptions
 from gateway.transports.mx import MxOptions
 
-# The kinds of our own mail that the gateway sends now; the other keys of [system] are only checked.
-_KINDS: Final = {"reports": Kind.REPORT, "notices": Kind.NOTICE, "tls_reports": Kind.TLS_REPORT}
+_KINDS: Final = {
+    "reports": Kind.REPORT,
+    "notices": Kind.NOTICE,
+    "notifications": Kind.NOTIFICATION,
+    "codes": Kind.CODE,
+    "replies": Kind.REPLY,
+    "tls_reports": Kind.TLS_REPORT,
+}
 _TLS_REPORTS: Final = "tls_reports"
 _ANY: Final = Protection.NONE
 _FOR_OUR_PEOPLE: Final = (Kind.REPORT, Kind.NOTICE)
@@ -86,7 +94,8 @@ def examine(bundle: Bundle) -> Examined:
     routes = read_routes(page, as_table(data.get("routes")), secrets)
     settings = None if table is None else _settings(page, table, routes, secrets)
     policy = _policy(page, policy_page, bundle, routes)
-    if settings is not None and policy is not None:
+    if table is not None and settings is not None and policy is not None:
+        settings = replace(settings, portal=read_portal(page, table, policy))
         check_desk(page, settings.desk, policy)
         check_signed(page, settings.dkim, policy)
     return Examined(
@@ -134,6 +143,8 @@ def _policy(page: Page, policy_page: Page, bundle: Bundle, routes: Routes) -> Po
 def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) -> Settings:
     base = secrets.bundle.base
     check_internal(page, table.routes, table.network.internal)
+    sealing = secrets.sealing_keys(table.secrets.sealing, "secrets.sealing")
+    check_sealing(page, table, routes)
     return Settings(
         hostname=table.hostname,
         policy=secrets.bundle.policy,
@@ -150,6 +161,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         transport_options=routes.options,
         internal_networks=tuple(table.network.internal),
         system=_system(page, table.system, routes),
+        returned=read_returned(page, table.system, routes.routes, routes.names),
         log_level=table.log.level,
         watch=table.reload.watch,
         desk=read_desk(page, table.listen.desk),
@@ -158,6 +170,8 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         remember_tls=table.tls.remember,
         tlsrpt=read_tlsrpt(page, table.tlsrpt, table.system, table.dkim),
         dkim=read_dkim(page, table.dkim, secrets),
+        sealing=sealing,
+        pages=read_pages(page, table, base),
     )
 
 

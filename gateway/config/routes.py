@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from gateway.config.connectors import check_connector, read_suffixes
 from gateway.config.page import Page, Table, as_table, dotted
 from gateway.config.secrets import Secrets
 from gateway.config.tables import RouteTable
@@ -51,7 +52,9 @@ def read_routes(page: Page, tables: Mapping[str, object], secrets: Secrets) -> R
             page.problem(key, "a route's name is made of letters, digits, - and _, because the hop field lists it")
         table = page.validate(RouteTable, common, key)
         if table is not None:
+            _check_tls(page, table, key)
             _check_protection(page, table, own, key)
+            check_connector(page, table, own, key)
             routes[name] = _route(page, name, table, key)
         given = _own_options(page, common.get("transport"), own, Source(page, key, secrets.bundle.base, secrets))
         if given is not None:
@@ -72,14 +75,26 @@ def _route(page: Page, name: str, table: RouteTable, key: str) -> Route:
     return Route(
         name=name,
         transport=table.transport,
-        demands=_CHANNELS[table.tls],
+        demands=_channel(table),
         authentic=table.tls == _AUTHENTIC,
-        declared=_DECLARED[table.protection],
+        declared=_declared(table),
         give_up_after=table.give_up_after,
         max_attachments=table.max_attachments,
         max_message=table.max_message,
         add_header=tuple(table.add_header.items()),
+        returns=table.returns,
+        suffixes=read_suffixes(page, table, key),
     )
+
+
+def _channel(table: RouteTable) -> Channel:
+    return _CHANNELS[table.tls or "may"]
+
+
+def _declared(table: RouteTable) -> Declared:
+    """What seals by itself needs nobody to say so."""
+    transport = TRANSPORTS.get(table.transport)
+    return Declared.SEALING if transport is not None and transport.seals else _DECLARED[table.protection]
 
 
 def _own_options(page: Page, name: object, own: Table, source: Source) -> object | None:
@@ -92,13 +107,24 @@ def _own_options(page: Page, name: object, own: Table, source: Source) -> object
     return read_options(source, transport.Options, own, tuple(RouteTable.model_fields))
 
 
+def _check_tls(page: Page, table: RouteTable, key: str) -> None:
+    """Every route that connects says what it asks of the connection, and no other."""
+    transport = TRANSPORTS.get(table.transport)
+    if transport is None:
+        return
+    if transport.connects and table.tls is None:
+        page.problem(f"{key}.tls", "this key is missing: may, encrypt, verify or authentic")
+    elif not transport.connects and table.tls is not None:
+        page.problem(f"{key}.tls", f"a route by `{table.transport}` makes no connection: take this key out")
+
+
 def _check_protection(page: Page, table: RouteTable, own: Table, key: str) -> None:
     """A route may only be declared better than its connection where the next hop is fixed and known."""
     if table.protection is None:
         return
     if "host" not in own:
         page.problem(f"{key}.protection", "only a route with a fixed host can declare its protection")
-    elif table.protection == "sealed" and _CHANNELS[table.tls] is not Channel.PKIX:
+    elif table.protection == "sealed" and _channel(table) is not Channel.PKIX:
         page.problem(f"{key}.tls", 'protection = "sealed" needs tls = "verify": the sealing host must prove its name')
 
 

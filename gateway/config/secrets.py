@@ -5,7 +5,8 @@ from typing import Final
 
 from gateway.config.bundle import Bundle
 from gateway.config.page import Page
-from gateway.config.units import FILE
+from gateway.config.units import ENVIRONMENT, FILE
+from gateway.sealed.keys import Keyring
 
 HOP_KEY_BYTES: Final = 16
 """The shortest hop key: 128 bits, the strength that HMAC-SHA256's use here asks for (RFC 2104 section 3)."""
@@ -34,10 +35,22 @@ class Secrets:
             )
         return data or b""
 
+    def sealing_keys(self, value: str | None, key: str) -> Keyring | None:
+        """The keys that wrap those of sealed messages; None without any, and for bad ones."""
+        data = self._file(value, key) if value is not None else None
+        if data is None:
+            return None
+        try:
+            return Keyring.parse(data)
+        except ValueError as exc:
+            self.page.problem(key, f"{exc}; `sealpost certs` makes a key")
+            return None
+
     def _file(self, value: str, key: str) -> bytes | None:
-        """All bytes of the file; None, and a problem, if it is not there."""
+        """All bytes of the file, or of the variable; None, and a problem, if it is not there."""
         name = value.removeprefix(FILE)
         if name not in self.bundle.secrets:
             reason = self.bundle.unreadable.get(name, "No such file or directory")
-            self.page.problem(key, f"the file `{name}` cannot be read: {reason}")
+            what = "" if name.startswith(ENVIRONMENT) else "the file "
+            self.page.problem(key, f"{what}`{name}` cannot be read: {reason}")
         return self.bundle.secrets.get(name)

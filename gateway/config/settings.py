@@ -11,9 +11,11 @@ from gateway.core.pin import NO_PINS, Pins
 from gateway.core.record import Kind
 from gateway.core.route import Route
 from gateway.desk.options import DeskOptions
-from gateway.flow.options import QueueOptions, TlsrptOptions
+from gateway.flow.options import PortalOptions, QueueOptions, TlsrptOptions
 from gateway.listeners.options import AdminOptions, Network, SmtpOptions
 from gateway.net.dns import DnsOptions
+from gateway.portal.options import PageOptions
+from gateway.sealed.keys import Keyring
 from gateway.signing.keys import DkimKey
 from gateway.transports.mx import MxOptions
 
@@ -24,6 +26,8 @@ class Settings:
 
     ``transport_options`` maps a route's name to the Options of its transport; ``system`` our own mail to its route.
     ``watch`` says that a changed file is loaded without being asked for. ``tlsrpt`` None: nobody gets reports.
+    ``returned`` is the route of mail that a sealing host handed back. ``sealing`` are the keys that wrap those of
+    sealed messages; ``portal`` and ``pages`` are there together or not.
     """
 
     hostname: str
@@ -49,3 +53,7 @@ class Settings:
     remember_tls: timedelta = timedelta(days=7)
     tlsrpt: TlsrptOptions | None = None
     dkim: tuple[DkimKey, ...] = field(default=(), repr=False)
+    returned: str = "opportunistic"
+    sealing: Keyring | None = field(default=None, repr=False)
+    portal: PortalOptions | None = None
+    pages: PageOptions | None = None

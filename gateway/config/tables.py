@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.config.page import Strict, Table
-from gateway.config.units import Duration, Endpoint, Hostname, Line, NetworkField, Secret, Size, SpoolUrl
+from gateway.config.units import Duration, Endpoint, Hostname, Line, NetworkField, SealingSecret, Secret, Size, SpoolUrl
 from gateway.listeners.options import Network
 
 
@@ -58,18 +58,30 @@ class DeskTable(Strict):
     readers: list[str] = Field(default_factory=list[str])
 
 
+class PortalListenTable(Strict):
+    """``[listen.portal]``: where readers open sealed messages. Without ``certificate`` a proxy speaks TLS for it."""
+
+    address: Endpoint
+    url: str
+    certificate: str | None = None
+    private_key: str | None = None
+    proxies: list[NetworkField] = Field(default_factory=list[Network])
+
+
 class ListenTable(Strict):
     """``[listen]``."""
 
     smtp: list[SmtpTable] = Field(min_length=1)
     admin: AdminTable | None = None
     desk: DeskTable | None = None
+    portal: PortalListenTable | None = None
 
 
 class SecretsTable(Strict):
     """``[secrets]``: each ``file:`` and a name."""
 
     hop: Secret
+    sealing: SealingSecret | None = None
 
 
 class DnsTable(Strict):
@@ -160,6 +172,25 @@ class SystemTable(Strict):
     codes: str | None = None
     replies: str | None = None
     tls_reports: str | None = None
+    returned: str | None = None
+
+
+class PortalTable(Strict):
+    """``[portal]``: how messages that are sealed here reach people."""
+
+    sender: str
+    telephone: Line
+    wording: list[Line] = Field(default_factory=list[str], max_length=10)
+    logo: str | None = None
+    unlock_by_mail_max: str | None = None
+    subject_max: str | None = None
+    expires: Duration = timedelta(days=28)
+    reminder: Duration = timedelta(days=3)
+    receipts: bool = True
+    officer: str | None = None
+    max_reply: Size = 25 * 1024 * 1024
+    scanner: str | None = None
+    languages: str | None = None
 
 
 class LogTable(Strict):
@@ -190,6 +221,7 @@ class ConfigTable(Strict):
     routes: dict[str, Table]
     network: NetworkTable = NetworkTable()
     system: SystemTable
+    portal: PortalTable | None = None
     tlsrpt: TlsrptTable | None = None
     dkim: list[DkimTable] = Field(default_factory=list[DkimTable])
     log: LogTable = LogTable()
@@ -200,9 +232,12 @@ class RouteTable(Strict):
     """What every ``[routes.<name>]`` has; all other keys are its transport's."""
 
     transport: str
-    tls: Literal["may", "encrypt", "verify", "authentic"]
+    tls: Literal["may", "encrypt", "verify", "authentic"] | None = None
     protection: Literal["sealed", "internal"] | None = None
     give_up_after: Duration | None = None
     max_attachments: Size | None = None
     max_message: Size | None = None
     add_header: dict[str, str] = Field(default_factory=dict[str, str])
+    returns: bool = False
+    sender_suffix: str = ""
+    recipient_suffix: str = ""

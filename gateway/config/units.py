@@ -19,6 +19,7 @@ _DURATION: Final = re.compile(r"(\d{1,6})(s|m|h|d)", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ENDPOINT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s\[\]]+)):(\d{1,5})", re.ASCII)
 FILE: Final = "file:"
+ENVIRONMENT: Final = "env:"
 
 
 def parse_duration(value: object) -> timedelta:
@@ -85,6 +86,12 @@ def _secret(text: str) -> str:
     return text
 
 
+def _sealing_secret(text: str) -> str:
+    if text.startswith(ENVIRONMENT) and text != ENVIRONMENT:
+        return text
+    return _secret(text)
+
+
 def _line(text: str) -> str:
     """Replies and reports repeat it, where a line end would begin another line."""
     if not text.strip() or not text.isprintable():
@@ -106,6 +113,7 @@ Endpoint: TypeAlias = Annotated[str, AfterValidator(lambda text: (parse_endpoint
 SpoolUrl: TypeAlias = Annotated[str, AfterValidator(lambda url: (parse_spool(url), url)[1])]
 Hostname: TypeAlias = Annotated[str, AfterValidator(_hostname)]
 Secret: TypeAlias = Annotated[str, AfterValidator(_secret)]
+SealingSecret: TypeAlias = Annotated[str, AfterValidator(_sealing_secret)]
 Line: TypeAlias = Annotated[str, AfterValidator(_line)]
 Until: TypeAlias = Annotated[datetime, BeforeValidator(parse_until, json_schema_input_type=date | datetime)]
 OneOrMore: TypeAlias = Annotated[list[str], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]

@@ -5,7 +5,7 @@ Pure and total: for any facts and any loaded policy there is a decision, and nev
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.core.address import Address
@@ -49,9 +49,12 @@ def decide(facts: Facts, recipient: Address, policy: Policy) -> Ruling:
     decision = _outcome(steps[-1], policy)
     for step in reversed(steps[:-1]):
         decision = _settle(step, decision, policy)
+    classification = candidates[-1].seen.facts.classification
+    if classification.level != facts.classification.level:
+        decision = replace(decision, effects=replace(decision.effects, raised=classification.level))
     return Ruling(
         decision=decision,
-        classification=candidates[-1].seen.facts.classification,
+        classification=classification,
         lacks=_lacking(candidates) if isinstance(decision, Open) else _NOTHING_LACKS,
         may_decide=_may_decide(candidates, policy),
     )

@@ -10,7 +10,7 @@ import re
 from typing import Final, assert_never
 
 from gateway.core.address import Address
-from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Remote
+from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Remote, Sealed
 from gateway.core.paragraph import Paragraph, markup, plain
 from gateway.core.report import Identity, Item, Purpose, Report, Stamp, reader_of
 from gateway.core.report_text import happened, paragraphs, subject
@@ -144,7 +144,7 @@ def _remote(item: Item) -> Remote | None:
     match item.outcome:
         case Delivered() | Deferred() | Failed():
             return item.outcome.remote
-        case Declined() | None:
+        case Declined() | Sealed() | None:
             return None
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(item.outcome)
@@ -158,7 +158,7 @@ def _diagnostic(item: Item, remote: Remote | None) -> str | None:
     match item.outcome:
         case Deferred() | Declined() | Failed():
             return f"x-sealpost; {item.outcome.status} {item.outcome.detail}"
-        case Delivered() | None:
+        case Delivered() | Sealed() | None:
             return None
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(item.outcome)

@@ -33,6 +33,7 @@ class Effects:
     """``warnings`` go to the sender, in one notice or in the report; ``copies`` are inside mailboxes.
 
     ``edits`` change the header of this recipient's delivery; ``remind_after`` is None without a receipt to wait for.
+    ``raised`` is the level to which rules raised the message for this recipient, empty if none did.
     """
 
     warnings: tuple[Point, ...] = ()
@@ -41,6 +42,7 @@ class Effects:
     edits: tuple[HeaderEdit, ...] = ()
     receipt: bool = False
     remind_after: timedelta | None = None
+    raised: str = ""
 
     def with_more(self, more: "Effects") -> "Effects":
         """Both, this one's first, each thing once."""
@@ -54,6 +56,7 @@ class Effects:
             edits=tuple(dict.fromkeys((*self.edits, *more.edits))),
             receipt=self.receipt or more.receipt,
             remind_after=min(reminders, default=None),
+            raised=self.raised or more.raised,
         )
 
 

@@ -1,10 +1,11 @@
-"""What came of an attempt, per recipient: Delivered, Deferred, Declined or Failed; anything else is a bug of ours."""
+"""What came of an attempt, per recipient: Delivered, Sealed, Deferred, Declined or Failed; anything else is a bug."""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TypeAlias
 
 from gateway.core.reply import Reply, Status
+from gateway.core.sealing import Sealing
 from gateway.core.tls import Evidence
 
 
@@ -48,11 +49,22 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """The next hop took responsibility. ``relayed_dsn`` says whether it took the DSN parameters too (RFC 3461)."""
+    """The next hop took responsibility. ``relayed_dsn`` says whether it took the DSN parameters too (RFC 3461).
+
+    ``sealing`` says how the message itself was protected, where we did that before it left.
+    """
 
     remote: Remote
     evidence: Evidence
     relayed_dsn: bool = False
+    sealing: Sealing | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """It lies sealed in our own store, and the recipient is to be notified: an end only when that was delivered."""
+
+    sealing: Sealing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,4 +103,4 @@ class Failed:
     evidence: Evidence | None = None
 
 
-Outcome: TypeAlias = Delivered | Deferred | Declined | Failed
+Outcome: TypeAlias = Delivered | Sealed | Deferred | Declined | Failed

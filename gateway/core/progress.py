@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
 from gateway.core.decision import Held, Routed
-from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome, Sealed
 from gateway.core.record import RecipientRow
 from gateway.core.reply import Status
 
@@ -37,6 +37,11 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Sealed; its end is what comes of the notification."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """The same route again, at ``due_at``."""
 
@@ -58,7 +63,7 @@ class GiveBack:
     status: Status
 
 
-Transition: TypeAlias = Done | Retry | MoveOn | GiveBack
+Transition: TypeAlias = Done | Notify | Retry | MoveOn | GiveBack
 
 
 def advance(
@@ -72,6 +77,8 @@ def advance(
     match outcome:
         case Delivered():
             return Done()
+        case Sealed():
+            return Notify()
         case Failed():
             return GiveBack(Ending.FAILED, outcome.status)
         case Declined():

@@ -25,6 +25,9 @@ class Kind(StrEnum):
     RELAY = "relay"
     REPORT = "report"
     NOTICE = "notice"
+    NOTIFICATION = "notification"
+    CODE = "code"
+    REPLY = "reply"
     TLS_REPORT = "tls report"
 
 
@@ -38,11 +41,15 @@ class Origin:
 
 
 class State(StrEnum):
-    """Where a recipient stands. The first three wait; all others are ends (promise 3), and each row has exactly one."""
+    """Where a recipient stands. The first four wait; all others are ends (promise 3), and each row has exactly one.
+
+    PENDING is sealed, and waits for what comes of its notification.
+    """
 
     QUEUED = "queued"
     OPEN = "open"
     HELD = "held"
+    PENDING = "sealed, to be notified"
     DELIVERED = "delivered"
     SEALED = "sealed"
     REPORTED = "reported"
@@ -54,7 +61,7 @@ class State(StrEnum):
     @property
     def waits(self) -> bool:
         """Whether something is still to be done."""
-        return self in (State.QUEUED, State.OPEN, State.HELD)
+        return self in (State.QUEUED, State.OPEN, State.HELD, State.PENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,8 @@ class RecipientRow:
     concurrency and back-off. ``deadline`` ends the route, ``expires_at`` everything.
     ``first_handshake_failure`` feeds `core.tls.next_step`. ``cause`` of the last deferral is in ``last``. ``left_out``
     is the route that its rule names first, where that could not carry the message from the beginning. ``note`` is what
-    the person who gave a held message back has to say; empty as long as nobody has.
+    the person who gave a held message back has to say; empty as long as nobody has. ``notified`` is what came of the
+    notification of a pending one.
     """
 
     number: int
@@ -101,6 +109,7 @@ class RecipientRow:
     delay_noticed: bool = False
     left_out: str = ""
     note: str = ""
+    notified: Outcome | None = None
 
     @property
     def address(self) -> Address:
@@ -154,6 +163,7 @@ class EventKind(StrEnum):
     ENDED = "ended"
     OPERATOR = "operator"
     RECEIPT = "receipt"
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ message itself.
 from typing import Final, assert_never
 
 from gateway.core.notice import note_lines, noted
-from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome, Sealed
 from gateway.core.override import token_lines
 from gateway.core.paragraph import Paragraph, when
 from gateway.core.progress import Ending
@@ -111,6 +111,8 @@ def _met(outcome: Outcome | None) -> str:
             return "It could not be decided how to send it: what the rule asks for could not be found out."
         case Delivered():
             return f"{outcome.remote.host} took it."
+        case Sealed():
+            return "It was sealed, and nothing is known of its notification."
         case Declined():
             return outcome.detail
         case Deferred() | Failed():

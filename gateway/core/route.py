@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from gateway.core.mapping import NO_SUFFIXES, Suffixes
 from gateway.core.tls import CHANNEL_FOR, Channel, MxAuth, Protection, Requirement
 
 
 class Declared(Enum):
-    """What a route is said to give whatever the connection obtained, once its own TLS demand is met."""
+    """What a route is said to give whatever the connection obtained, once its own TLS demand is met.
+
+    SEALED: the next hop seals. SEALING: the route's own transport does, before anything leaves.
+    """
 
     CONNECTION = "connection"
     SEALED = "sealed"
+    SEALING = "sealing"
     INTERNAL = "internal"
 
 
@@ -20,7 +25,8 @@ class Route:
     """One ``[routes.<name>]``. ``demands`` is the channel of its own TLS level (may, encrypt, verify, authentic).
 
     ``authentic``: more than unsigned DNS has to vouch for the host's name, which is DNSSEC, MTA-STS or our own setting.
-    Sizes are bytes, None is no limit. ``give_up_after`` None means that only ``queue.max_age`` ends it.
+    Sizes are bytes, None is no limit. ``give_up_after`` None means that only ``queue.max_age`` ends it. ``returns``: its
+    host seals the message and hands it back to us. ``suffixes`` are what addresses grow by on it.
     """
 
     name: str
@@ -32,6 +38,8 @@ class Route:
     max_attachments: int | None = None
     max_message: int | None = None
     add_header: tuple[tuple[str, str], ...] = ()
+    returns: bool = False
+    suffixes: Suffixes = NO_SUFFIXES
 
     @property
     def gives(self) -> Protection:

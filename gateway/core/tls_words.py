@@ -6,7 +6,7 @@ rule's advice, and what a remote server says of itself.
 
 from typing import Final, assert_never
 
-from gateway.core.outcome import Alarm, Cause, Declined, Deferred, Delivered, Failed, Outcome, Proof
+from gateway.core.outcome import Alarm, Cause, Declined, Deferred, Delivered, Failed, Outcome, Proof, Sealed
 from gateway.core.reply import Status
 
 _ASKED: Final = "You, or your mail program, asked that every mail system on the way keeps this message encrypted"
@@ -53,7 +53,7 @@ def meaning(outcome: Outcome) -> str:
             return _BY_ALARM[alarm]
         case Deferred(cause=Cause.PROTECTION):
             return _by_status(outcome.status) or _NOT_YET
-        case Deferred() | Failed() | Delivered():
+        case Deferred() | Failed() | Delivered() | Sealed():
             return ""
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(outcome)

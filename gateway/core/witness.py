@@ -7,15 +7,21 @@ wrong in two different ways at once.
 
 from typing import assert_never
 
+from gateway.core.outcome import Delivered, Sealed
 from gateway.core.route import Declared, Route
 from gateway.core.tls import Channel, Evidence, MxAuth, Protection
 
 
-def fell_short(evidence: Evidence, route: Route, floor: Protection) -> bool:
+def fell_short(outcome: Delivered | Sealed, route: Route, floor: Protection) -> bool:
     """True if the evidence does not show what the floor and the route's own demand ask for; doubt is True."""
+    if isinstance(outcome, Sealed):
+        return route.declared is not Declared.SEALING or not outcome.sealing.package
+    evidence = outcome.evidence
     if _less_than_route(evidence, route):
         return True
     match route.declared:
+        case Declared.SEALING:
+            return outcome.sealing is None or outcome.sealing.method.value != route.transport
         case Declared.INTERNAL:
             return False
         case Declared.SEALED:

@@ -5,6 +5,7 @@ commit itself is `Taking`'s; who may relay at all, and the syntax of what a clie
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gateway.core.address import Address, NullPath, ReversePath
@@ -17,7 +18,7 @@ from gateway.core.facts import Facts, Scan
 from gateway.core.hop import is_loop
 from gateway.core.override import read_marks
 from gateway.core.policy import Policy
-from gateway.core.record import BodyRef, Entry, Message
+from gateway.core.record import BodyRef, Entry, Message, Origin
 from gateway.core.refusal import postponement, softly_refused
 from gateway.core.reply import Reply, reply
 from gateway.core.scan import Scanner
@@ -27,6 +28,7 @@ from gateway.flow.overrides import Attempt, Overrides
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
 from gateway.flow.profile import HeaderProof, Profile
 from gateway.flow.receiving import ALONE, FOREIGN, Receiving, is_receipt, may_send, recipient_refused
+from gateway.flow.returned import Returning
 from gateway.flow.rulings import Rulings, rule
 from gateway.flow.shared import Shared
 from gateway.flow.taking import NO_BODY, Taking
@@ -79,8 +81,9 @@ class Submission:
         self._edition = shared.book.edition
         self._taking = Taking(spool=spool, shared=shared, edition=self._edition, envelope=envelope, on_commit=on_commit)
         self._scanner = Scanner(text_bytes=self._edition.policy.text_bytes)
-        # Without a rule that can be overridden nobody asks whether a message came before, and a digest is not free.
-        self._content = Content() if self._edition.policy.overridable else None
+        self._returns = any(carrier.route.returns for carrier in shared.carriers.table.values())
+        # Unless something works once, nobody asks whether a message came before, and a digest is not free.
+        self._content = Content() if self._edition.policy.overridable or self._returns else None
         self._hashing = hashing(shared.signer, self._edition.policy.organisation.domains)
         self._body: BodyWriter = spool.bodies.writer()
 
@@ -126,7 +129,7 @@ class Submission:
             return self._turn_away(FOREIGN)
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
-        rulings, told = await self._judged(facts, scan, arrival)
+        rulings, told, origin = await self._decided(facts, scan, arrival)
         if is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
             return self._turn_away(LOOP)
         decided = self._taking.decided(rulings)
@@ -143,7 +146,17 @@ class Submission:
         if softened and self._in_session(len(softened)):
             return self._turn_away(postponement(softened, policy.organisation.contact))
         message = self._message(scan, arrival, rulings.facts, await self._body.finish())
-        return await self._taking.keep(message, rulings, told)
+        return await self._taking.keep(replace(message, origin=origin), rulings, told)
+
+    async def _decided(self, facts: Facts, scan: Scan, arrival: Arrival) -> tuple[Rulings, str, Origin | None]:
+        """The decisions, the audit's sentence, and the message that it was before, if a sealing host hands it back."""
+        content = self._content
+        if self._returns and content is not None:
+            returning = Returning(self._shared, self._envelope.recipients, lambda: content.digest(facts.sender))
+            returned = await returning.judge(scan, arrival, facts)
+            if returned is not None:
+                return returned.rulings, returned.told, returned.origin
+        return *await self._judged(facts, scan, arrival), None
 
     async def _judged(self, facts: Facts, scan: Scan, arrival: Arrival) -> tuple[Rulings, str]:
         """The decisions, and the audit's sentence if one-time tokens got the message past some rule."""
@@ -154,7 +167,7 @@ class Submission:
             return rule(facts, addresses, policy, shared.lookups, shared.queue.door_wait, rollouts=shared.rollouts())
 
         judged, marks = await judge(facts, addresses), read_marks(scan, policy)
-        if not marks or self._content is None:
+        if not marks or not policy.overridable or self._content is None:
             return judged, ""
         content = self._content.digest(facts.sender) if arrival.message_id.strip() else b""
         attempt = Attempt(addresses=addresses, content=content, policy=policy, judge=judge)

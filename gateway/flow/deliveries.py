@@ -1,6 +1,6 @@
 """From leased rows to deliveries: who shares one, with which header, and what came of each recipient.
 
-Recipients share a delivery only with the same route, floor, destination and header edits: two domains never share one,
+Recipients share a delivery only with the same route, floor, level, destination and edits: two domains never share one,
 but at a host that carries all of them anyway (a smarthost). An exception of ours or of a transport, a recipient that
 its answer lacks, and a route that is gone or too weak are our fault: Deferred(LOCAL), so that every deadline holds,
 and somebody hears of it.
@@ -14,10 +14,9 @@ from typing import Final
 
 from gateway.core.chronicle import route_of
 from gateway.core.decision import Routed
-from gateway.core.edits import Add, HeaderEdit, Remove
-from gateway.core.envelope import BodyType
-from gateway.core.hop import FIELD, Hop, hop_edit
-from gateway.core.outcome import Cause, Deferred, Delivered, Outcome
+from gateway.core.edits import HeaderEdit
+from gateway.core.envelope import BodyType, Recipient
+from gateway.core.outcome import Cause, Deferred, Delivered, Outcome, Sealed
 from gateway.core.record import Kind, Message, RecipientRow
 from gateway.core.reply import Status
 from gateway.core.route import Declared, Route, demand
@@ -27,6 +26,7 @@ from gateway.flow.carriers import Carrier
 from gateway.flow.content import read_header
 from gateway.flow.ports import Bodies, Delivery, Target
 from gateway.flow.receipts import Receipts
+from gateway.flow.route_form import RouteForm
 from gateway.flow.settling import Attempt
 from gateway.flow.shared import Shared
 from gateway.wire.render import render
@@ -41,11 +41,13 @@ class _Group:
     floor: Protection
     destination: str
     edits: tuple[HeaderEdit, ...] = ()
+    raised: str = ""
 
     @property
     def key(self) -> str:
         """The same whenever this group of a message is attempted."""
-        key = f"{self.route}/{self.floor.label}/{self.destination}"
+        raised = f"/{self.raised}" if self.raised else ""
+        key = f"{self.route}/{self.floor.label}/{self.destination}{raised}"
         return f"{key}/{sha256(repr(self.edits).encode()).hexdigest()[:16]}" if self.edits else key
 
 
@@ -88,7 +90,8 @@ class Deliveries:
             name = route_of(row)
             hop = self._shared.carriers.next_hop(name, row.address.domain)
             edits = (*row.decision.effects.edits, *requests.get(row.number, ()))
-            groups.setdefault(_Group(name, row.decision.floor, hop, edits), []).append(row)
+            group = _Group(name, row.decision.floor, hop, edits, row.decision.effects.raised)
+            groups.setdefault(group, []).append(row)
         yield from groups.items()
 
     def _unusable(self, group: _Group, carrier: Carrier | None) -> str:
@@ -120,27 +123,32 @@ class Deliveries:
         outcome = outcomes.get(row.number)
         if outcome is None:
             return Attempt(row, route, _our_fault("the attempt gave no result for this recipient"))
-        if isinstance(outcome, Delivered):
+        if isinstance(outcome, Delivered | Sealed):
             self._look_at(outcome, row, route)
         if isinstance(outcome, Deferred) and outcome.alarm is not None:
             self._shared.events.alert(outcome.alarm, self._message.queue_id, outcome.detail)
         return Attempt(row, route, outcome)
 
-    def _look_at(self, outcome: Delivered, row: RecipientRow, route: Route) -> None:
+    def _look_at(self, outcome: Delivered | Sealed, row: RecipientRow, route: Route) -> None:
         """What is only observed may fall short of what its rules ask for; that is counted apart."""
         decision = row.decision
-        if fell_short(outcome.evidence, route, decision.floor):
+        if fell_short(outcome, route, decision.floor):
             self._shared.events.unprotected(self._message, row)
         elif isinstance(decision, Routed) and decision.instead is not None:
-            if fell_short(outcome.evidence, route, decision.original_floor):
+            if fell_short(outcome, route, decision.original_floor):
                 self._shared.events.observed_unprotected(self._message, row)
 
     def _delivery(
         self, group: _Group, carrier: Carrier, rows: Sequence[RecipientRow], header: bytes, now: datetime
     ) -> Delivery:
         message, envelope = self._message, self._message.envelope
-        edits = [*message.edits, *group.edits, *_route_edits(carrier.route), self._hop(carrier.route)]
-        rendered = self._signed(render(header, edits), carrier.route)
+        form = RouteForm(self._shared, message, carrier.route, rows)
+        edits, hop = [*message.edits, *group.edits, *form.steering], form.hop
+        # What is sealed is what the sender wrote; the way that it took stands on the message around it.
+        seals = carrier.route.declared is Declared.SEALING
+        edits += [] if seals else [*form.markers(now), hop]
+        # Signed last of all: a signature is over the addresses that leave.
+        rendered, addresses = self._signed(form.mapped(render(header, edits)), carrier.route), form.addresses
         ascii_only = rendered.isascii() and all(row.address.is_ascii for row in rows)
         return Delivery(
             delivery_id=f"{message.queue_id}/{group.key}",
@@ -148,8 +156,8 @@ class Deliveries:
             route=carrier.route,
             floor=group.floor,
             destination=rows[0].address.domain,
-            reverse_path=envelope.reverse_path,
-            targets=tuple(_target(row, now) for row in rows),
+            reverse_path=addresses.sender(envelope.reverse_path),
+            targets=tuple(_target(row, addresses.recipient(row.recipient), now) for row in rows),
             header=rendered,
             body=message.body,
             body_offset=message.header_bytes,
@@ -157,14 +165,19 @@ class Deliveries:
             smtputf8=envelope.smtputf8 and not (ascii_only and str(envelope.reverse_path).isascii()),
             ret=envelope.ret,
             envid=envelope.envid,
+            trace=render(b"", [hop])[:-2] if seals else b"",
+            level=group.raised or (message.facts.classification.level if message.facts is not None else ""),
             require_tls=envelope.require_tls,
             tls_optional=message.tls_optional,
             counted=message.kind is not Kind.TLS_REPORT,
         )
 
     def _signed(self, header: bytes, route: Route) -> bytes:
-        """The header as it leaves, signed unless it stays inside. A signature that fails keeps no mail from going."""
-        if route.declared is Declared.INTERNAL or not self._message.body_hash:
+        """The header as it leaves, signed unless it stays inside. A signature that fails keeps no mail from going.
+
+        What a transport seals leaves in another message, which it signs itself.
+        """
+        if route.declared in (Declared.INTERNAL, Declared.SEALING) or not self._message.body_hash:
             return header
         try:
             return self._shared.signer.sign(header, self._message.body_hash) + header
@@ -172,25 +185,10 @@ class Deliveries:
             self._shared.events.broken("dkim", self._message.queue_id, error)
             return header
 
-    def _hop(self, route: Route) -> Add:
-        message = self._message
-        hop = Hop(message.queue_id, (*message.taken, route.name))
-        return hop_edit(hop, message.message_id, self._shared.system.hop_key)
 
-
-def _route_edits(route: Route) -> Iterator[HeaderEdit]:
-    """The fields that the route adds replace any that the client sent: they steer the next hop."""
-    for name, value in route.add_header:
-        if name.casefold() != FIELD.casefold():
-            yield Remove(name)
-            yield Add(name, value)
-
-
-def _target(row: RecipientRow, now: datetime) -> Target:
+def _target(row: RecipientRow, recipient: Recipient, now: datetime) -> Target:
     since = row.first_handshake_failure
-    return Target(
-        number=row.number, recipient=row.recipient, handshake_failed_for=None if since is None else now - since
-    )
+    return Target(number=row.number, recipient=recipient, handshake_failed_for=None if since is None else now - since)
 
 
 def _our_fault(detail: str) -> Deferred:

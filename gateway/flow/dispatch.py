@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.core.outcome import Sealed
 from gateway.core.record import Entry
 from gateway.flow.lease_work import LeaseWork
 from gateway.flow.ports import Lease, LeaseLost, Spool, SpoolError
@@ -108,8 +109,8 @@ class Dispatch:
 
     def _note(self, changes: Sequence[Change]) -> None:
         self._expect(change.after.due_at for change in changes if change.after.state.waits)
-        if any(change.told or change.after.decision.effects.notifications for change in changes):
-            self._woken.set()
+        if any(_causes_mail(change) for change in changes):
+            self.wake()
 
     def _expect(self, due: Iterable[datetime]) -> None:
         """Takes due times that became known here into account, and wakes if one of them is near enough to matter."""
@@ -171,3 +172,9 @@ class Dispatch:
             return
         if token in self._leases:
             self._leases[token] = renewed
+
+
+def _causes_mail(change: Change) -> bool:
+    """Whether mail of ours, or a recipient that waited for such mail, may be due because of it."""
+    own = change.told or change.after.decision.effects.notifications or isinstance(change.outcome, Sealed)
+    return bool(own) or not change.after.state.waits

@@ -10,24 +10,27 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.core.chronicle import route_of
-from gateway.core.outcome import Cause, Deferred, Outcome
+from gateway.core.outcome import Cause, Deferred, Outcome, Sealed
 from gateway.core.progress import NOT_RELEASED, Ending, GiveBack
 from gateway.core.record import Entry, State
 from gateway.core.report import Purpose
 from gateway.flow.deliveries import Deliveries
 from gateway.flow.holding import hold_letters, newly_held
 from gateway.flow.notifications import Match, Notifications, new_notifications
-from gateway.flow.ports import Lease, Settlement, Spool, SpoolError, SpoolFull
+from gateway.flow.passwords import UNTOLD, password_letters
+from gateway.flow.pending import ROOM_EVERY, Pending
+from gateway.flow.ports import Lease, SealedStoreError, Settlement, Spool, SpoolError, SpoolFull
 from gateway.flow.post import Post
 from gateway.flow.reopening import Reopening
+from gateway.flow.sealed_letters import SealedLetters, package_of
 from gateway.flow.settling import Change, Settling
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Contact
 
-ROOM_EVERY: Final = timedelta(seconds=2)
-"""How often a lease that cannot be settled on a full disk tries again; it keeps its place, so little else is begun."""
 UNTOLD_AFTER: Final = timedelta(days=1)
 """How long after all its time a recipient waits for a report that a fault of ours keeps from being made."""
+PASSWORD_WITHIN: Final = timedelta(hours=1)
+"""How long a delivery waits to be recorded for a store that is to give its password."""
 _HELD_TOO_LONG: Final = GiveBack(Ending.NOT_RELEASED, NOT_RELEASED)
 _RETURNED: Final = GiveBack(Ending.RETURNED, NOT_RELEASED)
 _UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
@@ -71,10 +74,14 @@ class LeaseWork:
             changes += await Reopening(self._shared, self._spool, self._message).decide(undecided)
         held = [row for row in rows if row.state is State.HELD]
         now = self._shared.clock.now()
-        return changes + [settling.given_back(row, _RETURNED if row.note else _HELD_TOO_LONG, now) for row in held]
+        changes += [settling.given_back(row, _RETURNED if row.note else _HELD_TOO_LONG, now) for row in held]
+        return changes + [settling.notified(row, now) for row in rows if row.state is State.PENDING]
 
     async def _settle(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Entry, ...]]:
         """Without a report its recipients stay deferred; what was delivered is recorded all the same."""
+        pending = Pending(self._spool, self._shared, self._message)
+        await pending.answer(changes)
+        await pending.revoke(changes)
         try:
             entries = await self._entries(changes)
         except Exception as error:
@@ -102,18 +109,38 @@ class LeaseWork:
             else _unreportable(change)
             for change in changes
         )
-        await self._record(_settlement(changes, ()))
+        entries = await self._record(changes)
         with self._ours():
             await self._notifications.gather(_matched(changes))
-        return changes, ()
+        return changes, entries
 
-    async def _record(self, settlement: Settlement) -> None:
-        """Waits for room if need be: what a next hop has taken, and we forgot, it would be sent again."""
+    async def _record(self, changes: Sequence[Change]) -> tuple[Entry, ...]:
+        """Waits for room if need be: what a next hop has taken, and we forgot, it would be sent again.
+
+        Passwords of what it has taken are told at the same time, because they would not be later.
+        """
+        clock = self._shared.clock
+        until = clock.now() + PASSWORD_WITHIN
         while True:
             try:
-                return await self._spool.settle(self._lease, settlement)
-            except SpoolFull:
-                await self._shared.clock.sleep_until(self._shared.clock.now() + ROOM_EVERY)
+                entries = await self._passwords(changes, until)
+                await self._spool.settle(self._lease, _settlement(changes, entries))
+                return entries
+            except (SpoolFull, SealedStoreError):
+                await clock.sleep_until(clock.now() + ROOM_EVERY)
+
+    async def _passwords(self, changes: Sequence[Change], until: datetime) -> tuple[Entry, ...]:
+        """None if a fault of ours keeps them from being told; a store that is down is waited for until then."""
+        try:
+            return await password_letters(Post(self._spool, self._shared), self._shared, self._message, changes)
+        except SpoolError:
+            raise
+        except Exception as error:
+            if isinstance(error, SealedStoreError) and self._shared.clock.now() < until:
+                raise
+            self._shared.events.broken("password", self._message.queue_id, error)
+            self._shared.events.alert(UNTOLD, self._message.queue_id, "a password could not be told")
+            return ()
 
     async def _entries(self, changes: Sequence[Change]) -> tuple[Entry, ...]:
         """One mail of ours for each purpose; a lease is one next hop, so a report is about that one (decision 006)."""
@@ -122,7 +149,9 @@ class LeaseWork:
         entries = await post.entries(self._message, told)
         held = [change.after for change in changes if newly_held(change.before, change.after)]
         letters = await hold_letters(post, self._shared, self._message, held)
-        return (*entries, *letters, *await self._notifications.entries(_matched(changes)))
+        sealed = await SealedLetters(post, self._shared, self._spool.bodies, self._message).entries(changes)
+        passwords = await password_letters(post, self._shared, self._message, changes)
+        return (*entries, *letters, *sealed, *passwords, *await self._notifications.entries(_matched(changes)))
 
     @contextmanager
     def _ours(self) -> Generator[None]:
@@ -165,11 +194,12 @@ def _settlement(changes: Sequence[Change], entries: tuple[Entry, ...]) -> Settle
 
 
 def _without_report(change: Change, due_at: datetime) -> Change:
-    """A recipient whose report fails waits on, and so does one to be held that nobody would know of.
+    """A recipient whose report fails waits on, and so does one held or sealed that nobody would know of.
 
     A notice that fails is left out, and one of a delay comes next time.
     """
-    if any(purpose is Purpose.FAILED for purpose, _ in change.told) or newly_held(change.before, change.after):
+    untold = newly_held(change.before, change.after) or package_of(change) is not None
+    if any(purpose is Purpose.FAILED for purpose, _ in change.told) or untold:
         return replace(change, after=replace(change.before, due_at=due_at), events=(), told=())
     noticed = change.before.delay_noticed
     return replace(change, after=replace(change.after, delay_noticed=noticed), told=())
@@ -185,7 +215,8 @@ def _unreportable(change: Change) -> Change:
 
 def _contact(outcomes: Sequence[Outcome | None]) -> Contact:
     """UNREACHED only if every attempt was: one answer shows that somebody is there. Our own faults show nothing."""
-    causes = [outcome.cause if isinstance(outcome, Deferred) else None for outcome in outcomes if outcome is not None]
+    tried = [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Sealed)]
+    causes = [outcome.cause if isinstance(outcome, Deferred) else None for outcome in tried]
     told = [cause for cause in causes if cause is not Cause.LOCAL]
     if not told:
         return Contact.UNTRIED

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gateway.core.address import Address
 from gateway.core.record import Kind
+from gateway.core.sealing import Unlock
 
 
 class Refusals(StrEnum):
@@ -47,10 +48,43 @@ class TlsrptOptions:
 class SystemOptions:
     """Who we are in our own mail, and the route of each kind of it (``[system]``).
 
-    ``desk_url`` is where held mail is released; empty if there is no such page.
+    ``desk_url`` is where held mail is released; empty if there is no such page. ``returned`` is the route of mail that
+    a sealing host has handed back.
     """
 
     hostname: str
     routes: Mapping[Kind, str]
     hop_key: bytes
     desk_url: str = ""
+    returned: str = "opportunistic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalOptions:
+    """``[portal]``: what letters about sealed messages say, and how they are opened.
+
+    ``url`` is where its pages are, without a slash at its end; ``sender`` is what notifications and codes come from.
+    ``wording`` are the organisation's own sentences, ``telephone`` where a reader asks whether a letter is genuine.
+    ``codes_for`` are the levels whose code may travel by any mail, ``subject_for`` those whose subject a notification
+    repeats. ``officer`` hears of "this is not for me". ``reminder`` is how long before its end an unopened message is
+    reminded of. ``max_reply`` is in bytes; 0 is no reply.
+    """
+
+    url: str
+    sender: Address
+    organisation: str
+    telephone: str
+    wording: tuple[str, ...] = ()
+    codes_for: frozenset[str] = frozenset()
+    subject_for: frozenset[str] = frozenset()
+    expires: timedelta = timedelta(days=28)
+    reminder: timedelta = timedelta(days=3)
+    receipts: bool = True
+    officer: Address | None = None
+    max_reply: int = 25 * 1024 * 1024
+
+    def unlock_for(self, level: str, *, by_mail: bool = True) -> Unlock:
+        """How a message of that level is opened; unknown levels are the highest."""
+        if not by_mail:
+            return Unlock.PASSPHRASE
+        return Unlock.MAIL if level in self.codes_for else Unlock.VERIFIED_MAIL

@@ -1,13 +1,14 @@
 """Our own mail: a report, notice or letter becomes an entry of the spool, behind the door, by the route of its kind.
 
-It has a null reverse-path and a chain of one, so that it can end but never cause another.
+It has a chain of one and, but for what a person wrote, a null reverse-path, so that it can end but never cause another.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
-from gateway.core.address import Address, NullPath
+from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.chronicle import entry_events
 from gateway.core.decision import Routed
 from gateway.core.dsn import build
@@ -33,7 +34,10 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A finished mail of ours; ``stamp`` is the one that its text was made with. ``reason`` is for the audit."""
+    """A finished mail of ours; ``stamp`` is the one that its text was made with. ``reason`` is for the audit.
+
+    ``floor`` is for what repeats a protected message or opens one. ``until`` ends its delivery before its time.
+    """
 
     kind: Kind
     to: Address
@@ -41,6 +45,9 @@ class Letter:
     stamp: Stamp
     reason: str
     origin: Origin | None = None
+    floor: Protection = Protection.NONE
+    reverse_path: ReversePath = NullPath.NULL
+    until: datetime | None = None
 
 
 class Post:
@@ -141,7 +148,7 @@ class Post:
             queue_id=self._spool.new_queue_id(),
             kind=letter.kind,
             origin=letter.origin,
-            envelope=_own_envelope(recipient, shared.system.hostname),
+            envelope=_own_envelope(letter, recipient, header_bytes, shared.system.hostname),
             facts=None,
             policy_hash=shared.book.current.hash,
             accepted_at=letter.stamp.now,
@@ -156,6 +163,8 @@ class Post:
         )
         decision = _decision(letter, shared.system.routes[letter.kind])
         row = shared.planner.start(0, recipient, decision, letter.stamp.now)
+        until = min(row.expires_at, letter.until or row.expires_at)
+        row = replace(row, deadline=min(row.deadline, until), expires_at=until)
         return Entry(message=message, rows=(row,), events=entry_events(message, (row,), letter.reason))
 
 
@@ -165,23 +174,24 @@ def _only(items: tuple[Item, ...]) -> int:
 
 
 def _decision(letter: Letter, route: str) -> Routed:
-    """Our own mail is not classified: what it repeats of a protected message is chosen to need no protection."""
+    """Our own mail is not classified: what it may not be sent below, whoever wrote it knows."""
     return Routed(
         rule=f"[system] {letter.kind.value}",
         chain=(route,),
-        floor=Protection.NONE,
-        original_floor=Protection.NONE,
+        floor=letter.floor,
+        original_floor=letter.floor,
         reason=letter.reason,
         advice="",
     )
 
 
-def _own_envelope(recipient: Recipient, hostname: str) -> Envelope:
+def _own_envelope(letter: Letter, recipient: Recipient, header_bytes: int, hostname: str) -> Envelope:
+    ascii_only = letter.text[:header_bytes].isascii() and recipient.address.is_ascii
     client = Client(identity="sealpost", how=Admission.LOCAL, address="", helo=hostname, tls=None)
     return Envelope(
         client=client,
         listener="",
-        reverse_path=NullPath.NULL,
+        reverse_path=letter.reverse_path,
         recipients=(recipient,),
-        smtputf8=not recipient.address.is_ascii,
+        smtputf8=not (ascii_only and str(letter.reverse_path).isascii()),
     )

@@ -4,15 +4,15 @@
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import assert_never
+from datetime import datetime, timedelta
+from typing import Final, assert_never
 
 from gateway.core.chronicle import route_of, row_event
 from gateway.core.conditions.base import sender_of
 from gateway.core.modes import Mode, in_force
-from gateway.core.outcome import Cause, Deferred, Delivered, Failed, Outcome
+from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Failed, Outcome, Sealed
 from gateway.core.plan import Planner
-from gateway.core.progress import Done, GiveBack, MoveOn, Retry, Transition, advance
+from gateway.core.progress import EXPIRED, Done, Ending, GiveBack, MoveOn, Notify, Retry, Transition, advance
 from gateway.core.record import Event, EventKind, Message, RecipientRow, State
 from gateway.core.reply import Status
 from gateway.core.report import Item, Purpose, Told, answers, item_of, wished
@@ -21,7 +21,14 @@ from gateway.core.route import Route
 from gateway.core.tls import Protection
 from gateway.flow.shared import Shared
 
-_RELAYED = Status(2, 0, 0)
+_RELAYED: Final = Status(2, 0, 0)
+_AFTER_NOTIFICATION: Final = timedelta(hours=1)
+"""How much longer than a notification may take its recipient waits for what came of it."""
+_PENDING_HOP: Final = "pending"
+"""How the next hop begins of recipients that wait for their notification: nothing is delivered to it.
+
+Each has a hop of its own, because rows under another's lease could not be told what came of theirs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,12 @@ class Settling:
     def _apply(self, row: RecipientRow, transition: Transition, now: datetime) -> Change:
         match transition:
             case Done():
-                return self._delivered(row, now)
+                return self._ended_well(row, State.DELIVERED, now)
+            case Notify():
+                until = now + self._queue.max_age + _AFTER_NOTIFICATION
+                hop = f"{_PENDING_HOP}:{row.number}"
+                waiting = replace(row, state=State.PENDING, next_hop=hop, deadline=until, due_at=until)
+                return Change(before=row, after=waiting)
             case Retry():
                 status = row.last.status if isinstance(row.last, Deferred) else Status(4, 0, 0)
                 return self.again(row, transition.due_at, now, status)
@@ -129,13 +141,28 @@ class Settling:
             case _:  # pragma: no cover - the type checker proves that there is no other.
                 assert_never(transition)
 
-    def _delivered(self, row: RecipientRow, now: datetime) -> Change:
-        after = replace(row, state=State.DELIVERED)
+    def notified(self, row: RecipientRow, now: datetime) -> Change:
+        """A sealed recipient whose notification has ended, or that waited for it too long."""
+        match row.notified:
+            case Delivered():
+                return self._ended_well(row, State.SEALED, now)
+            case Failed() | Declined():
+                back = GiveBack(Ending.FAILED, row.notified.status)
+            case Deferred() | Sealed() | None:
+                back = GiveBack(Ending.EXPIRED, EXPIRED)
+            case _:  # pragma: no cover - the type checker proves that there is no other.
+                assert_never(row.notified)
+        return self.given_back(replace(row, last=row.notified or row.last), back, now)
+
+    def _ended_well(self, row: RecipientRow, state: State, now: datetime) -> Change:
+        """Of a message that is sealed its sender has heard already, by which route and how it is opened."""
+        after = replace(row, state=state)
         told: list[Told] = []
         relayed_dsn = isinstance(row.last, Delivered) and row.last.relayed_dsn
         if self._answers and wished(row.recipient, Purpose.RELAYED) and not relayed_dsn:
             told.append((Purpose.RELAYED, self._item(row, _RELAYED, now)))
-        if self._answers and (row.route_index > 0 or row.left_out) and wished(row.recipient, Purpose.MOVED):
+        later = row.route_index > 0 or bool(row.left_out)
+        if self._answers and later and state is State.DELIVERED and wished(row.recipient, Purpose.MOVED):
             told.append((Purpose.MOVED, self._item(row, _RELAYED, now)))
         return Change(before=row, after=after, events=(self._ended(after, now, ""),), told=tuple(told))
 

@@ -9,9 +9,9 @@ from gateway.core.report import Identity
 from gateway.core.retry import Backoff
 from gateway.flow.carriers import Carriers
 from gateway.flow.history import History
-from gateway.flow.options import QueueOptions, SystemOptions
+from gateway.flow.options import PortalOptions, QueueOptions, SystemOptions
 from gateway.flow.policies import PolicyBook
-from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, Signer, StateStore
+from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, SealedStore, Signer, StateStore
 from gateway.flow.tally import Tally
 from gateway.flow.unsigned import NoSigner
 
@@ -20,7 +20,8 @@ from gateway.flow.unsigned import NoSigner
 class Shared:
     """The outside, the options, and the policy and routes in force, for the work on one spool.
 
-    ``rollouts`` gives the modes that an operator ordered; the policy's own are the policy's.
+    ``rollouts`` gives the modes that an operator ordered; the policy's own are the policy's. ``sealed`` and ``portal``
+    are None where no route seals by itself.
     """
 
     book: PolicyBook
@@ -36,6 +37,8 @@ class Shared:
     jitter: Jitter
     events: Events
     signer: Signer = field(default_factory=NoSigner)
+    sealed: SealedStore | None = None
+    portal: PortalOptions | None = None
     tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from gateway.core.facts import Facts, Scan
 from gateway.core.marks import marks_to_remove
 from gateway.core.override import stops
 from gateway.core.policy import Policy
-from gateway.core.record import BodyRef, Entry, Kind, Message, RecipientRow, State
+from gateway.core.record import BodyRef, Entry, Event, Kind, Message, RecipientRow, State
 from gateway.core.refusal import refusal
 from gateway.core.reply import Reply, Status
 from gateway.core.trace import received
@@ -30,6 +30,7 @@ from gateway.flow.overrides import Overrides
 from gateway.flow.policies import Edition
 from gateway.flow.ports import Spool
 from gateway.flow.post import Post
+from gateway.flow.returned import joined
 from gateway.flow.rows import given_back, started
 from gateway.flow.rulings import Rulings
 from gateway.flow.shared import Shared
@@ -75,7 +76,7 @@ class Taking:
         rows = tuple(given_back(message, row) for row in self._rows(message, self._with_copies(message, rulings)))
         post, notifications = Post(self.spool, self.shared), Notifications(self.spool, self.shared, message)
         try:
-            entries = [Entry(message=message, rows=rows, events=entry_events(message, rows, told))]
+            entries = [Entry(message=message, rows=rows, events=_events(message, rows, told))]
             entries += await notifications.entries(all_notifications(rows))
             entries += await post.entries(message, at_acceptance(message, rows))
             entries += await hold_letters(post, self.shared, message, rows)
@@ -143,6 +144,12 @@ class Taking:
             why = f"more than {MOST_COPIES} copies for the record are asked for: {further.missed} are not made"
             self.shared.events.alert("copy-missed", message.queue_id, why)
         return (*decided, *further.made)
+
+
+def _events(message: Message, rows: tuple[RecipientRow, ...], told: str) -> tuple[Event, ...]:
+    """Facts that no rule has read are no reason to try rules on them later."""
+    join = joined(message, told)
+    return (*entry_events(replace(message, facts=None) if join else message, rows, told), *join)
 
 
 def _queued(message: Message) -> Reply:

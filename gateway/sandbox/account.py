@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.core.decision import Held, Routed
 from gateway.core.grade import grade_of_evidence
-from gateway.core.outcome import Outcome
+from gateway.core.outcome import Outcome, Sealed
 from gateway.core.record import Event, EventKind
 from gateway.core.tls import Evidence
 from gateway.sandbox.letter import Submission
@@ -49,7 +49,7 @@ def _recipient(events: list[Event]) -> dict[str, object]:
 
 
 def _attempt(event: Event, outcome: Outcome) -> dict[str, object]:
-    evidence = outcome.evidence
+    evidence = None if isinstance(outcome, Sealed) else outcome.evidence
     return {
         "time": event.at.isoformat(),
         "route": event.route,

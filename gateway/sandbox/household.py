@@ -15,6 +15,7 @@ from gateway.sandbox.authority import new_hop_key, write_secret
 from gateway.sandbox.cast import GATEWAY
 from gateway.sandbox.credentials import Credentials
 from gateway.sandbox.sockets import LOOPBACK
+from gateway.sealed.keys import new_keyring
 from gateway.spool.lock import Locked, SpoolLock
 
 _TEMPLATES: Final = Path(__file__).parent
@@ -22,13 +23,19 @@ _TEMPLATES: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The ports of one running sandbox, all on loopback."""
+    """The ports of one running sandbox, all on loopback. Without a ``portal`` (0) what is sealed goes by a connector."""
 
     smtp: int
     admin: int
     inbox: int
     dns: int
     mx: int
+    portal: int = 0
+
+    @property
+    def portal_url(self) -> str:
+        """Where sealed messages are opened."""
+        return f"http://{LOOPBACK}:{self.portal}"
 
     @property
     def inbox_url(self) -> str:
@@ -77,9 +84,13 @@ class Household:
         hop_key = self.certificates / "hop.key"
         if not hop_key.exists():
             write_secret(hop_key, new_hop_key())
+        sealing = self.certificates / "sealing.keys"
+        if not sealing.exists():
+            write_secret(sealing, new_keyring().to_bytes())
         if not self.policy.exists():
             shutil.copyfile(_TEMPLATES / "policy.toml", self.policy)
-        template = Template((_TEMPLATES / "sealpost.toml").read_text(encoding="utf-8"))
+        parts = ("sealpost.toml", "portal.toml" if ports.portal else "connector.toml")
+        template = Template("".join((_TEMPLATES / part).read_text(encoding="utf-8") for part in parts))
         numbers = {f"{name}_port": port for name, port in asdict(ports).items()}
         self.config.write_text(template.substitute(numbers), encoding="utf-8")
         self.ports.write_text(ports.to_json(), encoding="utf-8")

@@ -23,6 +23,7 @@ from gateway.web.serving import serve
 SMTP: Final = "SMTP"
 ADMIN: Final = "the admin page"
 INBOX: Final = "the inbox page"
+PORTAL: Final = "the portal"
 
 # SIGHUP: the terminal was closed; the gateway has a session of its own and would live on.
 _STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -76,8 +77,15 @@ async def _live(options: SandboxOptions, started: Callable[[Ports], None]) -> No
         inbox_socket = stack.enter_context(bind(INBOX, Place(socket.SOCK_STREAM, LOOPBACK), wanted.inbox))
         world_options = WorldOptions(directory=house.certificates, dns_port=wanted.dns, mx_port=wanted.mx)
         async with World(world_options) as world:
-            smtp, admin = reserve((SMTP, wanted.smtp), (ADMIN, wanted.admin))
-            ports = Ports(smtp=smtp, admin=admin, inbox=port_of(inbox_socket), dns=world.dns_port, mx=world.mx_port)
+            smtp, admin, portal = reserve((SMTP, wanted.smtp), (ADMIN, wanted.admin), (PORTAL, wanted.portal))
+            ports = Ports(
+                smtp=smtp,
+                admin=admin,
+                inbox=port_of(inbox_socket),
+                dns=world.dns_port,
+                mx=world.mx_port,
+                portal=portal,
+            )
             house.furnish(ports, world.credentials)
             pages = Pages(world.inbox, GatewayEvidence(SpoolRecords(house.spool)))
             async with alongside(serve(pages.application(), inbox_socket, at_once=64, grace=1)):

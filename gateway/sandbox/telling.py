@@ -6,7 +6,7 @@ from typing import assert_never
 
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.grade import grade_of_evidence
-from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Sealed
 from gateway.core.record import Event, EventKind, State
 from gateway.core.tls import Evidence
 
@@ -72,6 +72,8 @@ def _outcome(outcome: Outcome, route: str) -> tuple[str, Tone]:
     match outcome:
         case Delivered(remote=remote, evidence=evidence):
             return f"{route}: delivered to {remote.host}, {connection(evidence)}; it said {remote.reply}", Tone.GOOD
+        case Sealed(sealing=sealing):
+            return f"{route}: {sealing.grade}: {sealing.detail}", Tone.GOOD
         case Deferred(cause=cause, status=status, detail=detail):
             return f"{route}: deferred ({cause.value}, {status}): {detail}", Tone.WAITING
         case Declined(proof=proof, status=status, detail=detail):

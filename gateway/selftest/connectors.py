@@ -51,7 +51,7 @@ class Connector:
                 return Protection.SEALED if good or self.route.demands < Channel.PKIX else Protection.NONE
             case Declared.SEALED:
                 return Protection.SEALED if good else Protection.NONE
-            case Declared.CONNECTION:
+            case Declared.CONNECTION | Declared.SEALING:
                 return Protection.VERIFIED if good else Protection.ENCRYPTED
 
 

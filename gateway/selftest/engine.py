@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.app.compose import Line, Parts, Tools, make_line, make_parts
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
+from gateway.app.vault import Vault
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded
 from gateway.config.settings import Settings
@@ -91,6 +92,8 @@ async def engine(outside: Outside, loaded: Loaded, bundle: Bundle, folder: Path)
         stack.push_async_callback(spool.aclose)
         registry = CollectorRegistry()
         tools = _tools(_log(stack, folder), registry, state, clock)
+        await tools.vault.prepare(installed.settings)
+        stack.push_async_callback(tools.vault.aclose)
         parts = _with_policies_at(make_parts(installed, bundle, tools, spool), outside.https_port)
         stack.push_async_callback(parts.network.aclose)
         line = make_line(parts, spool)
@@ -150,5 +153,6 @@ def _tools(log: LogFile, registry: CollectorRegistry, state: StateStore, clock: 
         state=state,
         memory=TlsMemory(clock, state),
         counts=TlsCounts(state, clock, ids),
+        vault=Vault(clock),
         slots=1,
     )

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.grade import grade_of_evidence
-from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote
+from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote, Sealed
 from gateway.core.override import OverrideResult
 from gateway.core.record import Kind, Message, RecipientRow, State
 from gateway.core.route import Route
@@ -28,6 +28,7 @@ from gateway.telemetry.metrics import (
     OPEN,
     REJECT,
     ROUTE,
+    SEALED,
     Metrics,
 )
 
@@ -109,8 +110,9 @@ class Telemetry:
         self._metrics.outcomes.labels(route.name, result, cause).inc()
         if isinstance(outcome, Delivered):
             self._count_tls(outcome.evidence)
-        remote = None if isinstance(outcome, Declined) else outcome.remote
-        evidence = outcome.evidence
+        remote = None if isinstance(outcome, Declined | Sealed) else outcome.remote
+        evidence = None if isinstance(outcome, Sealed) else outcome.evidence
+        sealing = outcome.sealing if isinstance(outcome, Delivered | Sealed) else None
         self._log.info(
             "attempt",
             queue_id=message.queue_id,
@@ -122,6 +124,7 @@ class Telemetry:
             status=_status(outcome),
             code=remote.reply.code if remote else None,
             host=_host(remote, evidence),
+            sealing=sealing.grade if sealing else None,
             **(_seen(evidence) if evidence else {}),
         )
 
@@ -230,6 +233,8 @@ def _result(outcome: Outcome) -> tuple[str, str]:
     match outcome:
         case Delivered():
             return DELIVERED, ""
+        case Sealed():
+            return SEALED, ""
         case Deferred():
             return DEFERRED, outcome.cause.value
         case Declined():
@@ -244,6 +249,8 @@ def _status(outcome: Outcome) -> str:
     if isinstance(outcome, Delivered):
         status = outcome.remote.reply.status
         return str(status) if status else "2.0.0"
+    if isinstance(outcome, Sealed):
+        return "2.0.0"
     return str(outcome.status)
 
 

@@ -22,6 +22,7 @@ from gateway.core.route import Route
 from gateway.core.tls import Starttls
 from gateway.telemetry.agreements import AgreementDays
 from gateway.telemetry.dnssec import DnssecState
+from gateway.telemetry.routes import RouteGauges
 from gateway.telemetry.surveys import SurveyGauges
 
 ROUTE: Final = "route"
@@ -30,6 +31,7 @@ HOLD: Final = "hold"
 REMARK: Final = "remark"
 OPEN: Final = "open"
 DELIVERED: Final = "delivered"
+SEALED: Final = "sealed"
 DEFERRED: Final = "deferred"
 DECLINED: Final = "declined"
 FAILED: Final = "failed"
@@ -48,6 +50,8 @@ ALERTS: Final = (
     "mode-active",
     "mode-ended",
     "policy-missing",
+    "returned-unencrypted",
+    "route-down",
     "route-missing",
     "route-too-weak",
     "set-aside",
@@ -73,6 +77,7 @@ class Metrics:
         self.agreements = AgreementDays(registry)
         self.dnssec = DnssecState(registry)
         self.surveyed = SurveyGauges(registry)
+        self.routes = RouteGauges(registry)
 
     def _declare_mail(self, registry: CollectorRegistry) -> None:
         self.received = Counter("sealpost_received", "Messages accepted from clients.", ["listener"], registry=registry)
@@ -210,6 +215,7 @@ class Metrics:
 
 _RESULTS: Final = (
     (DELIVERED, ""),
+    (SEALED, ""),
     (FAILED, ""),
     *((DEFERRED, cause.value) for cause in Cause),
     *((DECLINED, proof.value) for proof in Proof),

@@ -6,6 +6,9 @@ from typing import Final
 
 from gateway.transports.base import RouteTransport
 from gateway.transports.mx import Mx
+from gateway.transports.portal import Portal
 from gateway.transports.smarthost import Smarthost
 
-TRANSPORTS: Final[Mapping[str, type[RouteTransport]]] = MappingProxyType({"mx": Mx, "smarthost": Smarthost})
+TRANSPORTS: Final[Mapping[str, type[RouteTransport]]] = MappingProxyType(
+    {"mx": Mx, "portal": Portal, "smarthost": Smarthost}
+)

@@ -6,6 +6,7 @@ What it does is `flow.ports.Transport`; nothing is implemented here.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.core.outcome import Outcome
 from gateway.core.route import Route
@@ -14,7 +15,13 @@ from gateway.transports.network import Network
 
 
 class RouteTransport(ABC):
-    """A `flow.ports.Transport` that the configuration can make."""
+    """A `flow.ports.Transport` that the configuration can make.
+
+    ``seals``: it protects the message itself, whatever carries that. ``connects``: its route has a level of TLS.
+    """
+
+    seals: ClassVar[bool] = False
+    connects: ClassVar[bool] = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Options:

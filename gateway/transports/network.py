@@ -5,10 +5,14 @@ Nothing of a single route is in here.
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from typing import Final
 
 from gateway.core.demand import RequireTls
 from gateway.core.pin import NO_PINS, Pins
-from gateway.flow.ports import Bodies, Clock, StateStore, TlsSessions
+from gateway.flow.options import PortalOptions
+from gateway.flow.ports import Bodies, Clock, SealedStore, Signer, StateStore, TlsSessions
+from gateway.flow.unsigned import NoSigner
 from gateway.net.dane import Dane
 from gateway.net.destination import Destinations, IpNetwork, MxOptions
 from gateway.net.dial import Dialler
@@ -21,6 +25,9 @@ from gateway.net.sts_fetch import HttpsFetch
 from gateway.net.timeouts import Timeouts
 from gateway.net.tls import Authorities, TlsContexts, certificate_for
 from gateway.transports.counting import fetches_of
+
+FOLDER: Final = "wrapped"
+"""Beside the shards, in the folder of the spool: where wrapped messages lie while they are carried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,20 @@ class NetworkOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealingTools:
+    """What transports need that seal by themselves. ``folder`` is where a wrapped message lies while it is carried.
+
+    ``store`` and ``portal`` are None where there is no ``[portal]``.
+    """
+
+    clock: Clock
+    signer: Signer
+    folder: Path
+    store: SealedStore | None = None
+    portal: PortalOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """The parts, put together by `build_network`."""
 
@@ -56,11 +77,17 @@ class Network:
     pool: Pool
     bodies: Bodies
     sessions: TlsSessions
+    sealing: SealingTools
 
     async def aclose(self) -> None:
         """Ends what is kept open for later."""
         await self.pool.aclose()
         await self.fetch.aclose()
+
+
+def no_sealing(clock: Clock) -> SealingTools:
+    """For a network that carries no mail."""
+    return SealingTools(clock=clock, signer=NoSigner(), folder=Path(FOLDER))
 
 
 def build_network(
@@ -70,6 +97,7 @@ def build_network(
     clock: Clock,
     state: StateStore,
     sessions: TlsSessions,
+    sealing: SealingTools,
     memory: TlsMemory | None = None,
 ) -> Network:
     """Puts the parts together; ``memory`` is that of an earlier network, if there was one.
@@ -96,6 +124,7 @@ def build_network(
         pool=Pool(options.pool),
         bodies=bodies,
         sessions=sessions,
+        sealing=sealing,
     )
 
 

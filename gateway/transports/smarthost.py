@@ -13,18 +13,19 @@ from typing import Final
 
 from gateway.core.address import BadAddress, parse_domain
 from gateway.core.demand import Demand, HostFacts, Wishes, need
-from gateway.core.outcome import Cause, Deferred, Outcome
+from gateway.core.outcome import Cause, Declined, Deferred, Outcome
 from gateway.core.reply import Status
 from gateway.core.route import Declared, Route
-from gateway.core.tls import Channel, MxAuth, Requirement
+from gateway.core.tls import Channel, Evidence, MxAuth, Requirement
 from gateway.flow.ports import Delivery
 from gateway.net.answers import IpAddress, Unresolvable
 from gateway.net.destination import Unusable, Vetted
 from gateway.net.hostport import split_port
-from gateway.net.smtp_session import Endpoint, Login
+from gateway.net.smtp_session import Endpoint, Login, Session
+from gateway.net.terms import Terms
 from gateway.net.tls import ClientCertificate
 from gateway.transports.base import RouteTransport
-from gateway.transports.courier import Courier, for_all, job_for, wishes_for
+from gateway.transports.courier import MAX_ADDRESSES, Courier, for_all, job_for, wishes_for
 from gateway.transports.network import Network
 
 SMTP_PORT: Final = 25
@@ -97,6 +98,29 @@ class Smarthost(RouteTransport):
         if isinstance(result, Unusable):
             result = Deferred(cause=Cause.LOCAL, status=Status(4, 3, 5), detail=result.reason)
         return for_all(delivery, result)
+
+    async def look(self) -> Evidence | Deferred | Declined:
+        """Opens a session as the route demands it, ends it without MAIL, and says what it was or why there is none."""
+        wishes = Wishes(own=self._route.requirement, said_by=f"route {self._route.name}")
+        wanted, addresses = need(self._with_login(wishes), self._facts(self._name)), await self._addresses()
+        if not isinstance(wanted, Demand):
+            return Deferred(cause=Cause.LOCAL, status=Status(4, 3, 5), detail=wanted.reason)
+        if isinstance(addresses, Unresolvable | Unusable):
+            return Deferred(cause=Cause.DNS, status=Status(4, 4, 3), detail=addresses.reason)
+        return await self._look_at(addresses, Terms(demand=wanted))
+
+    async def _look_at(self, addresses: tuple[IpAddress, ...], terms: Terms) -> Evidence | Deferred | Declined:
+        """The first address that can be used speaks for the host, else the last one."""
+        opened = await self._network.dialler.open(self._endpoint, addresses[0], terms)
+        for address in addresses[1:MAX_ADDRESSES]:
+            if isinstance(opened, Session):
+                break
+            opened = await self._network.dialler.open(self._endpoint, address, terms)
+        if not isinstance(opened, Session):
+            return opened
+        evidence = opened.evidence(terms)
+        await opened.leave()
+        return evidence
 
     def _facts(self, domain: str) -> HostFacts:
         """The administrator vouches for the host, and nobody is asked."""

@@ -5,7 +5,7 @@ here.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -48,6 +48,14 @@ def render(header: bytes, edits: Sequence[HeaderEdit]) -> bytes:
             for edit in run:
                 block = _retitled(edit, block) if isinstance(edit, Retitle) else block
     return block + b"\r\n"
+
+
+def rewrite(header: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """The header block with every field's value as ``change`` makes it of the casefolded name and the value.
+
+    Values are given and taken with their folds and their line end.
+    """
+    return _FIELD.sub(lambda field: field[1] + b":" + change(_name(field[1]), field[2]), header)
 
 
 def _without_empty_line(header: bytes) -> bytes:

@@ -21,12 +21,13 @@ SOON = timedelta(seconds=30)
 
 @dataclass
 class House:
-    """``household`` has the files, ``world`` the hosts; ``smtp`` and ``admin`` are ports."""
+    """``household`` has the files, ``world`` the hosts; ``smtp``, ``admin`` and ``portal`` (0: none) are ports."""
 
     household: Household
     world: World
     smtp: int
     admin: int
+    portal: int = 0
 
     def edit(self, path: Path, old: str, new: str) -> None:
         """Changes one of the files; the text must be there."""
@@ -87,14 +88,24 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, *, workers: int = 1) -> AsyncGenerator[House]:
-    """The world lives until the block ends; the gateway is the test's own business."""
+async def house(folder: Path, *, workers: int = 1, portal: bool = False) -> AsyncGenerator[House]:
+    """The world lives until the block ends; the gateway is the test's own business.
+
+    With ``portal`` the route `encrypted` leads into that, else to a connector.
+    """
     household = Household(folder / "data")
     household.create()
     async with World(WorldOptions(directory=household.certificates)) as world:
-        ports = Ports(smtp=free_port(), admin=free_port(), inbox=0, dns=world.dns_port, mx=world.mx_port)
+        ports = Ports(
+            smtp=free_port(),
+            admin=free_port(),
+            inbox=0,
+            dns=world.dns_port,
+            mx=world.mx_port,
+            portal=free_port() if portal else 0,
+        )
         household.furnish(ports, world.credentials)
-        here = House(household, world, ports.smtp, ports.admin)
+        here = House(household, world, ports.smtp, ports.admin, ports.portal)
         here.edit(household.config, "workers  = 1", f"workers  = {workers}")
         # Long enough that only an operator, or a test that says so, brings a second attempt.
         here.edit(household.config, 'retry_min    = "2s"', 'retry_min    = "30s"')

@@ -15,7 +15,7 @@ from gateway.net.dns import DnsOptions
 from gateway.net.memory import TlsMemory
 from gateway.spool.memory import MemoryBodies
 from gateway.transports.mx import MxOptions
-from gateway.transports.network import NetworkOptions, build_network
+from gateway.transports.network import NetworkOptions, build_network, no_sealing
 from tests.config.certified import certified
 from tests.fakes import certificates
 from tests.fakes.clock import SteppedClock
@@ -69,7 +69,7 @@ async def test_a_network_remembers_hosts_for_so_long_unless_it_inherits_what_is_
     options, clock = configured(tmp_path), SteppedClock()
     state, bodies = MemoryState(clock), MemoryBodies(inline=0)
     known = TlsMemory(clock, state)
-    fresh = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions())
+    fresh = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=no_sealing(clock))
     assert fresh.dialler.memory.remember == timedelta(hours=3)
-    heir = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), memory=known)
+    heir = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=no_sealing(clock), memory=known)
     assert heir.dialler.memory is known

@@ -235,7 +235,7 @@ def test_the_sandbox_says_where_everything_is_and_one_line_to_try(
     monkeypatch.setattr(sandbox, "run_sandbox", runs)
     code, output = run("--data", str(tmp_path), "--smtp-port", "0", "--mx-port", "77")
     assert code == 0
-    assert runs.options[0].ports == Ports(smtp=0, admin=9125, inbox=8025, dns=8053, mx=77)
+    assert runs.options[0].ports == Ports(smtp=0, admin=9125, inbox=8025, dns=8053, mx=77, portal=8026)
     assert "http://127.0.0.1:8025" in output
     assert "127.0.25.x:77" in output
     assert f".venv/bin/sealpost sandbox send --data {tmp_path} --classification restricted" in output

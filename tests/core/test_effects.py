@@ -39,3 +39,9 @@ def test_nothing_adds_nothing() -> None:
     assert ONE.with_more(NOTHING) is ONE
     assert NOTHING.with_more(ONE) is ONE
     assert NOTHING.with_more(NOTHING) is NOTHING
+
+
+def test_what_a_level_was_raised_to_is_kept() -> None:
+    raised = Effects(raised="restricted")
+    assert ONE.with_more(raised).raised == raised.with_more(ONE).raised == "restricted"
+    assert ONE.with_more(TWO).raised == ""

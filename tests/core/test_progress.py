@@ -6,9 +6,10 @@ from datetime import datetime
 import pytest
 
 from gateway.core.decision import Held, Routed
-from gateway.core.outcome import Cause, Outcome
-from gateway.core.progress import EXPIRED, Done, Ending, GiveBack, MoveOn, Retry, Transition, advance
+from gateway.core.outcome import Cause, Outcome, Sealed
+from gateway.core.progress import EXPIRED, Done, Ending, GiveBack, MoveOn, Notify, Retry, Transition, advance
 from gateway.core.reply import Status
+from gateway.core.sealing import Method, Sealing, Unlock
 from tests.core.queued import DAY, DECLINED, DELIVERED, FAILED, HELD, HOUR, NOW, ROUTED, ROW, deferred
 
 EARLY, DEADLINE, LATE = NOW + DAY, NOW + 2 * DAY, NOW + 3 * DAY
@@ -20,6 +21,8 @@ EXPIRES = GiveBack(Ending.EXPIRED, EXPIRED)
 UNPROTECTED = GiveBack(Ending.UNPROTECTED, Status(5, 7, 5))
 NO_WAY = GiveBack(Ending.DECLINED, Status(5, 7, 4))
 
+SEALED = Sealed(sealing=Sealing(method=Method.PORTAL, detail="in the portal", package="p", unlock=Unlock.MAIL))
+
 TABLE: list[tuple[Outcome, datetime, int | None, Transition]] = [
     *[(DELIVERED, at, following, Done()) for at in (EARLY, DEADLINE, END) for following in (1, None)],
     *[
@@ -27,6 +30,7 @@ TABLE: list[tuple[Outcome, datetime, int | None, Transition]] = [
         for at in (EARLY, DEADLINE, END)
         for following in (1, None)
     ],
+    *[(SEALED, at, following, Notify()) for at in (EARLY, DEADLINE, END) for following in (1, None)],
     (DECLINED, EARLY, 2, MoveOn(2)),
     (DECLINED, LATE, 1, MoveOn(1)),
     (DECLINED, EARLY, None, NO_WAY),

@@ -3,8 +3,8 @@ import pytest
 from gateway.core.record import BodyRef, State
 
 
-def test_exactly_the_first_three_states_wait() -> None:
-    assert [state for state in State if state.waits] == [State.QUEUED, State.OPEN, State.HELD]
+def test_exactly_the_first_four_states_wait() -> None:
+    assert [state for state in State if state.waits] == [State.QUEUED, State.OPEN, State.HELD, State.PENDING]
 
 
 @pytest.mark.parametrize(("inline", "path"), [(None, None), (b"x", "file")])

@@ -220,7 +220,7 @@ def test_a_raised_level_holds_for_all_rules_behind_and_for_the_floor() -> None:
         original_floor=Protection.VERIFIED,
         reason=f"the level is restricted ({source})",
         advice="advice of high",
-        effects=Effects(warnings=(Point("raise", WHY, "It is controlled."),)),
+        effects=Effects(warnings=(Point("raise", WHY, "It is controlled."),), raised="restricted"),
     )
     assert (ruling.classification.level, ruling.classification.source) == ("restricted", source)
 

@@ -21,6 +21,7 @@ from gateway.core.tls import Channel, MxAuth, Protection, Requirement
 from gateway.core.tlsrpt import Applied, PolicyType, SessionSeen
 from gateway.flow.ports import BodyWriter, Delivery, SpoolError, Target, TlsSessions
 from gateway.flow.tls_counts import NoSessions
+from gateway.flow.unsigned import NoSigner
 from gateway.net.dane import Dane
 from gateway.net.destination import MxOptions
 from gateway.net.dns import DnsOptions
@@ -29,7 +30,7 @@ from gateway.net.pool import PoolLimits
 from gateway.net.remote import Remote
 from gateway.net.terms import Terms
 from gateway.net.timeouts import Timeouts
-from gateway.transports.network import Network, NetworkOptions, build_network
+from gateway.transports.network import Network, NetworkOptions, SealingTools, build_network
 from tests.fakes.certificates import write_authority
 from tests.fakes.clock import SteppedClock
 from tests.fakes.dns import FakeDns
@@ -64,7 +65,7 @@ class StoredBodies:
         raise NotImplementedError
 
     async def open(self, ref: BodyRef, offset: int = 0) -> AsyncIterator[bytes]:
-        data = self.bodies[ref.path or ""]
+        data = ref.inline if ref.inline is not None else self.bodies[ref.path or ""]
         for number, start in enumerate(range(offset, len(data), self.block)):
             if number == self.fails_after:
                 raise SpoolError("the disk is gone")
@@ -168,7 +169,10 @@ async def world(
         # Certificates are judged by the time of day, as OpenSSL does.
         clock, counted = SteppedClock(datetime.now(UTC)), HeardSessions()
         state = MemoryState(clock)
-        built = build_network(change(options), bodies=bodies, clock=clock, state=state, sessions=counted)
+        sealing = SealingTools(clock=clock, signer=NoSigner(), folder=folder / "wrapped")
+        built = build_network(
+            change(options), bodies=bodies, clock=clock, state=state, sessions=counted, sealing=sealing
+        )
         tlsa, sts = KnownTlsa(), KnownSts()
         network = replace(built, remote=Remote(tlsa, sts))
         stack.push_async_callback(network.aclose)

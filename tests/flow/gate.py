@@ -27,8 +27,9 @@ from gateway.flow.accept import Accept, Profile, Submission
 from gateway.flow.carriers import Carrier, Carriers
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.history import History
-from gateway.flow.options import QueueOptions, Refusals, SystemOptions
+from gateway.flow.options import PortalOptions, QueueOptions, Refusals, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
+from gateway.flow.ports import SealedStore
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Traffic
 from gateway.spool.memory import MemorySpool
@@ -130,6 +131,8 @@ class Gate:
     queue: QueueOptions = field(default_factory=QueueOptions)
     policy: Policy = POLICY
     routes: dict[str, Route] = field(default_factory=lambda: dict(ROUTES))
+    sealed: SealedStore | None = None
+    portal: PortalOptions | None = None
 
     def __post_init__(self) -> None:
         self.spool = MemorySpool(clock=self.clock)
@@ -148,7 +151,13 @@ class Gate:
             state=self.state,
             system=SystemOptions(
                 hostname="gw.council.example",
-                routes={Kind.REPORT: "internal", Kind.NOTICE: "internal"},
+                routes={
+                    Kind.REPORT: "internal",
+                    Kind.NOTICE: "internal",
+                    Kind.NOTIFICATION: "opportunistic",
+                    Kind.CODE: "opportunistic",
+                    Kind.REPLY: "internal",
+                },
                 hop_key=KEY,
             ),
             queue=self.queue,
@@ -156,6 +165,8 @@ class Gate:
             ids=Ids(),
             jitter=FixedJitter(),
             events=self.heard,
+            sealed=self.sealed,
+            portal=self.portal,
         )
         self.restart()
 

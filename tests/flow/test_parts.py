@@ -95,7 +95,7 @@ async def test_janitor_of_an_empty_spool_measures_nothing_waiting() -> None:
         running = tasks.create_task(Janitor(charge, (), gate.clock, Heard()).run())
         await settle()
         running.cancel()
-    assert sizes == [QueueSize(waiting={State.QUEUED: 0, State.OPEN: 0, State.HELD: 0}, oldest=None)]
+    assert sizes == [QueueSize(waiting={State.QUEUED: 0, State.OPEN: 0, State.HELD: 0, State.PENDING: 0}, oldest=None)]
 
 
 @pytest.mark.parametrize("large", [False, True])

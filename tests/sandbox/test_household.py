@@ -1,5 +1,6 @@
 """The data folder holds a configuration that the gateway takes, and what a person changed in the policy stays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ def test_the_gateway_takes_the_configuration_without_a_warning(house: Household)
     assert settings.spool_dir == house.spool
     assert settings.tls_ca == house.certificates / "ca.pem"
     assert len(settings.hop_key) == 32
+
+
+def test_with_a_portal_what_is_sealed_lies_there_and_nothing_warns(tmp_path: Path) -> None:
+    made = Household(tmp_path / "data")
+    made.create()
+    made.furnish(replace(PORTS, portal=8026), Credentials(made.certificates))
+    loaded = load(read_bundle(made.config))
+    assert loaded.warnings == ()
+    settings = loaded.settings
+    assert settings.routes["encrypted"].transport == "portal" and settings.pages is not None
+    assert (settings.pages.port, settings.pages.url) == (8026, "http://127.0.0.1:8026")
+    key = made.certificates / "sealing.keys"
+    kept = key.read_bytes()
+    assert key.stat().st_mode & 0o077 == 0
+    made.furnish(PORTS, Credentials(made.certificates))
+    assert key.read_bytes() == kept
+    assert load(read_bundle(made.config)).settings.routes["encrypted"].transport == "smarthost"
 
 
 def facts(level: str, intent: Intent = Intent.NONE) -> Facts:

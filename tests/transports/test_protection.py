@@ -72,7 +72,7 @@ def carriers(at: World, demands: Channel) -> dict[str, RouteTransport]:
         "mx": TRANSPORTS["mx"].Options(),
         "smarthost": Smarthost.Options(host=f"{MX}:{at.network.options.mx.port}"),
     }
-    return {name: TRANSPORTS[name](a_route(demands), options[name], at.network) for name in TRANSPORTS}
+    return {name: TRANSPORTS[name](a_route(demands), options[name], at.network) for name in options}
 
 
 def nature(outcome: Outcome) -> object:

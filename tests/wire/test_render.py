@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.core.edits import Add, Remove, Retitle
 from gateway.core.header import read_header
 from gateway.wire.errors import LocalProtocolError
-from gateway.wire.render import render
+from gateway.wire.render import render, rewrite
 
 HEADER = (
     b"From: a@x.example\r\nBCC : one@x.example,\r\n\ttwo@x.example\r\nbcc:\r\nBcc-Note: stays\r\n"
@@ -179,3 +179,15 @@ def test_the_other_fields_never_change(value: list[bytes], tag: str) -> None:
     assert out.startswith(b"A: 1\r\nSubject:")
     assert out.endswith(b"\r\nB: 2\r\n\r\n")
     assert [field.name for field in read_header(out).fields] == ["A", "Subject", "B"]
+
+
+def test_rewriting_gives_every_field_with_its_folds_and_keeps_all_else() -> None:
+    header = b"From: a\r\nX-Long : b\r\n\tc: d\r\nNo colon\r\nTo:\r\n e\r\n\r\n"
+    seen: list[tuple[str, bytes]] = []
+
+    def change(name: str, value: bytes) -> bytes:
+        seen.append((name, value))
+        return value.upper() if name == "to" else value
+
+    assert rewrite(header, change) == header.replace(b" e\r\n", b" E\r\n")
+    assert seen == [("from", b" a\r\n"), ("x-long", b" b\r\n\tc: d\r\n"), ("to", b"\r\n e\r\n")]

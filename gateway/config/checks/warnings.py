@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from gateway.config.bundle import Bundle
+from gateway.config.checks.connectors import connector_warnings
 from gateway.config.checks.implies import implies
 from gateway.config.load import Examined
 from gateway.config.page import Page, as_table, dotted
@@ -31,6 +32,7 @@ def policy_warnings(page: Page, policy: Policy, today: date, bundle: Bundle | No
         if isinstance(rule.action, Hold) and not rule.action.role:
             text = f"nobody is asked to look at what `{rule.name}` holds: say `release_by`"
             page.warning(rule.key, text)
+    connector_warnings(page, policy)
     findings = register_warnings(policy, today)
     if bundle is not None:
         page.warnings.extend(placed(bundle, findings))

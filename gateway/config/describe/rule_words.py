@@ -26,7 +26,11 @@ def way(route: Route) -> str:
     """What a message is that goes by the route."""
     if route.declared is Declared.INTERNAL:
         return "internal email"
-    kind = f"an encrypted message ({route.name})" if route.declared is Declared.SEALED else _WAY[route.demands]
+    kind = (
+        f"an encrypted message ({route.name})"
+        if route.declared in (Declared.SEALED, Declared.SEALING)
+        else _WAY[route.demands]
+    )
     limit = route.max_attachments
     return kind if limit is None else f"{kind}, with attached files up to {exactly(limit)}"
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
+from gateway.config.settings import Settings
 from gateway.config.trial.entries import entries_of
 from gateway.core.address import Address
 from gateway.core.decide import Ruling, decide
@@ -12,7 +14,10 @@ from gateway.core.explain import explain
 from gateway.core.facts import Facts
 from gateway.core.outcome import Outcome
 from gateway.core.policy import Policy
+from gateway.core.sealing import Unlock
 from gateway.core.tls import Starttls
+from gateway.flow.options import PortalOptions
+from gateway.transports.portal import Portal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,8 @@ class Explained:
     """One message. ``tls`` is what was assumed of the recipients' hosts.
 
     ``door`` is the sentence of a refusal that no rule is asked for; None for mail that comes in. ``answered`` is
-    whether anybody is told of a failure. ``recorded`` is there for mail that went through the gateway.
+    whether anybody is told of a failure. ``recorded`` is there for mail that went through the gateway. ``portal`` says
+    how sealed messages are opened, and ``by_passphrase`` which routes send no code at all.
     """
 
     message: str
@@ -58,11 +64,33 @@ class Explained:
     judged: tuple[Judged, ...]
     tls: Starttls = Starttls.UNKNOWN
     recorded: Recorded | None = None
+    portal: PortalOptions | None = None
+    by_passphrase: frozenset[str] = frozenset()
+
+    def opened(self, route: str, level: str) -> str:
+        """How a message of that level is opened that goes into the portal by that route; empty if there is none."""
+        if self.portal is None:
+            return ""
+        unlock = self.portal.unlock_for(level, by_mail=route not in self.by_passphrase)
+        return f"sealed in the portal, {_UNLOCKS[unlock]}"
 
     @property
     def found(self) -> tuple[str, ...]:
         """What the policy's detectors found, each as part of a sentence."""
         return tuple(detector.label for detector in self.policy.detectors if detector.id in self.facts.found)
+
+
+_UNLOCKS: Final = {
+    Unlock.MAIL: "opened with a code by mail, which travels as that mail does",
+    Unlock.VERIFIED_MAIL: "opened with a code by verified mail, or a passphrase that the sender passes on",
+    Unlock.PASSPHRASE: "opened with a passphrase that the sender passes on",
+}
+
+
+def by_passphrase(settings: Settings) -> frozenset[str]:
+    """The routes into the portal that send no code by any mail."""
+    options = settings.transport_options.items()
+    return frozenset(name for name, each in options if isinstance(each, Portal.Options) and each.unlock != "mail")
 
 
 def judge(facts: Facts, recipients: Iterable[Address], policy: Policy) -> tuple[Judged, ...]:

@@ -2,6 +2,7 @@
 
 from gateway.flow.ports.around import Clock, Events, Ids, Jitter, Lookups, StateStore
 from gateway.flow.ports.carrying import Delivery, Signer, Target, TlsSessions, Transport
+from gateway.flow.ports.sealed import SealedStore, SealedStoreError
 from gateway.flow.ports.spool import (
     Bodies,
     BodyWriter,
@@ -34,6 +35,8 @@ __all__ = [
     "QueueItem",
     "QueueSize",
     "RowChange",
+    "SealedStore",
+    "SealedStoreError",
     "Settlement",
     "Signer",
     "Spool",

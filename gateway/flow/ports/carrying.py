@@ -32,8 +32,9 @@ class Delivery:
 
     ``destination`` is the recipient domain. ``header`` is the rendered header block (it ends with the empty line) and
     ``body`` from ``body_offset`` on follows it byte for byte. ``delivery_id`` is the same on every repeat.
-    ``require_tls`` and ``tls_optional`` are RFC 8689's two wishes. Its TLS sessions are ``counted`` for TLSRPT, except
-    those of TLSRPT's own reports.
+    ``level`` is the message's classification, empty for our own mail; ``trace`` are fields of ours for the message that
+    a sealing transport makes. ``require_tls`` and ``tls_optional`` are RFC 8689's two wishes. Its TLS sessions are
+    ``counted`` for TLSRPT, except those of TLSRPT's own reports.
     """
 
     delivery_id: str
@@ -50,6 +51,8 @@ class Delivery:
     smtputf8: bool
     ret: Ret | None
     envid: str | None
+    level: str = ""
+    trace: bytes = b""
     require_tls: bool = False
     tls_optional: bool = False
     counted: bool = True

@@ -53,7 +53,7 @@ class QueueFilter:
     """What `Spool.query` selects; all given parts must hold. ``domain`` is the recipient's."""
 
     queue_id: QueueId | None = None
-    states: frozenset[State] = frozenset({State.QUEUED, State.OPEN, State.HELD})
+    states: frozenset[State] = frozenset({State.QUEUED, State.OPEN, State.HELD, State.PENDING})
     domain: str | None = None
     due_before: datetime | None = None
 

@@ -1,0 +1,86 @@
+"""`sealpost portal rotate-key`: a new key for what is sealed, told to the running gateway; it wraps all others anew.
+
+Nothing is encrypted again: each message has a key of its own, and only what wraps that changes. So it is quick, and
+can be broken off at any time. Left out on purpose: keys in a variable are changed where the variable is set.
+"""
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.app.control import NotRunning, ask
+from gateway.app.messages import AskReload, Done
+from gateway.cli.check import ConfigOption
+from gateway.cli.errors import Usage
+from gateway.cli.replace_file import replace_file
+from gateway.cli.sealed_store import keys_of, with_keys
+from gateway.cli.who import operator
+from gateway.config.bundle import Bundle, find_config, read_bundle
+from gateway.config.load import load
+from gateway.config.page import as_table
+from gateway.config.settings import Settings
+from gateway.config.units import ENVIRONMENT, FILE
+from gateway.sealed.keys import Keyring
+
+
+def rotate_key(
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Afterwards take the old keys out of the file.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a new key for what is sealed, and have it wrap all others.
+
+    Old messages stay readable. A backup of the store made before needs the old key: keep it as long as the backup.
+    """
+    bundle = read_bundle(find_config(config))
+    settings = load(bundle).settings
+    keyring = keys_of(settings)
+    source = _source(bundle)
+    if source is None:
+        count = _rewrap(settings, keyring)
+        typer.echo(f"The keys are in a variable. {count} were wrapped with the first of them.")
+        typer.echo("To rotate, put a new line in front there, restart the gateway, and call this again.")
+        return
+    new = keyring.rotated(f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
+    _write(source, new)
+    typer.echo(f"{source} has a new key in front.")
+    _reload(settings)
+    typer.echo(f"{_rewrap(settings, new)} keys were wrapped with it.")
+    if drop_old:
+        _write(source, new.only_current())
+        _reload(settings)
+        typer.echo("The old keys are taken out.")
+
+
+def _source(bundle: Bundle) -> Path | None:
+    """The file of the keys; None for a variable."""
+    secrets = as_table(tomllib.loads(bundle.config_bytes.decode()).get("secrets"))
+    text = secrets.get("sealing")
+    if not isinstance(text, str) or text.startswith(ENVIRONMENT):
+        return None
+    return bundle.base / text.removeprefix(FILE)
+
+
+def _write(path: Path, keyring: Keyring) -> None:
+    try:
+        replace_file(path, keyring.to_bytes())
+    except OSError as error:
+        raise Usage(f"cannot write {path}: {error.strerror}") from error
+
+
+def _reload(settings: Settings) -> None:
+    """All processes have to know a key before anything is wrapped with it."""
+    try:
+        answer = ask(settings.spool_dir, AskReload(operator=operator(), reference="portal rotate-key"))
+    except NotRunning:
+        return
+    except PermissionError as error:
+        raise Usage(f"the spool {settings.spool_dir} belongs to another user; ask as that user, or as root") from error
+    if not isinstance(answer, Done):
+        raise Usage(f"the running gateway did not take the keys over: {answer.text}; nothing is lost, try again")
+
+
+def _rewrap(settings: Settings, keyring: Keyring) -> int:
+    return with_keys(settings, keyring, lambda store: store.rewrap())

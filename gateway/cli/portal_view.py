@@ -1,0 +1,84 @@
+"""How `sealpost portal` shows packages: a table for people, JSON for programs; no word of a message in either."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+
+from gateway.core.sealed import Happened, Reader
+from gateway.core.sizes import roughly
+
+Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
+
+
+def reader_table(readers: Sequence[Reader]) -> None:
+    """One line for each recipient."""
+    table = Table("Package", "Recipient", "Sender", "State", "Opened", "Until", "Size", box=None)
+    for reader in readers:
+        table.add_row(
+            reader.package,
+            str(reader.address),
+            str(reader.sender),
+            reader.access.value,
+            f"{reader.opened}, first {_when(reader.opened_at)}" if reader.opened_at else "no",
+            _when(reader.expires_at),
+            roughly(reader.size),
+        )
+    Console(soft_wrap=True).print(table)
+
+
+def history_lines(history: Sequence[Happened]) -> Iterator[str]:
+    """Oldest first."""
+    for happened in history:
+        to = f"  recipient {happened.number}" if happened.number is not None else ""
+        who = f"  by {happened.who}" if happened.who else ""
+        detail = f"  {happened.detail}" if happened.detail else ""
+        text = f"{_when(happened.at)}  {happened.what}{to}{who}{detail}"
+        # A reader's own words may hold anything.
+        yield "".join(char if char.isprintable() else "?" for char in text)
+
+
+def reader_json(reader: Reader) -> dict[str, Json]:
+    """One recipient."""
+    return {
+        "package": reader.package,
+        "queue_id": reader.queue_id,
+        "recipient": str(reader.address),
+        "number": reader.number,
+        "sender": str(reader.sender),
+        "level": reader.level,
+        "route": reader.route,
+        "access": reader.access.value,
+        "unlock": reader.unlock.value,
+        "sealed_at": reader.sealed_at.isoformat(),
+        "expires_at": reader.expires_at.isoformat(),
+        "opened": reader.opened,
+        "opened_at": reader.opened_at.isoformat() if reader.opened_at else None,
+        "downloaded": reader.downloaded,
+        "downloads": reader.downloads,
+        "bytes": reader.size,
+    }
+
+
+def package_json(package: str, readers: Sequence[Reader], history: Sequence[Happened]) -> dict[str, Json]:
+    """A package with its history."""
+    return {
+        "package": package,
+        "readers": [reader_json(reader) for reader in readers],
+        "history": [
+            {
+                "at": happened.at.isoformat(),
+                "number": happened.number,
+                "what": happened.what.value,
+                "who": happened.who,
+                "detail": happened.detail,
+            }
+            for happened in history
+        ],
+    }
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,1 @@
+"""The web pages where people outside open, read and answer sealed messages."""

@@ -1,0 +1,32 @@
+"""A store of sealed messages that keeps what it was given to seal, and can be down."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from gateway.core.sealed import NewPackage, PackageId
+from gateway.flow.ports import SealedStore, SealedStoreError
+
+
+class KeptPackages(SealedStore):
+    """Only what transports use of it."""
+
+    def __init__(self) -> None:
+        self.sealed: dict[PackageId, tuple[NewPackage, bytes]] = {}
+        self.names: dict[str, datetime] = {}
+        self.down = False
+
+    async def seal(self, new: NewPackage, content: AsyncIterator[bytes]) -> PackageId:
+        self._look()
+        package = PackageId(f"p-{new.delivery_id}")
+        if package not in self.sealed:
+            self.sealed[package] = new, b"".join([block async for block in content])
+        return package
+
+    async def password(self, name: str, until: datetime) -> str:
+        self._look()
+        self.names[name] = until
+        return f"words-for-{name}"
+
+    def _look(self) -> None:
+        if self.down:
+            raise SealedStoreError("the disk is gone")

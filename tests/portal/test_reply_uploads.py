@@ -1,0 +1,210 @@
+"""Forms with files: split anywhere they are the same, and nothing is read that is too large, unproven or too slow."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
+
+from gateway.portal import uploads
+from gateway.portal.form_parts import NotTaken, Trouble, Upload, UploadedFile
+from gateway.portal.uploads import Budget, announced, read_upload
+
+BOUNDARY = "----WebKitFormBoundaryABC123"
+
+
+def field(name: str, value: str) -> bytes:
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+
+
+def file(name: str, content: bytes) -> bytes:
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: x/y\r\n\r\n'
+    )
+    return head.encode() + content + b"\r\n"
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+class Wire:
+    """What arrives of a request; ``read`` counts the blocks that were taken."""
+
+    def __init__(self, blocks: Sequence[bytes], kind: str = f"multipart/form-data; boundary={BOUNDARY}") -> None:
+        self.blocks = list(blocks)
+        self.read = 0
+        headers = [(b"content-type", kind.encode()), (b"content-length", str(sum(map(len, blocks))).encode())]
+        self.request = Request({"type": "http", "method": "POST", "path": "/", "headers": headers}, self.receive)
+
+    async def receive(self) -> Message:
+        if self.read == len(self.blocks):
+            return {"type": "http.disconnect"}
+        self.read += 1
+        more = self.read < len(self.blocks)
+        return {"type": "http.request", "body": self.blocks[self.read - 1], "more_body": more}
+
+
+async def taken(*blocks: bytes, size: int = 1_000_000) -> Upload:
+    return await read_upload(Wire(blocks).request, size, lambda proof: proof == "right")
+
+
+async def trouble(*blocks: bytes, size: int = 1_000_000) -> Trouble:
+    with pytest.raises(NotTaken) as caught:
+        await taken(*blocks, size=size)
+    return caught.value.trouble
+
+
+FORM = (
+    field("proof", "right")
+    + field("text", "Grüße\r\nJo")
+    + file("a.txt", b"one\r\n--" + BOUNDARY.encode() + b"X")
+    + file("ü.bin", bytes(range(256)))
+    + file("empty", b"")
+    + file("", b"")
+    + field("text", "second")
+    + END
+)
+
+
+@given(st.lists(st.integers(0, len(FORM)), max_size=12).map(sorted))
+async def test_a_form_is_the_same_however_it_is_split(cuts: list[int]) -> None:
+    blocks = [FORM[a:b] for a, b in zip([0, *cuts], [*cuts, len(FORM)], strict=True)]
+    upload = await taken(*blocks)
+    assert upload.fields == {"proof": "right", "text": "Grüße\r\nJo"}
+    assert upload.files == (
+        UploadedFile("a.txt", b"one\r\n--" + BOUNDARY.encode() + b"X"),
+        UploadedFile("ü.bin", bytes(range(256))),
+        UploadedFile("empty", b""),
+    )
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        field("proof", "wrong"),
+        field("proof", ""),
+        field("text", "right"),
+        file("proof", b"right"),
+        field("", ""),
+    ],
+)
+async def test_nothing_is_read_behind_a_wrong_proof(begin: bytes) -> None:
+    wire = Wire([begin + field("x", ""), *[bytes(1000)] * 50])
+    with pytest.raises(NotTaken) as caught:
+        await read_upload(wire.request, 1_000_000, lambda proof: proof == "right")
+    assert caught.value.trouble is Trouble.FORGED
+    assert wire.read == 1
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"",
+        b"rubbish",
+        field("proof", "right"),
+        FORM[:-40],
+        END,
+        field("proof", "right") + f"--{BOUNDARY}\r\nbad header\r\n\r\nx\r\n".encode() + END,
+    ],
+)
+async def test_what_is_no_form(form: bytes) -> None:
+    assert await trouble(form) in (Trouble.BAD, Trouble.FORGED)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["", "application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=" + "x" * 300],
+)
+async def test_what_is_no_type(kind: str) -> None:
+    with pytest.raises(NotTaken) as caught:
+        await read_upload(Wire([FORM], kind).request, 1_000_000, lambda _: True)
+    assert caught.value.trouble is Trouble.BAD
+
+
+async def test_more_than_was_announced_is_not_read() -> None:
+    wire = Wire([field("proof", "right"), *[bytes(1000)] * 50])
+    with pytest.raises(NotTaken) as caught:
+        await read_upload(wire.request, 5000, lambda _: True)
+    assert caught.value.trouble is Trouble.TOO_LARGE
+    assert wire.read < 8
+
+
+async def test_a_field_is_not_a_file() -> None:
+    assert await trouble(field("proof", "right"), field("text", "x" * 300_000), END) is Trouble.TOO_LARGE
+
+
+async def test_too_many_files() -> None:
+    many = [file(f"{n}", b"x") for n in range(21)]
+    assert await trouble(field("proof", "right"), *many, END) is Trouble.TOO_MANY
+    fields = [field(f"{n}", "x") for n in range(100)]
+    assert await trouble(field("proof", "right"), *fields, END) is Trouble.TOO_MANY
+
+
+async def test_a_browser_that_goes_away() -> None:
+    wire = Wire([FORM[:50]])
+
+    async def gone() -> Message:
+        message = await wire.receive()
+        return {**message, "more_body": True} if message["type"] == "http.request" else message
+
+    request = Request(wire.request.scope, gone)
+    with pytest.raises(NotTaken) as caught:
+        await read_upload(request, 1_000_000, lambda _: True)
+    assert caught.value.trouble is Trouble.LATE
+
+
+async def test_a_browser_that_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_IDLE", 0.02)
+
+    async def stops() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    request = Request(Wire([FORM]).request.scope, stops)
+    with pytest.raises(NotTaken) as caught:
+        await read_upload(request, 1_000_000, lambda _: True)
+    assert caught.value.trouble is Trouble.LATE
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        ("1000", 1000),
+        ("66535", 66535),
+        ("66537", Trouble.TOO_LARGE),
+        ("9" * 15, Trouble.TOO_LARGE),
+        ("9" * 5000, Trouble.BAD),
+        ("-1", Trouble.BAD),
+        ("1²", Trouble.BAD),
+        ("", Trouble.BAD),
+    ],
+)
+def test_the_size_is_judged_before_anything_is_read(length: str, expected: int | Trouble) -> None:
+    headers = [(b"content-length", length.encode("latin-1"))]
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": headers})
+    if isinstance(expected, int):
+        assert announced(request, 1000) == expected
+        return
+    with pytest.raises(NotTaken) as caught:
+        announced(request, 1000)
+    assert caught.value.trouble is expected
+
+
+def test_all_forms_together_have_a_limit() -> None:
+    budget = Budget(100)
+    with budget.holding(60):
+        with pytest.raises(NotTaken) as caught, budget.holding(41):
+            pass
+        assert caught.value.trouble is Trouble.BUSY
+        with budget.holding(40):
+            pass
+    with budget.holding(100):
+        pass
+
+
+def test_no_content_is_in_a_repr() -> None:
+    upload = Upload({"text": "hush"}, (UploadedFile("a.txt", b"hush"),))
+    assert "hush" not in repr(upload)
