@@ -19,6 +19,8 @@ from gateway.flow.leased import Leased
 from gateway.flow.options import TlsrptOptions
 from gateway.flow.ports import Spool
 from gateway.flow.reminders import Reminders
+from gateway.flow.sealed_care import SealedCare
+from gateway.flow.sealed_post import SealedPost
 from gateway.flow.shared import Shared
 from gateway.flow.surveys import Surveys
 from gateway.flow.tls_reports import TlsReports
@@ -30,6 +32,8 @@ COUNTS_EVERY: Final = timedelta(minutes=1)
 LETTERS_EVERY: Final = timedelta(minutes=5)
 LOOK_EVERY: Final = timedelta(minutes=5)
 POLICIES_EVERY: Final = timedelta(minutes=10)
+POST_EVERY: Final = timedelta(seconds=1)
+"""Somebody waits for a code in front of a page."""
 
 _ANY_CHECKED: Final = Check(sni="any", names=("any",))
 """For the context that checks a chain and a name; the name itself comes with each connection."""
@@ -53,6 +57,9 @@ def chores_of(
         Chore("resolver", LOOK_EVERY, _resolver(parts)),
         Chore("health", LOOK_EVERY, _health(parts, shared).look),
     ]
+    if shared.sealed is not None:
+        chores.append(Chore("sealed post", POST_EVERY, SealedPost(spool, shared, on_commit).send))
+        chores.append(Chore("sealed care", LOOK_EVERY, SealedCare(spool, shared, on_commit).look))
     if parts.settings.tlsrpt is not None:
         reports = _reports(parts, spool, shared, on_commit, parts.settings.tlsrpt)
         chores.append(Chore("tls reports", LETTERS_EVERY, reports.send))

@@ -77,6 +77,9 @@ class Desk(PageProcess):
         pages = DeskPages(self._in_force, ShardReader(self._spool), ControlHands(self._spool), SystemClock().now)
         await serve_desk(pages.application(), sock, self._admits)
 
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
     def _admits(self, host: str) -> bool:
         return is_proxy(host, self._in_force().options)
 

@@ -36,6 +36,7 @@ class PageProcess(ABC):
     async def serve(self, sock: socket.socket) -> None:
         """Serves until it is cancelled; after the first `take`."""
 
+    @abstractmethod
     async def close(self) -> None:
         """At the end."""
 

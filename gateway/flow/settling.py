@@ -152,7 +152,8 @@ class Settling:
                 back = GiveBack(Ending.EXPIRED, EXPIRED)
             case _:  # pragma: no cover - the type checker proves that there is no other.
                 assert_never(row.notified)
-        return self.given_back(replace(row, last=row.notified or row.last), back, now)
+        told = self.given_back(replace(row, last=row.notified or row.last), back, now)
+        return replace(told, before=row)
 
     def _ended_well(self, row: RecipientRow, state: State, now: datetime) -> Change:
         """Of a message that is sealed its sender has heard already, by which route and how it is opened."""

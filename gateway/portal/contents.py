@@ -15,6 +15,7 @@ from gateway.core.words import decode_charset
 PLAIN: Final = "text/plain"
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 _LONGEST_NAME: Final = 120
+_LONGEST_ENDING: Final = 10
 # What Windows, or a path, would not take as a name.
 _NO_NAME: Final = str.maketrans(dict.fromkeys('<>:"|?*/\\', "_"))
 _NO_CHARSETS: Final = frozenset({"", "us-ascii", "ascii"})
@@ -62,13 +63,16 @@ def _is_picture(part: PartPlace) -> bool:
 
 
 def file_name(part: PartPlace) -> str:
-    """A name that any system takes: no path, nothing that cannot be printed, never empty."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", part.name))[-1]
+    """The name of a part, or one by its number and type if it has none."""
+    return safe_name(part.name) or f"part-{part.number + 1}{_ENDINGS.get(part.type, '.bin')}"
+
+
+def safe_name(text: str) -> str:
+    """A name that any system takes: no path, and nothing that cannot be printed; empty if nothing is left."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
     clean = "".join(char for char in last if char.isprintable()).translate(_NO_NAME).strip(" .")
-    if not clean:
-        return f"part-{part.number + 1}{_ENDINGS.get(part.type, '.bin')}"
     stem, dot, ending = clean.rpartition(".")
-    if not dot or len(ending) > 10:
+    if not dot or len(ending) > _LONGEST_ENDING:
         return clean[:_LONGEST_NAME]
     return f"{stem[: _LONGEST_NAME - len(ending) - 1]}.{ending}"
 

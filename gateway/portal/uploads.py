@@ -81,3 +81,15 @@ async def _feed(request: Request, parser: MultipartParser, size: int) -> None:
         if size < 0:
             raise NotTaken(Trouble.TOO_LARGE)
         parser.write(block)
+
+
+async def discard(request: Request, most: int) -> None:
+    """Reads up to ``most`` bytes and forgets them: a browser that is still sending sees no answer."""
+    try:
+        async with asyncio.timeout(_IDLE):
+            async for block in request.stream():
+                most -= len(block)
+                if most < 0:
+                    return
+    except (TimeoutError, ClientDisconnect):
+        return

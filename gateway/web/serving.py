@@ -1,12 +1,15 @@
 """Serves an ASGI application on a listening socket inside our own event loop, until it is cancelled, within limits.
 
-Left out on purpose: TLS, WebSockets, and forwarding fields, because only the connection itself says who is there.
+Left out on purpose: WebSockets, and forwarding fields, because only the connection itself says who is there.
 """
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -14,6 +17,22 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _HEADER_BYTES: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Ours, with its key in the same file or beside it."""
+
+    certificate: Path
+    private_key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 and later. Raises OSError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Without a password OpenSSL would ask the terminal for one.
+        context.load_cert_chain(self.certificate, self.private_key, password="")
+        return context
 
 
 class _Server(uvicorn.Server):
@@ -31,8 +50,12 @@ async def serve(
     at_once: int,
     grace: int,
     connection: type[asyncio.Protocol] = H11Protocol,
+    certificate: Certificate | None = None,
 ) -> None:
-    """Serves at most ``at_once`` requests at a time; when it is cancelled, open ones get ``grace`` seconds."""
+    """Serves at most ``at_once`` requests at a time; when it is cancelled, open ones get ``grace`` seconds.
+
+    Raises OSError for a certificate that cannot be loaded.
+    """
     config = uvicorn.Config(
         application,
         http=connection,
@@ -47,6 +70,9 @@ async def serve(
         timeout_graceful_shutdown=grace,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
+    if certificate is not None:
+        config.load()
+        config.ssl = certificate.context()
     server = _Server(config)
     try:
         await server.serve(sockets=[sock])

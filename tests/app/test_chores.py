@@ -15,6 +15,7 @@ from gateway.app.chores import LOOK_EVERY, POLICIES_EVERY, chores_of
 from gateway.app.compose import Parts, Tools, make_line, make_parts
 from gateway.app.generation import Generation, Ties
 from gateway.app.system import RandomIds, RandomJitter
+from gateway.app.vault import Vault
 from gateway.config.bundle import read_bundle
 from gateway.config.load import Examined, examine
 from gateway.core.sts import StsMode, StsPolicy
@@ -22,6 +23,8 @@ from gateway.core.survey import DomainReport
 from gateway.core.tls import Starttls
 from gateway.core.tlsrpt import Applied, PolicyType, Result, SessionSeen
 from gateway.flow import surveys
+from gateway.flow.health import PREFIX as HEALTH
+from gateway.flow.health import read_health
 from gateway.flow.janitor import Chore
 from gateway.flow.leased import LEASE
 from gateway.flow.surveys import DONE, PREFIX, read_reports
@@ -74,6 +77,7 @@ class Worker:
             state=state,
             memory=TlsMemory(clock, state),
             counts=TlsCounts(state, clock, ids),
+            vault=Vault(clock),
             slots=1,
         )
         self.spool = MemorySpool(clock=clock)
@@ -136,10 +140,23 @@ async def test_each_chore_has_its_pace_and_reports_are_one_only_where_they_are_w
         silent = Machine(tmp_path / "without", dns, KEY).worker()
     paces = {name: chore.every // timedelta(seconds=1) for name, chore in silent.chores.items()}
     usual = {"adopt": 5, "digest": 300, "remind": 300, "tls counts": 60, "sts": 600, "survey": 300, "resolver": 300}
-    assert paces == usual
+    assert paces == usual | {"health": 300}
     assert reporting.chores.keys() - silent.chores.keys() == {"tls reports"}
     await silent.do("adopt")
     assert (silent.adopted, reporting.adopted) == (1, 0)
+
+
+async def test_the_hosts_of_routes_are_looked_at_and_only_theirs(tmp_path: Path) -> None:
+    async with FakeDns({}) as dns:
+        here = Machine(tmp_path, dns, KEY)
+        worker = here.worker()
+        await worker.do("health")
+    known = read_health(await here.state.items(HEALTH, 100))
+    hosts = {name for name, route in here.examined.routes.routes.items() if route.transport == "smarthost"}
+    assert hosts and known.keys() == hosts
+    assert {worker.shows("sealpost_route_up", route=name) for name in hosts} == {0}
+    assert worker.alerts().count("route-down") == len(hosts)
+    assert worker.shows("sealpost_route_up", route="tls") is None
 
 
 @pytest.mark.parametrize(("text", "counts"), [(REPORTING, True), (KEY, False)], ids=["reporting", "silent"])

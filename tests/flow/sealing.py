@@ -53,8 +53,9 @@ class Packages:
     sweeps: list[tuple[datetime, datetime]] = field(default_factory=list[tuple[datetime, datetime]])
 
     def outcome(self, delivery: Delivery, target: Target, now: datetime) -> Outcome:
-        """What a portal's transport makes of it: the same package for the same delivery."""
-        package = self.ids.setdefault(delivery.delivery_id, PackageId(f"package-{len(self.ids) + 1}"))
+        """What a portal's transport makes of it: the same package for the same delivery to the same recipients."""
+        numbers = ".".join(str(each.number) for each in delivery.targets)
+        package = self.ids.setdefault(f"{delivery.delivery_id}/{numbers}", PackageId(f"package-{len(self.ids) + 1}"))
         unlock = self.portal.unlock_for(delivery.level)
         readers = self.packages.setdefault(package, {})
         readers.setdefault(target.number, self._reader(package, delivery, target, now))

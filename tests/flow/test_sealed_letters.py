@@ -9,19 +9,20 @@ import pytest
 from gateway.core.address import parse_address
 from gateway.core.conditions.message import Finds
 from gateway.core.detect.subject import SubjectMarked
-from gateway.core.envelope import Notify
-from gateway.core.outcome import Outcome
+from gateway.core.envelope import Envelope, Notify
+from gateway.core.outcome import Cause, Outcome
 from gateway.core.policy import Rule, Send
 from gateway.core.record import Kind, Origin, State
 from gateway.core.sealed import Access
 from gateway.core.template import Template
 from gateway.core.tls import Protection
-from gateway.flow.options import PortalOptions
+from gateway.flow.accept import Profile
+from gateway.flow.options import PortalOptions, Refusals
 from gateway.flow.passwords import UNTOLD
 from gateway.flow.ports import Delivery, SpoolFull, Target
-from tests.fakes.carrying import NO_STARTTLS
-from tests.fakes.clock import settle
-from tests.flow.gate import MESSAGE, Gate, recipient, with_fields, with_rules
+from tests.fakes.carrying import NO_STARTTLS, deferred
+from tests.fakes.clock import START, settle
+from tests.flow.gate import CLIENT, MESSAGE, SENDER, Gate, recipient, with_fields, with_rules
 from tests.flow.sealing import POLICY, PORTAL, Packages, letters, sealing_gate, store_of, text
 
 ANN, BOB = "ann@one.example", "bob@two.example"
@@ -116,6 +117,30 @@ async def test_a_later_route_is_explained_in_the_confirmation_and_needs_no_notic
     assert all("Why this way" not in each for each in told - {later})
 
 
+async def test_recipients_who_come_later_have_a_package_and_a_confirmation_of_their_own() -> None:
+    gate = sealing_gate()
+    gate.transports["tls"].script = lambda delivery, target, now: (
+        NO_STARTTLS if target.recipient.address.local == "ann" or now > START else deferred(Cause.PROTECTION)
+    )
+    async with gate.running():
+        await gate.hand_over("ann@later.example", "bob@later.example")
+        await gate.clock.advance(timedelta(hours=3))
+    assert set((await gate.ends()).values()) == {State.SEALED}
+    assert len(store_of(gate).packages) == 2
+    first, second = [text(mail) for mail in letters(gate, "internal") if mail["Subject"].startswith("Sealed")]
+    assert "bob@later.example" not in first and "ann@later.example" not in second
+
+
+async def test_more_recipients_than_a_package_takes_are_told_of_in_one_confirmation_with_a_link_for_each() -> None:
+    gate = sealing_gate()
+    await sent(gate, *(f"r{number}@one.example" for number in range(150)))
+    assert [mail["To"] for mail in letters(gate)] == [f"r{number}@one.example" for number in range(150)]
+    (mail,) = letters(gate, "internal")
+    assert "r8@one.example, r9@one.example and 90 more:\nhttps://secure.council.example/sent/package-1/" in text(mail)
+    assert "r109@one.example and 40 more:\nhttps://secure.council.example/sent/package-2/" in text(mail)
+    assert set((await gate.ends()).values()) == {State.SEALED}
+
+
 @pytest.mark.parametrize(
     ("sender", "fields"),
     [("officer@council.example", (b"Auto-Submitted: auto-generated",)), ("mailer-daemon@council.example", ())],
@@ -180,6 +205,20 @@ async def test_no_text_is_handed_over_that_only_sealing_protects_or_that_is_not_
     assert mail["Subject"] == "A protected message for you from Council"
     assert "The body" not in str(mail)
     assert gate.transports["opportunistic"].deliveries[0][1].floor is Protection.NONE
+
+
+async def test_no_text_is_handed_over_that_is_to_travel_with_requiretls() -> None:
+    gate = sealing_gate(Packages(hand_off=True))
+    async with gate.running():
+        envelope = Envelope(
+            client=CLIENT, listener="smtp", reverse_path=SENDER, recipients=(recipient(ANN),), require_tls=True
+        )
+        submission = gate.accept.begin(envelope, Profile("smtp", Refusals.REPORT))
+        submission.write(MESSAGE)
+        assert (await submission.finish()).is_positive
+        await settle()
+    (mail,) = letters(gate)
+    assert "The body" not in str(mail)
 
 
 async def test_without_the_store_nobody_is_told_and_it_is_sealed_again_to_the_same_link() -> None:

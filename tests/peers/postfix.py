@@ -7,9 +7,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 SBIN = Path("/usr/lib/postfix/sbin")
 
@@ -109,7 +110,12 @@ class Postfix:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
-def _write(root: Path, hostname: str, services: Sequence[Service], extra: Sequence[str]) -> None:
+FILTER = "{name} unix - n n - - pipe flags=q user=nobody null_sender= argv={root}/{name} ${{sender}} ${{recipient}}\n"
+
+
+def _write(
+    root: Path, hostname: str, services: Sequence[Service], extra: Sequence[str], filters: Mapping[str, str]
+) -> None:
     for folder in ("etc", "queue", "data", "mail"):
         (root / folder).mkdir()
     shutil.chown(root / "data", "postfix")
@@ -119,12 +125,13 @@ def _write(root: Path, hostname: str, services: Sequence[Service], extra: Sequen
     # Postfix does not read a file that changed in the last two seconds: somebody might still be writing it.
     os.utime(root / "etc" / "main.cf", (0, 0))
     lines = "\n".join(service.line() for service in services)
-    (root / "etc" / "master.cf").write_text(MASTER_CF.format(root=root, services=lines))
+    pipes = "".join(FILTER.format(name=name, root=root) for name in filters)
+    (root / "etc" / "master.cf").write_text(MASTER_CF.format(root=root, services=lines) + pipes)
     for name in ("dynamicmaps.cf", "postfix-files"):
         shutil.copy(Path("/etc/postfix") / name, root / "etc" / name)
-    record = root / "record"
-    record.write_text(RECORD.format(root=root))
-    record.chmod(0o755)
+    for name, script in {"record": RECORD.format(root=root), **filters}.items():
+        (root / name).write_text(script)
+        (root / name).chmod(0o755)
 
 
 def _wait_for(service: Service, master: subprocess.Popen[bytes], log: Path) -> None:
@@ -138,15 +145,22 @@ def _wait_for(service: Service, master: subprocess.Popen[bytes], log: Path) -> N
 
 
 @contextlib.contextmanager
-def postfix(hostname: str, services: Sequence[Service], extra: Sequence[str] = ()) -> Generator[Postfix]:
+def postfix(
+    hostname: str,
+    services: Sequence[Service],
+    extra: Sequence[str] = (),
+    filters: Mapping[str, str] = MappingProxyType({}),
+) -> Generator[Postfix]:
     """Starts an instance and ends it with all its processes. ``extra`` are lines of main.cf.
+
+    ``filters`` are scripts by the name of their pipe; each gets the sender and the recipients as its arguments.
 
     The folder is made outside pytest's own because Postfix's user must be able to walk into it.
     """
     root = Path(tempfile.mkdtemp(prefix="sealpost-postfix-"))
     root.chmod(0o755)
     try:
-        _write(root, hostname, services, extra)
+        _write(root, hostname, services, extra, filters)
         subprocess.run(["/usr/sbin/postfix", "-c", root / "etc", "check"], check=True, capture_output=True)
         master = subprocess.Popen(
             [SBIN / "master", "-c", root / "etc", "-d"],

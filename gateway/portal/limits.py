@@ -1,0 +1,73 @@
+"""How often something may happen: for an address, and for a link. In memory, of one process, and bounded.
+
+Left out on purpose: limits of guessing a code, which are the store's, because they have to hold over restarts.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+_MOST: Final = 10_000
+
+
+class Act(Enum):
+    """What is limited: so many times in so many seconds."""
+
+    LOOK = 120, 60.0
+    CODE = 10, 600.0
+    OPEN = 20, 60.0
+    REPLY = 10, 600.0
+    NOTE = 1, 3600.0
+
+    @property
+    def times(self) -> int:
+        """How often."""
+        return self.value[0]
+
+    @property
+    def seconds(self) -> float:
+        """In which time."""
+        return self.value[1]
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: float
+
+
+class Limits:
+    """A bucket for each act and each who; the one that was not used for longest goes when there are too many."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._now = monotonic
+        self._buckets: OrderedDict[tuple[Act, str], _Bucket] = OrderedDict()
+
+    def allows(self, act: Act, who: str) -> bool:
+        """Whether it may happen once more; it is counted."""
+        now, key = self._now(), (act, who)
+        bucket = self._buckets.pop(key, None) or _Bucket(act.times, now)
+        bucket.left = min(act.times, bucket.left + (now - bucket.at) * act.times / act.seconds)
+        bucket.at = now
+        self._buckets[key] = bucket
+        while len(self._buckets) > _MOST:
+            self._buckets.popitem(last=False)
+        if bucket.left < 1:
+            return False
+        bucket.left -= 1
+        return True
+
+
+def place_of(address: str) -> str:
+    """What counts as one visitor: an address, and of IPv6 the network that a customer gets."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    mapped = getattr(found, "ipv4_mapped", None)
+    if mapped is not None or found.version == 4:
+        return str(mapped or found)
+    return str(ip_network((found, 64), strict=False))

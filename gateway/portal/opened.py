@@ -1,0 +1,54 @@
+"""What all pages of an opened message share: somebody who has unlocked it, and its face; others are asked to unlock.
+
+Left out on purpose: how one unlocks, and what a session is.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.core.sealed import Face
+from gateway.portal.context import Context, Visit
+
+SANDBOXED: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # A browser does not show a sandboxed page that wants to be apart (HTML, section 7.4.5), nor keeps it as a file.
+    "Cross-Origin-Opener-Policy": "unsafe-none",
+}
+"""For what comes from a message itself and is no page: should a browser show it after all, nothing of it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One request about a message that is open to ``visit``."""
+
+    request: Request
+    visit: Visit
+    face: Face
+
+
+Page: TypeAlias = Callable[[Opened], Awaitable[Response]]
+
+
+def opened(context: Context, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that shows ``page`` to somebody who has unlocked its message, and to nobody else."""
+
+    async def endpoint(request: Request) -> Response:
+        visit = await context.visit_of(request)
+        face = await context.store.face(visit.reader.package) if visit is not None else None
+        if visit is None or face is None:
+            return ended(context, request)
+        return await page(Opened(request, visit, face))
+
+    return endpoint
+
+
+def ended(context: Context, request: Request) -> Response:
+    """For somebody whose session is over: how to begin another."""
+    return context.render("ended.html", request, 401)
