@@ -25,8 +25,8 @@ class Route:
     """One ``[routes.<name>]``. ``demands`` is the channel of its own TLS level (may, encrypt, verify, authentic).
 
     ``authentic``: more than unsigned DNS has to vouch for the host's name, which is DNSSEC, MTA-STS or our own setting.
-    Sizes are bytes, None is no limit. ``give_up_after`` None means that only ``queue.max_age`` ends it. ``returns``: its
-    host seals the message and hands it back to us. ``suffixes`` are what addresses grow by on it.
+    Sizes are bytes, None is no limit. ``give_up_after`` None means that only ``queue.max_age`` ends it. ``returns``:
+    its host seals the message and hands it back to us. ``suffixes`` are what addresses grow by on it.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Our mail about sealed messages, whole: to their readers outside, and to the people who sent them.
 
-What it says is in `core.sealed_words`, `core.sender_words` and `core.sealed_news`. Left out on purpose: when it is sent,
-and by which way.
+The words are those of `core.sealed_words`, `core.sender_words` and `core.sealed_news`. Left out on purpose: when it is
+sent, and by which way.
 """
 
 from datetime import datetime

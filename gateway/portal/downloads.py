@@ -27,7 +27,7 @@ _PASSED: Final = frozenset(
     "application/pdf application/zip image/png image/jpeg image/gif image/webp text/plain text/csv".split()
 )
 _OTHER: Final = "application/octet-stream"
-_NOT_PLAIN: Final = re.compile(r"[^ !#-$&-\[\]-~]")
+_NOT_PLAIN: Final = re.compile(r"[^ !#$&-\[\]-~]")
 
 
 def routes(context: Context) -> list[Route]:
@@ -90,7 +90,9 @@ class _Downloads:
             raise HTTPException(404)
         headers = _headers("files.zip", "application/zip") | {"Accept-Ranges": "none"}
         if of.request.method == "HEAD":
-            return Response(headers=headers)
+            response = Response(headers=headers)
+            del response.headers["Content-Length"]
+            return response
         if not await self._counted(of, "all files"):
             return self._enough(of)
         package = of.visit.reader.package

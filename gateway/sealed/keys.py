@@ -13,8 +13,6 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -87,10 +85,6 @@ class Keyring:
             return AESGCM(key).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], about)
         except (InvalidTag, ValueError):
             raise Damaged("a wrapped key does not open") from None
-
-    def pepper(self, name: str, purpose: str) -> bytes:
-        """A secret for one purpose, derived from a key (RFC 5869). Raises UnknownKey."""
-        return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"sealpost {purpose}".encode()).derive(self._key(name))
 
     def _key(self, name: str) -> bytes:
         found = dict(self.keys).get(name)

@@ -49,6 +49,7 @@ ALERTS: Final = (
     "lease-lost",
     "mode-active",
     "mode-ended",
+    "password-untold",
     "policy-missing",
     "returned-unencrypted",
     "route-down",

@@ -85,7 +85,8 @@ class Portal(RouteTransport):
     ) -> NewPackage:
         now = self._network.sealing.clock.now()
         return NewPackage(
-            delivery_id=delivery.delivery_id,
+            # The same delivery may come for others of its recipients: more than a hundred, or some of them later.
+            delivery_id=f"{delivery.delivery_id}/{'.'.join(str(reader.number) for reader in readers)}",
             queue_id=delivery.queue_id,
             sender=sender,
             level=delivery.level,

@@ -6,24 +6,26 @@ certificates from signed mail that comes in, which another program does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
+
+from cryptography.x509 import Certificate
 
 from gateway.core.outcome import Cause, Declined, Deferred, Outcome, Proof
 from gateway.core.reply import Status
 from gateway.core.route import Route
 from gateway.core.sealing import Method, Sealing
 from gateway.flow.ports import Delivery, Target
-from gateway.sealed.cms.envelope import Content, Envelope
-from gateway.sealed.cms.header import Halves, halves
-from gateway.sealed.cms.lines import Base64Lines
-from gateway.sealed.cms.sign import EntitySigner, Wrapper
-from gateway.sealed.recipients.choosing import Choice, Chooser, Chosen, NoneUsable
+from gateway.sealed.cms.entity import Entity
+from gateway.sealed.cms.envelope import Content
+from gateway.sealed.cms.header import halves
+from gateway.sealed.cms.sign import EntitySigner
+from gateway.sealed.recipients.choosing import Chooser, Chosen, NoneUsable, NotTold
 from gateway.sealed.recipients.folder import Folder
 from gateway.sealed.recipients.found import Source
 from gateway.sealed.recipients.ldap import LdapDirectory, LdapServer, parse_url
@@ -34,8 +36,11 @@ from gateway.transports.wrapping import Batch, NotWrapped, Planned, Sink, Wrappi
 HARVESTED: Final = "harvested"
 """The folder in that of the certificates where collected ones lie."""
 
-_BLOCK: Final = 256 * 1024
-"""What one thread encrypts at a time: large enough that handing it over costs nothing beside it."""
+# RFC 8551 section 3.2; the header block ends with them.
+_FIELDS: Final = (
+    b'MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=%b;\r\n\tname="smime.p7m"\r\n'
+    b'Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename="smime.p7m"\r\n\r\n'
+)
 
 
 class Smime(Wrapping):
@@ -105,15 +110,47 @@ class Smime(Wrapping):
             yield Folder(folder / HARVESTED, believed=False)
 
     async def plan(self, delivery: Delivery) -> Planned:
-        """One message for each certificate. Raises NotWrapped, SpoolError."""
+        """One message for each certificate. Raises SpoolError."""
         now = self._tools.clock.now()
         addresses = [target.recipient.address for target in delivery.targets]
         choices = await asyncio.gather(*(self._chooser.choose(address, now) for address in addresses))
-        outcomes, groups = _sorted_out(delivery.targets, choices)
-        if not groups:
-            return Planned(outcomes)
-        entity = await self._entity(delivery)
-        return Planned(outcomes, tuple(self._batch(entity, chosen, targets) for chosen, targets in groups))
+        pairs = list(zip(delivery.targets, choices, strict=True))
+        outcomes = {target.number: _outcome(choice) for target, choice in pairs if not isinstance(choice, Chosen)}
+        chosen = [(target, choice) for target, choice in pairs if isinstance(choice, Chosen)]
+        return Planned(outcomes, await self._batches(delivery, chosen, now) if chosen else ())
+
+    async def _batches(
+        self, delivery: Delivery, chosen: Sequence[tuple[Target, Chosen]], now: datetime
+    ) -> tuple[Batch, ...]:
+        parts = halves(delivery.header, self._options.subject)
+        entity = Entity(
+            before=parts.inner,
+            body=lambda: self._network.bodies.open(delivery.body, delivery.body_offset),
+            body_size=delivery.body.size - delivery.body_offset,
+        )
+        if self._signer is not None:
+            entity = await entity.signed(self._signer, now)
+        groups = dict[tuple[str, str], list[tuple[Target, Chosen]]]()
+        for each in chosen:
+            groups.setdefault((each[1].usable.digest, each[1].holder), []).append(each)
+        return tuple(self._batch(entity, parts.outer, group) for group in groups.values())
+
+    def _batch(self, entity: Entity, outer: bytes, group: Sequence[tuple[Target, Chosen]]) -> Batch:
+        chosen = group[0][1]
+        content = self._content(chosen)
+        certificate = chosen.usable.certificate
+        until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+        to = f"to the certificate {chosen.usable.digest[:16]} (until {until}) of {chosen.holder}"
+        return Batch(
+            targets=tuple(target for target, _ in group),
+            header=outer + _FIELDS % content.smime_type.encode(),
+            write=partial(_write, entity, certificate, content),
+            sealing=Sealing(method=Method.SMIME, detail=f"S/MIME, {content.value}, {to}"),
+        )
+
+    def _content(self, chosen: Chosen) -> Content:
+        known = chosen.usable.gcm or self._options.gcm == "always"
+        return Content.GCM if known and self._options.gcm != "never" else Content.CBC
 
     async def aclose(self) -> None:
         """Ends what carries it, and lets go of the directory."""
@@ -121,39 +158,38 @@ class Smime(Wrapping):
         if self._directory is not None:
             self._directory.close()
 
-    async def _entity(self, delivery: Delivery) -> "_Entity":
-        parts = halves(delivery.header, self._options.subject)
-        unsigned = _Entity(self, delivery, parts, Wrapper(b"", b""))
-        if self._signer is None:
-            return unsigned
-        digest = sha256()
-        async with aclosing(unsigned.blocks()) as blocks:
-            async for block in blocks:
-                await asyncio.to_thread(digest.update, block)
-        now = self._tools.clock.now()
-        wrapper = await asyncio.to_thread(self._signer.wrapper, digest.digest(), now)
-        return _Entity(self, delivery, parts, wrapper)
 
-    def body(self, delivery: Delivery) -> AsyncIterator[bytes]:
-        """The body as it was received. Raises SpoolError."""
-        return self._network.bodies.open(delivery.body, delivery.body_offset)
+async def _write(entity: Entity, certificate: Certificate, content: Content, sink: Sink) -> None:
+    try:
+        async with aclosing(entity.sealed(certificate, content)) as lines:
+            async for some in lines:
+                await sink.write(some)
+    except ValueError as error:
+        raise NotWrapped("The stored message does not have the size that it had.") from error
 
-    def _batch(self, entity: "_Entity", chosen: Chosen, targets: tuple[Target, ...]) -> Batch:
-        content = self._content(chosen)
-        until = f"{chosen.usable.certificate.not_valid_after_utc:%Y-%m-%d}"
-        to = f"to the certificate {chosen.usable.digest[:16]} (until {until}) of {chosen.holder}"
-        return Batch(
-            targets=targets,
-            header=entity.halves.outer + _fields(content),
-            write=partial(_write, entity, chosen, content),
-            sealing=Sealing(method=Method.SMIME, detail=f"S/MIME, {content.value}, {to}"),
+
+def _outcome(choice: NoneUsable | NotTold) -> Outcome:
+    match choice:
+        case NoneUsable(detail):
+            return Declined(proof=Proof.NO_KEY, status=Status(5, 7, 5), detail=detail)
+        case NotTold(detail):
+            return Deferred(cause=Cause.LOCAL, status=Status(4, 3, 0), detail=detail)
+        case _:
+            assert_never(choice)
+
+
+def _directory(options: Smime.Options) -> LdapDirectory | None:
+    if options.ldap is None:
+        return None
+    host, port, tls, base = parse_url(options.ldap)
+    return LdapDirectory(
+        LdapServer(
+            host=host,
+            port=port,
+            tls=tls,
+            base=base,
+            bind_dn=options.bind_dn,
+            bind_password=options.bind_password,
+            ca=options.ldap_ca,
         )
-
-    def _content(self, chosen: Chosen) -> Content:
-        match self._options.gcm:
-            case "always":
-                return Content.GCM
-            case "never":
-                return Content.CBC
-            case "known":
-                return Content.GCM if chosen.usable.gcm else Content.CBC
+    )

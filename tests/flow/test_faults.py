@@ -109,12 +109,15 @@ async def test_settlement_that_cannot_be_stored_at_all_is_heard_of(monkeypatch: 
     assert [(where, error) for where, _, error in gate.heard.faults] == [("dispatch", FAULT)]
 
 
-@pytest.mark.parametrize(("name", "where"), [("render", "delivery"), ("hop_edit", "delivery"), ("read_header", "body")])
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [("deliveries.render", "delivery"), ("route_form.hop_edit", "delivery"), ("deliveries.read_header", "body")],
+)
 async def test_message_that_can_never_be_prepared_goes_back_at_its_deadline(
     name: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate()
-    monkeypatch.setattr(f"gateway.flow.deliveries.{name}", broken)
+    monkeypatch.setattr(f"gateway.flow.{name}", broken)
     async with gate.running():
         await gate.hand_over("a@one.example")
         await gate.clock.advance(gate.queue.max_age)

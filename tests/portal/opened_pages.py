@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import cast
 
 from gateway.core.address import parse_address
@@ -28,29 +27,33 @@ class Numbers:
         return f"id-{self._last:019}"
 
 
+PAGE = PageOptions(
+    host="127.0.0.1",
+    port=443,
+    url=f"https://{HOST}",
+    certificate=None,
+    private_key=None,
+    proxies=(),
+    logo=None,
+    scanner=None,
+    languages=None,
+)
+PORTAL = PortalOptions(
+    url=f"https://{HOST}",
+    sender=parse_address("secure@council.example"),
+    organisation="Example Council",
+    telephone="01632 960000",
+)
+
+
 @dataclass
 class World:
     """``page`` and ``portal`` may be changed between requests."""
 
     store: Sealed
     clock: SteppedClock = field(default_factory=lambda: SteppedClock(NOW))
-    page: PageOptions = PageOptions(
-        host="127.0.0.1",
-        port=443,
-        url=f"https://{HOST}",
-        certificate=None,
-        private_key=None,
-        proxies=(),
-        logo=None,
-        scanner=None,
-        languages=None,
-    )
-    portal: PortalOptions = PortalOptions(
-        url=f"https://{HOST}",
-        sender=parse_address("secure@council.example"),
-        organisation="Example Council",
-        telephone="01632 960000",
-    )
+    page: PageOptions = PAGE
+    portal: PortalOptions = PORTAL
     events: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -80,4 +83,4 @@ class World:
         self.store.sessions[COOKIE] = (self.store.reader, self.store.who)
 
     def end_session(self) -> None:
-        self.clock.now_is = NOW + timedelta(days=29)
+        self.store.sessions.clear()

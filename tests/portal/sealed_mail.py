@@ -44,7 +44,7 @@ async def _blocks(data: bytes) -> AsyncIterator[bytes]:
 
 @dataclass
 class Sealed:
-    """One opened package with one reader."""
+    """One opened package with one reader; what its pages do not use is missing."""
 
     original: bytes
     reader: Reader = READER

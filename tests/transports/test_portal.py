@@ -62,7 +62,7 @@ async def test_it_is_sealed_once_for_all_recipients_byte_for_byte(tmp_path: Path
         [(new, content)] = office.store.sealed.values()
         assert content == HEADER + BODY
         assert [(str(r.address), r.number) for r in new.readers] == [("one@plain.example", 3), ("two@plain.example", 4)]
-        assert (new.delivery_id, new.queue_id, str(new.sender)) == ("d1", "000-1", "anna@council.example")
+        assert (new.delivery_id, new.queue_id, str(new.sender)) == ("d1/3.4", "000-1", "anna@council.example")
         assert (new.level, new.route, new.downloads, new.hand_off) == ("controlled", "encrypted", 3, True)
         assert new.expires_at - new.sealed_at == timedelta(days=28)
         for outcome in first:

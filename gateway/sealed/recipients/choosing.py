@@ -74,7 +74,8 @@ class Chooser:
         usable = judge(found.der, now)
         if isinstance(usable, Unusable):
             return usable
-        match self._trust.word(usable.certificate, now):
+        word = self._trust.word(usable.certificate, now)
+        match word:
             case Vouched():
                 is_theirs = found.believed or _names(usable, address)
                 return Chosen(usable, found.holder) if is_theirs else Unusable("it does not name that address")
@@ -84,8 +85,8 @@ class Chooser:
                 return Unusable(f"it was revoked on {at:%Y-%m-%d}")
             case Untold(reason):
                 return NotTold(reason)
-            case never:
-                assert_never(never)
+            case _:
+                assert_never(word)
 
 
 def _names(usable: Usable, address: Address) -> bool:

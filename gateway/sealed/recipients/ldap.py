@@ -31,7 +31,12 @@ _MOST_ENTRIES: Final = 10
 _MOST_CERTIFICATES: Final = 50
 _CERTIFICATE: Final = "usercertificate"
 _SIGNED: Final = "usersmimecertificate"
-_ATTRIBUTES: Final = ("userCertificate", "userCertificate;binary", "userSMIMECertificate", "userSMIMECertificate;binary")
+_ATTRIBUTES: Final = (
+    "userCertificate",
+    "userCertificate;binary",
+    "userSMIMECertificate",
+    "userSMIMECertificate;binary",
+)
 _PORTS: Final = {"ldap": 389, "ldaps": 636}
 
 
@@ -54,7 +59,7 @@ _escaped = cast("Callable[[str], str]", escape_filter_chars)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LdapServer:
-    """Where it is, and as whom it is asked; without ``bind_dn`` anonymously. ``ca`` None is the system's authorities."""
+    """Where it is, and as whom it is asked: anonymously without ``bind_dn``. ``ca`` None is the system's authorities."""
 
     host: str
     port: int
@@ -98,7 +103,7 @@ class LdapDirectory:
             raise LookupFailed(f"The directory of certificates failed ({type(error).__name__}).") from error
         return [Found(der, str(address), believed=False) for der in certificates[:_MOST_CERTIFICATES]]
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Waits for no question."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -120,12 +125,11 @@ class LdapDirectory:
 
     def _connect(self) -> _Connection:
         at = self._server
-        checked = _tls(validate=ssl.CERT_REQUIRED, ca_certs_file=None if at.ca is None else str(at.ca))
         server = _server(
             at.host,
             at.port,
             use_ssl=at.tls,
-            tls=checked if at.tls else None,
+            tls=_tls(validate=ssl.CERT_REQUIRED, ca_certs_file=at.ca and str(at.ca)) if at.tls else None,
             get_info=ldap3.NONE,
             connect_timeout=_STEP,
         )
