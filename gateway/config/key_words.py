@@ -168,7 +168,7 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "hand_off": "Whether the text goes with the notification, and only the files wait in the portal.",
     },
     "smime": {
-        "certificates": "The folder of recipients' certificates: name@domain.pem, @domain.pem, or by the address in them.",
+        "certificates": "The folder of certificates: name@domain.pem, @domain.pem, or by the address in them.",
         "ldap": "A directory of certificates, such as ldaps://ldap.example/ou=people,dc=example.",
         "ldap_ca": "The file of the authorities that may vouch for the directory; without it the system's.",
         "bind_dn": "Our name at the directory; without it nobody's.",

@@ -91,5 +91,5 @@ async def discard(request: Request, most: int) -> None:
                 most -= len(block)
                 if most < 0:
                     return
-    except (TimeoutError, ClientDisconnect):
-        return
+    except (TimeoutError, ClientDisconnect, RuntimeError):
+        return  # It has gone, or all of it had come (Starlette's RuntimeError).

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from gateway.core.address import Address
 from gateway.core.sealed import (
     Closed,
@@ -29,7 +27,7 @@ from gateway.core.sealed import (
     Wrong,
 )
 from gateway.flow.ports import Clock, SealedStore, SealedStoreError
-from gateway.sealed import packages, readers, sessions, trail
+from gateway.sealed import outbox, packages, readers, sessions, trail
 from gateway.sealed.database import Database, told
 from gateway.sealed.guesses import hash_secret, matches, new_code, normalise, token_for
 from gateway.sealed.keys import KEY_BYTES, Keyring
@@ -41,7 +39,6 @@ from gateway.sealed.words import passphrase
 _FSYNC_WITHIN: Final = 600.0
 _ORPHAN_AFTER: Final = timedelta(hours=1)
 _SWEPT_AT_ONCE: Final = 100
-_MAIL: Final = TypeAdapter(OwnMail)
 _OUTBOX: Final = "outbox"
 
 
@@ -402,7 +399,7 @@ class SealedFiles(SealedStore):
 
     async def post(self, mail: OwnMail) -> None:
         """See the port."""
-        sealed = self._box.seal_bytes(_MAIL.dump_json(mail), _OUTBOX)
+        sealed = self._box.seal_bytes(outbox.to_bytes(mail), _OUTBOX)
         await self._db.write(lambda db: db.execute("INSERT INTO outbox (mail) VALUES (?)", (sealed,)).rowcount)
 
     async def outgoing(self, limit: int) -> Sequence[tuple[int, OwnMail]]:
@@ -410,7 +407,7 @@ class SealedFiles(SealedStore):
 
         def look(db: sqlite3.Connection) -> Sequence[tuple[int, OwnMail]]:
             rows = db.execute("SELECT id, mail FROM outbox ORDER BY id LIMIT ?", (limit,)).fetchall()
-            return [(row["id"], _MAIL.validate_json(self._box.open_bytes(row["mail"], _OUTBOX))) for row in rows]
+            return [(row["id"], outbox.from_bytes(self._box.open_bytes(row["mail"], _OUTBOX))) for row in rows]
 
         return await self._db.read(look)
 

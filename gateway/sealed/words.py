@@ -14,7 +14,9 @@ _TWO_BYTES: Final = 1 << 16
 @cache
 def _known() -> tuple[str, ...]:
     text = files("xkcdpass").joinpath("static", _LIST).read_text(encoding="ascii")
-    return tuple(sorted({line.split()[-1] for line in text.splitlines() if line.strip()}))
+    words = {line.split()[-1] for line in text.splitlines() if line.strip()}
+    # One of them has a hyphen of its own.
+    return tuple(sorted(word for word in words if word.isalpha()))
 
 
 def bits(words: int = WORDS) -> float:

@@ -8,7 +8,8 @@ from gateway.transports.base import RouteTransport
 from gateway.transports.mx import Mx
 from gateway.transports.portal import Portal
 from gateway.transports.smarthost import Smarthost
+from gateway.transports.smime import Smime
 
 TRANSPORTS: Final[Mapping[str, type[RouteTransport]]] = MappingProxyType(
-    {"mx": Mx, "portal": Portal, "smarthost": Smarthost}
+    {"mx": Mx, "portal": Portal, "smarthost": Smarthost, "smime": Smime}
 )

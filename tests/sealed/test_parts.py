@@ -33,8 +33,8 @@ def part(raw: bytes, of: Index, place: PartPlace, start: int = 0, end: int | Non
 
 
 def leaves(raw: bytes) -> list[EmailMessage]:
-    whole = cast("EmailMessage", message_from_bytes(raw, policy=policy.default))
-    return [cast("EmailMessage", each) for each in whole.walk() if not each.is_multipart()]
+    whole = message_from_bytes(raw, policy=policy.default)
+    return [each for each in whole.walk() if not each.is_multipart()]
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=200)

@@ -6,6 +6,7 @@ purpose: referrals, certificates of domains, and keeping answers.
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,14 +14,18 @@ from pathlib import Path
 from typing import Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
-import ldap3  # pyright: ignore[reportMissingTypeStubs]
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from ldap3.core.exceptions import LDAPException  # pyright: ignore[reportMissingTypeStubs]
-from ldap3.utils.conv import escape_filter_chars  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from gateway.core.address import Address
 from gateway.sealed.cms.certificates import UNREADABLE
 from gateway.sealed.recipients.found import Found, LookupFailed
+
+with warnings.catch_warnings():
+    # It asks pyasn1 for names that are going away there.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import ldap3  # pyright: ignore[reportMissingTypeStubs]
+    from ldap3.core.exceptions import LDAPException  # pyright: ignore[reportMissingTypeStubs]
+    from ldap3.utils import conv  # pyright: ignore[reportMissingTypeStubs]
 
 _AT_ONCE: Final = 4
 _STEP: Final = 5
@@ -54,12 +59,15 @@ class _Connection(Protocol):
 _connection = cast("Callable[..., _Connection]", ldap3.Connection)
 _server = cast("Callable[..., object]", ldap3.Server)
 _tls = cast("Callable[..., object]", ldap3.Tls)
-_escaped = cast("Callable[[str], str]", escape_filter_chars)
+_escaped = cast(
+    "Callable[[str], str]",
+    conv.escape_filter_chars,  # pyright: ignore[reportUnknownMemberType]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LdapServer:
-    """Where it is, and as whom it is asked: anonymously without ``bind_dn``. ``ca`` None is the system's authorities."""
+    """Where it is, and as whom it is asked (None: nobody). Without ``ca`` the system's authorities vouch for it."""
 
     host: str
     port: int
