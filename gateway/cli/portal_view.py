@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -10,12 +10,17 @@ from rich.table import Table
 from gateway.core.sealed import Happened, Reader
 from gateway.core.sizes import roughly
 
+_WIDEST: Final = 200
+
 Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
 
 def reader_table(readers: Sequence[Reader]) -> None:
     """One line for each recipient."""
-    table = Table("Package", "Recipient", "Sender", "State", "Opened", "Until", "Size", box=None)
+    table = Table(box=None)
+    for name in ("Package", "Recipient", "Sender", "State", "Opened", "Until", "Size"):
+        # A name that is cut cannot be copied into the next command.
+        table.add_column(name, no_wrap=True, overflow="ignore")
     for reader in readers:
         table.add_row(
             reader.package,
@@ -26,7 +31,8 @@ def reader_table(readers: Sequence[Reader]) -> None:
             _when(reader.expires_at),
             roughly(reader.size),
         )
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    console.print(table, crop=False, width=max(console.width, _WIDEST))
 
 
 def history_lines(history: Sequence[Happened]) -> Iterator[str]:

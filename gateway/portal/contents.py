@@ -5,6 +5,7 @@ Every part is somewhere: what is neither text nor a picture of it is a file, and
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +61,12 @@ def _is_readable(part: PartPlace) -> bool:
 
 def _is_picture(part: PartPlace) -> bool:
     return part.type in PICTURES and bool(part.content_id) and not part.attached and part.inside == "multipart/related"
+
+
+def pictures_by_id(face: Face) -> Mapping[str, PartPlace]:
+    """What HTML may show by its Content-ID (RFC 2392), also what is among the files; of two the first holds."""
+    named = [part for part in face.parts if part.type in PICTURES and part.content_id]
+    return {part.content_id: part for part in reversed(named)}
 
 
 def file_name(part: PartPlace) -> str:

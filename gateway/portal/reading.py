@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from gateway.core.sealed import PartPlace
 from gateway.core.texts import HTML
-from gateway.portal.contents import Contents, contents, decoded
+from gateway.portal.contents import Contents, contents, decoded, pictures_by_id
 from gateway.portal.context import Context
 from gateway.portal.opened import SANDBOXED, Opened, opened
 from gateway.portal.pictures import with_pictures
@@ -47,7 +47,7 @@ class _Reading:
     async def read(self, of: Opened) -> Response:
         """What the message says, and what can be done with it."""
         sorted_parts = contents(of.face)
-        plain = "text" in of.request.query_params
+        plain = bool(sorted_parts.texts) and "text" in of.request.query_params
         shown = await blocks(self._context.store, of.visit.reader.package, sorted_parts, plain=plain)
         return self._context.render(
             "read.html",
@@ -63,11 +63,10 @@ class _Reading:
 
     async def frame(self, of: Opened) -> Response:
         """One HTML part, made safe; with ``?alone`` it has the message's head, to be printed."""
-        sorted_parts = contents(of.face)
-        part = _html_part(sorted_parts, of.request)
-        pictures = {one.number: one for one in sorted_parts.pictures}
+        part = _html_part(contents(of.face), of.request)
+        by_id = pictures_by_id(of.face)
         mark = secrets.token_urlsafe(12)
-        clean = await self._clean(of, part, {one.content_id: one.number for one in pictures.values()}, mark)
+        clean = await self._clean(of, part, {name: one.number for name, one in by_id.items()}, mark)
         page = self._context.render(
             "frame.html",
             of.request,
@@ -79,7 +78,9 @@ class _Reading:
         package, store = of.visit.reader.package, self._context.store
         text = bytes(page.body).decode()
         return StreamingResponse(
-            with_pictures(text, mark, pictures, lambda number: store.part(package, number)),
+            with_pictures(
+                text, mark, {one.number: one for one in by_id.values()}, lambda number: store.part(package, number)
+            ),
             media_type="text/html",
             headers={**SANDBOXED, "Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"},
         )

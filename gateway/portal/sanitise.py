@@ -59,11 +59,11 @@ class _Filter:
         if _DATA.fullmatch(value):
             return value
         scheme, _, name = value.strip().partition(":")
-        number = self.pictures.get(unquote(name)) if scheme.lower() == "cid" else None
-        if number is None:
+        if scheme.lower() != "cid":
             self.left_out += 1
             return None
-        return f"cid:{self.mark}-{number}"
+        number = self.pictures.get(unquote(name))
+        return None if number is None else f"cid:{self.mark}-{number}"
 
 
 def sanitise(markup: str, pictures: Mapping[str, int], mark: str) -> Clean:

@@ -17,6 +17,7 @@ from gateway.app.messages import Delete, Operation, Retry
 from gateway.app.operations import NotPossible
 from gateway.app.sockets import open_sockets
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
+from gateway.app.vault import Vault
 from gateway.app.wiring import Address
 from gateway.config.bundle import Bundle, read_bundle
 from gateway.config.problems import ConfigError
@@ -69,6 +70,7 @@ async def running(here: House, *, shard: int = 0, slots: int = 1) -> AsyncGenera
         state=state,
         memory=TlsMemory(clock, state),
         counts=TlsCounts(state, clock, ids),
+        vault=Vault(clock),
         slots=slots,
     )
     shards = await Shards.open(here.household.spool, shard, SpoolParts(clock=clock))

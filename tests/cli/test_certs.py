@@ -16,6 +16,7 @@ from gateway.cli import certs
 from gateway.cli.errors import Usage
 from gateway.config.tables import DkimTable
 from gateway.sandbox.authority import Validity, make_authority, self_signed
+from gateway.sealed.keys import Keyring
 from gateway.signing.keys import load_key
 from gateway.signing.record import zone_line
 
@@ -64,7 +65,9 @@ def test_keys_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path) -> No
         "ca.pem": "0o644",
         "gateway.pem": "0o600",
         "hop.key": "0o600",
+        "sealing.keys": "0o600",
     }
+    assert Keyring.parse((tmp_path / "sealing.keys").read_bytes()).keys
     assert len((tmp_path / "hop.key").read_bytes()) == 32
 
 

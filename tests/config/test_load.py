@@ -40,7 +40,13 @@ def test_the_documented_example_loads_without_a_warning(tmp_path: Path) -> None:
     assert settings.spool_dir == Path("/var/spool/sealpost")
     assert settings.queue == QueueOptions()
     assert settings.internal_networks == (ip_network("10.0.0.0/8"),)
-    assert settings.system == {Kind.REPORT: "internal", Kind.NOTICE: "internal"}
+    assert settings.system == {
+        Kind.REPORT: "internal",
+        Kind.NOTICE: "internal",
+        Kind.NOTIFICATION: "opportunistic",
+        Kind.CODE: "opportunistic",
+        Kind.REPLY: "internal",
+    }
     assert settings.log_level == "info"
 
 

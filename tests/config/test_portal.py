@@ -67,7 +67,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     route = settings.routes["sealed"]
     assert (route.declared, route.transport) == (Declared.SEALING, "portal")
     assert settings.transport_options["sealed"] == Portal.Options(expires=timedelta(days=7), downloads=3)
-    assert "sealing" not in repr(settings)
+    assert "sealing=Keyring" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,11 @@ def test_everything_is_read(tmp_path: Path) -> None:
         ('telephone          = "01632 960001"', 'telephone = "1"\nexpires = "30d"', "portal.expires"),
         ('telephone          = "01632 960001"', 'telephone = "1"\nscanner = "nothing"', "portal.scanner"),
         ('telephone          = "01632 960001"', 'telephone = "1"\nlogo = "absent.png"', "portal.logo"),
-        ('url         = "https://secure.council.example/"', 'url = "http://secure.council.example"', "listen.portal.url"),
+        (
+            'url         = "https://secure.council.example/"',
+            'url = "http://secure.council.example"',
+            "listen.portal.url",
+        ),
         ('proxies     = ["127.0.0.1/32"]', "", "listen.portal.certificate"),
         ('proxies     = ["127.0.0.1/32"]', 'proxies = ["0.0.0.0/0"]', "listen.portal.proxies"),
         (KEY, "[secrets]", "secrets.sealing"),

@@ -125,7 +125,6 @@ def test_a_broken_route_hides_no_problem_of_its_own_or_another() -> None:
             'f: routes.b.max_message: a size is a text with its unit, such as "13MiB"',
             "f: routes.b.host: this is a text in quotes",
             "f: routes.d.transport: this is missing",
-            "f: routes.d.tls: this is missing",
         ],
     )
 

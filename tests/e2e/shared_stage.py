@@ -13,7 +13,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome
+from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Sealed
 from gateway.core.record import Event, EventKind, QueueId, State
 from gateway.sandbox.zone import Trouble, Zone
 from tests.e2e.stage import Setting, Stage, letter, stage
@@ -74,6 +74,8 @@ def told(outcome: Outcome | None) -> str:
             return (
                 f"delivered {'in the clear' if how.tls_version is None else 'verified' if how.verified else 'by TLS'}"
             )
+        case Sealed():
+            return outcome.sealing.grade
         case Deferred():
             return f"deferred {outcome.status} {outcome.cause.value}"
         case Declined():

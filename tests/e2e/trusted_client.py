@@ -16,7 +16,7 @@ from gateway.flow.ports import StateStore
 from gateway.net.destination import MxOptions
 from gateway.net.dns import DnsOptions
 from gateway.transports.mx import Mx
-from gateway.transports.network import Network, NetworkOptions, build_network
+from gateway.transports.network import Network, NetworkOptions, build_network, no_sealing
 from tests.e2e.trusted_hosts import MailHosts
 from tests.fakes.mail_world import StoredBodies, a_delivery, a_route
 from tests.fakes.state import MemoryState
@@ -76,7 +76,9 @@ async def client(
         mx=MxOptions(port=hosts.port, allow_networks=(ip_network("127.0.0.0/8"),)),
     )
     kept = state or MemoryState(clock)
-    network = build_network(options, bodies=StoredBodies(), clock=clock, state=kept, sessions=seen)
+    network = build_network(
+        options, bodies=StoredBodies(), clock=clock, state=kept, sessions=seen, sealing=no_sealing(clock)
+    )
     try:
         yield Client(network, seen)
     finally:

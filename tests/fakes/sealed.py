@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from gateway.core.sealed import NewPackage, PackageId
-from gateway.flow.ports import SealedStore, SealedStoreError
+from gateway.flow.ports import SealedStoreError
 
 
-class KeptPackages(SealedStore):
-    """Only what transports use of it."""
+class KeptPackages:
+    """Only what transports use of `flow.ports.SealedStore`."""
 
     def __init__(self) -> None:
         self.sealed: dict[PackageId, tuple[NewPackage, bytes]] = {}

@@ -1,5 +1,6 @@
 """A browser as far as an ASGI application can tell: one request at a time, and its whole answer."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Caller:
 
         async def receive() -> Message:
             if self.read >= max(1, len(blocks)):
-                return {"type": "http.disconnect"}
+                await asyncio.Event().wait()  # The connection stays.
             self.read += 1
             body = blocks[self.read - 1] if blocks else b""
             return {"type": "http.request", "body": body, "more_body": self.read < len(blocks)}

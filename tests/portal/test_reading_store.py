@@ -86,7 +86,7 @@ async def test_everything_that_was_sealed_is_opened(tmp_path: Path) -> None:
         assert (contents["leer.txt"], contents["leer (2).txt"]) == (b"", b"two")
         assert PNG in contents.values()
         assert any(b"inner words" in content for content in contents.values())
-        [sealed] = [one for one in await store.list(NOW)]
+        [sealed] = await store.list(NOW)
         happened = [one.what for one in await store.history(sealed.package)]
         assert happened.count(Happening.DOWNLOADED) == 3
         assert sealed.downloaded == 3

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from gateway.core.route import Declared, Route
 from gateway.core.sealing import Method, Unlock
 from gateway.core.tls import Channel
 from gateway.flow.options import PortalOptions
-from gateway.flow.ports import Delivery
+from gateway.flow.ports import Delivery, SealedStore
 from gateway.flow.unsigned import NoSigner
 from gateway.transports.network import Network, SealingTools
 from gateway.transports.portal import Portal
@@ -38,7 +39,11 @@ class Office:
         self.store = KeptPackages()
         self.network = network
         tools = SealingTools(
-            clock=network.sealing.clock, signer=NoSigner(), folder=Path("unused"), store=self.store, portal=portal
+            clock=network.sealing.clock,
+            signer=NoSigner(),
+            folder=Path("unused"),
+            store=cast("SealedStore", self.store),
+            portal=portal,
         )
         self.transport = Portal(ROUTE, options, replace(network, sealing=tools))
 

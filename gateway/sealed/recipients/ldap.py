@@ -5,6 +5,7 @@ purpose: referrals, certificates of domains, and keeping answers.
 """
 
 import asyncio
+import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ class _Connection(Protocol):
     """What is used of ldap3's class, which has no types."""
 
     response: Sequence[Mapping[str, object]] | None
+    socket: socket.socket | None
 
     def open(self) -> object: ...
     def bind(self) -> object: ...
@@ -130,6 +132,9 @@ class LdapDirectory:
             return [der for entry in connection.response or () for der in _certificates(entry)]
         finally:
             connection.unbind()
+            # One that was never connected is not closed by that.
+            if connection.socket is not None:
+                connection.socket.close()
 
     def _connect(self) -> _Connection:
         at = self._server
