@@ -23,7 +23,7 @@ _TEMPLATES: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The ports of one running sandbox, all on loopback. Without a ``portal`` (0) what is sealed goes by a connector."""
+    """The ports of one running sandbox, all on loopback. Without ``portal`` (0) what is sealed goes by a connector."""
 
     smtp: int
     admin: int

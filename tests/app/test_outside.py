@@ -69,13 +69,10 @@ async def test_a_network_remembers_hosts_for_so_long_unless_it_inherits_what_is_
     options, clock = configured(tmp_path), SteppedClock()
     state, bodies = MemoryState(clock), MemoryBodies(inline=0)
     known = TlsMemory(clock, state)
-    fresh = build_network(
-        options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=no_sealing(clock)
-    )
+    sealing = no_sealing(clock)
+    fresh = build_network(options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=sealing)
     assert fresh.dialler.memory.remember == timedelta(hours=3)
     heir = build_network(
         options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=sealing, memory=known
-    )
-        options, bodies=bodies, clock=clock, state=state, sessions=NoSessions(), sealing=no_sealing(clock), memory=known
     )
     assert heir.dialler.memory is known

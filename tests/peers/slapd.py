@@ -34,7 +34,7 @@ def slapd(
     ))  # fmt: skip
     (folder / "people.ldif").write_text(_ldif(people))
     arguments = ["-f", str(folder / "slapd.conf")]
-    subprocess.run([_path("slapadd"), *arguments, "-l", str(folder / "people.ldif")], check=True, timeout=30)
+    subprocess.run([_path("slapadd"), *arguments, "-l", folder / "people.ldif"], check=True, timeout=30)
     at = Directory(_free_port(), _free_port())
     urls = f"ldap://127.0.0.1:{at.plain}/ ldaps://127.0.0.1:{at.tls}/"
     with (folder / "log").open("wb") as log:

@@ -25,7 +25,7 @@ PEOPLE = {
         "userSMIMECertificate;binary": pkcs7.serialize_certificates([CERTIFICATES[CAROL].certificate], Encoding.DER)
     },
     ODD: {"userCertificate;binary": CERTIFICATES[ODD].der},
-    "dave@partner.example": {"userSMIMECertificate;binary": b"0\x03not a message"},
+    "dave@partner.example": {"userSMIMECertificate": b"0\x03not a message"},
 }
 NOWHERE = LdapServer(host="127.0.0.1", port=1, tls=False, base=BASE)
 
