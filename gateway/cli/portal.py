@@ -58,7 +58,7 @@ def list_packages(
     elif not found:
         typer.echo("Nothing lies sealed." if not text else f"Nothing lies sealed that has `{text}` in it.")
     else:
-        reader_table(found)
+        typer.echo(reader_table(found))
 
 
 @portal.command()
@@ -74,7 +74,7 @@ def show(package: _Package, as_json: _Json = False, config: ConfigOption = None)
         if as_json:
             typer.echo(json.dumps(package_json(package, found, history), indent=1))
             return
-        reader_table(found)
+        typer.echo(reader_table(found))
         for line in history_lines(history):
             typer.echo(line)
 

@@ -4,35 +4,32 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from rich.console import Console
-from rich.table import Table
-
 from gateway.core.sealed import Happened, Reader
 from gateway.core.sizes import roughly
 
-_WIDEST: Final = 200
+_HEAD: Final = ("PACKAGE", "RECIPIENT", "SENDER", "STATE", "OPENED", "UNTIL (UTC)", "SIZE")
 
 Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
 
-def reader_table(readers: Sequence[Reader]) -> None:
-    """One line for each recipient."""
-    table = Table(box=None)
-    for name in ("Package", "Recipient", "Sender", "State", "Opened", "Until", "Size"):
-        # A name that is cut cannot be copied into the next command.
-        table.add_column(name, no_wrap=True, overflow="ignore")
-    for reader in readers:
-        table.add_row(
-            reader.package,
-            str(reader.address),
-            str(reader.sender),
-            reader.access.value,
-            f"{reader.opened}, first {_when(reader.opened_at)}" if reader.opened_at else "no",
-            _when(reader.expires_at),
-            roughly(reader.size),
-        )
-    console = Console()
-    console.print(table, crop=False, width=max(console.width, _WIDEST))
+def reader_table(readers: Sequence[Reader]) -> str:
+    """One line for each recipient; names are whole, so that they can be copied into the next command."""
+    rows = [_HEAD, *map(_row, readers)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (zip(row, widths, strict=True) for row in rows)
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in lines)
+
+
+def _row(reader: Reader) -> tuple[str, ...]:
+    return (
+        reader.package,
+        str(reader.address),
+        str(reader.sender),
+        reader.access.value,
+        f"{reader.opened}, first {_when(reader.opened_at)}" if reader.opened_at else "no",
+        _when(reader.expires_at),
+        roughly(reader.size),
+    )
 
 
 def history_lines(history: Sequence[Happened]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from gateway.core.words import decode_charset
 PLAIN: Final = "text/plain"
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 _LONGEST_NAME: Final = 120
+_SPACE: Final = re.compile(r"[\u00a0\u2000-\u200a\u202f\u3000]")
 _LONGEST_ENDING: Final = 10
 # What Windows, or a path, would not take as a name.
 _NO_NAME: Final = str.maketrans(dict.fromkeys('<>:"|?*/\\', "_"))
@@ -77,7 +78,7 @@ def file_name(part: PartPlace) -> str:
 def safe_name(text: str) -> str:
     """A name that any system takes: no path, and nothing that cannot be printed; empty if nothing is left."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
-    clean = "".join(char for char in last if char.isprintable()).translate(_NO_NAME).strip(" .")
+    clean = "".join(char for char in _SPACE.sub(" ", last) if char.isprintable()).translate(_NO_NAME).strip(" .")
     stem, dot, ending = clean.rpartition(".")
     if not dot or len(ending) > _LONGEST_ENDING:
         return clean[:_LONGEST_NAME]

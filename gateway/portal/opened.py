@@ -18,7 +18,7 @@ SANDBOXED: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # A browser does not show a sandboxed page that wants to be apart (HTML, section 7.4.5), nor keeps it as a file.
+    # A page cannot be sandboxed and ask to be apart from others (HTML, section 7.4.5); not every browser minds.
     "Cross-Origin-Opener-Policy": "unsafe-none",
 }
 """For what comes from a message itself and is no page: should a browser show it after all, nothing of it runs."""

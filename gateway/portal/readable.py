@@ -5,12 +5,15 @@ purpose: guessing at addresses without https:// or http://.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 # Joiners and the soft hyphen belong to words of some languages and reorder nothing.
 _KEPT: Final = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}\N{SOFT HYPHEN}\t")
+# Other spaces, characters younger than our tables, and those that fonts of their own define.
+_WORDLESS: Final = frozenset({"Zs", "Cn", "Co"})
 # These only change the order or the looks of what stands around them.
 _DROPPED: Final = frozenset(
     "\u200b\u200e\u200f\u2060\ufeff\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -38,7 +41,7 @@ def one_line(text: str) -> str:
 
 
 def _shown(char: str) -> str:
-    if char.isprintable() or char in _KEPT:
+    if char.isprintable() or char in _KEPT or unicodedata.category(char) in _WORDLESS:
         return char
     return "" if char in _DROPPED else "\N{REPLACEMENT CHARACTER}"
 

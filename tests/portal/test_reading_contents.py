@@ -113,6 +113,7 @@ def test_every_part_is_in_one_place(parts: list[PartPlace]) -> None:
         ("", "application/x-odd", "part-4.bin"),
         ("x" * 300 + ".pdf", "application/pdf", "x" * 116 + ".pdf"),
         ("x" * 300, "application/pdf", "x" * 120),
+        ("a\u00a0b\u3000c.pdf", "application/pdf", "a b c.pdf"),
         ("Übersicht 'ä\".txt", "text/plain", "Übersicht 'ä_.txt"),
     ],
 )
@@ -161,19 +162,20 @@ def test_no_bytes_raise(data: bytes, charset: str, html: bool) -> None:
 
 def test_readable_text_has_no_controls_and_reorders_nothing() -> None:
     assert readable("a\r\nb\x00\x1b[31mc\u202ed\u200de") == "a\nb\ufffd\ufffd[31mcd\u200de"
+    assert readable("a\u00a0b\u3000c\ud800\u0085d\t.") == "a\u00a0b\u3000c\ufffd\nd\t."
     assert one_line(" a\r\n b\tc ") == "a b c"
 
 
 def test_links_are_their_own_targets() -> None:
     text = (
-        "See https://council.example/a?b=1#c. Or (http://x.example), javascript:alert(1), https:// xhttps://y.example"
+        "See https://council.example/a?b=1#c. Or (http://x.example), javascript:alert(1), https://. xhttps://y.example"
     )
     assert list(pieces(text)) == [
         Piece("See "),
         Piece("https://council.example/a?b=1#c", link=True),
         Piece(". Or ("),
         Piece("http://x.example", link=True),
-        Piece("), javascript:alert(1), https:// xhttps://y.example"),
+        Piece("), javascript:alert(1), https://. xhttps://y.example"),
     ]
 
 

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from gateway.portal import sanitise, shown
+from gateway.portal import pictures, sanitise, shown
 from tests.portal.opened_pages import World
 from tests.portal.sealed_mail import COOKIE, READER, Sealed, letter
 
@@ -89,6 +89,25 @@ async def test_the_frame_holds_clean_html_with_its_pictures() -> None:
     assert "allow-same-origin" not in policy
     assert frame.headers["x-frame-options"] == "SAMEORIGIN"
     assert frame.headers["cache-control"] == "no-store"
+
+
+async def test_a_picture_that_is_shown_often_is_left_out_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_BYTES", 2 * len(PNG) + 1)
+    message = letter()
+    message.set_content('<img src="cid:logo@council.example">' * 5, subtype="html")
+    message.add_related(PNG, "image", "png", cid="<logo@council.example>")
+    frame = await world(message).caller.get("/read/frame/0")
+    assert frame.text.count("data:image/png;base64,") == 2
+    assert frame.text.count('src=""') == 3
+
+
+async def test_a_picture_among_the_files_is_shown_too() -> None:
+    message = letter()
+    message.set_content('<img src="cid:logo@council.example">', subtype="html")
+    message.add_related(PNG, "image", "png", cid="<logo@council.example>", disposition="attachment", filename="a.png")
+    there = world(message)
+    assert "data:image/png;base64," in (await there.caller.get("/read/frame/0")).text
+    assert "a.png" in (await there.caller.get("/read")).text
 
 
 async def test_the_frame_alone_has_the_head() -> None:

@@ -168,7 +168,7 @@ def test_pictures_of_the_message_get_their_number_and_others_are_counted() -> No
     clean = sanitise(
         '<img src="cid:logo%40x.example" alt=Logo><img src="CID:logo@x.example"><img src="https://t.example/1.gif">'
         '<table background="https://t.example/2.gif"></table><div style="background: url(https://t.example/3.gif)">x</div>'
-        '<img src="data:image/png;base64,iVBORw0KGgo=">',
+        '<img src="data:image/png;base64,iVBORw0KGgo="><img src="cid:not-there@x.example">',
         {"logo@x.example": 7},
         MARK,
     )

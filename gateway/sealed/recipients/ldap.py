@@ -46,9 +46,13 @@ _ATTRIBUTES: Final = (
 _PORTS: Final = {"ldap": 389, "ldaps": 636}
 
 
-class _Connection(Protocol):
-    """What is used of ldap3's class, which has no types."""
+class _Server(Protocol):
+    """What is used of ldap3's classes, which have no types."""
 
+    tls: object
+
+
+class _Connection(Protocol):
     response: Sequence[Mapping[str, object]] | None
     socket: socket.socket | None
 
@@ -59,8 +63,7 @@ class _Connection(Protocol):
 
 
 _connection = cast("Callable[..., _Connection]", ldap3.Connection)
-_server = cast("Callable[..., object]", ldap3.Server)
-_tls = cast("Callable[..., object]", ldap3.Tls)
+_server = cast("Callable[..., _Server]", ldap3.Server)
 _escaped = cast(
     "Callable[[str], str]",
     conv.escape_filter_chars,  # pyright: ignore[reportUnknownMemberType]
@@ -138,14 +141,9 @@ class LdapDirectory:
 
     def _connect(self) -> _Connection:
         at = self._server
-        server = _server(
-            at.host,
-            at.port,
-            use_ssl=at.tls,
-            tls=_tls(validate=ssl.CERT_REQUIRED, ca_certs_file=at.ca and str(at.ca)) if at.tls else None,
-            get_info=ldap3.NONE,
-            connect_timeout=_STEP,
-        )
+        server = _server(at.host, at.port, use_ssl=at.tls, get_info=ldap3.NONE, connect_timeout=_STEP)
+        if at.tls:
+            server.tls = _Handshake(at)
         return _connection(
             server,
             at.bind_dn,
@@ -156,6 +154,21 @@ class LdapDirectory:
             raise_exceptions=True,
             read_only=True,
             receive_timeout=_STEP,
+        )
+
+
+class _Handshake:
+    """In place of ldap3's own, which compares names itself, and by a function that Python is giving up."""
+
+    def __init__(self, server: LdapServer) -> None:
+        self._host = server.host
+        self._context = ssl.create_default_context(cafile=server.ca)
+
+    def wrap_socket(self, connection: _Connection, do_handshake: bool = False) -> None:
+        """As ldap3 calls it. Raises OSError."""
+        assert connection.socket is not None
+        connection.socket = self._context.wrap_socket(
+            connection.socket, do_handshake_on_connect=do_handshake, server_hostname=self._host
         )
 
 

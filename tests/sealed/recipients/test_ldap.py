@@ -21,9 +21,7 @@ CERTIFICATES = {address: person(address) for address in (BOB, CAROL, ODD)}
 SIGNED = pkcs7.serialize_certificates([CERTIFICATES[CAROL].certificate], Encoding.DER)
 PEOPLE = {
     BOB: {"userCertificate;binary": CERTIFICATES[BOB].der},
-    CAROL: {
-        "userSMIMECertificate;binary": pkcs7.serialize_certificates([CERTIFICATES[CAROL].certificate], Encoding.DER)
-    },
+    CAROL: {"userSMIMECertificate": pkcs7.serialize_certificates([CERTIFICATES[CAROL].certificate], Encoding.DER)},
     ODD: {"userCertificate;binary": CERTIFICATES[ODD].der},
     "dave@partner.example": {"userSMIMECertificate": b"0\x03not a message"},
 }
