@@ -181,6 +181,12 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "subject": "A neutral subject for the outside; the real header is then inside.",
         "gcm": "For whom AES-256-GCM is used: known, those who say that they can open it; always; or never.",
     },
+    "archive": {
+        "format": "zip, which holds files of any size, or pdf, for messages up to 50 MiB.",
+        "subject": "The neutral subject that stands outside.",
+        "wording": "A sentence of the organisation's own for the recipient.",
+        "password_for": "How long the password can be shown again; default 7d, at least 6d.",
+    },
     "smarthost": {
         "host": "Where to: a name or an address, and a port.",
         "client_certificate": "The file of our certificate, with its key or with `private_key` beside it.",

@@ -5,7 +5,6 @@ anybody else, and keeping what was not sent.
 """
 
 import asyncio
-import hashlib
 from datetime import timedelta
 from typing import Final, assert_never
 
@@ -20,7 +19,7 @@ from gateway.portal.context import Context, came_from_us, is_proof
 from gateway.portal.form_parts import MOST_FILES, NotTaken, Trouble, Upload
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.opened import Opened, ended, opened
-from gateway.portal.reply_mail import Headline, Reply, ReplyFile, build_reply, message_id_of, room
+from gateway.portal.reply_mail import Headline, Reply, ReplyFile, build_reply, digest_of, message_id_of, room
 from gateway.portal.scanner import Clean, Found, Unscanned, parse_scanner
 from gateway.portal.shown import beginning
 from gateway.portal.uploads import Budget, announced, discard, read_upload
@@ -136,7 +135,7 @@ class _Replies:
     async def _send(self, of: Opened, reply: Reply, key: str) -> None:
         """Puts it into the store, unless the same was sent before: a form may come twice."""
         reader, now = of.visit.reader, self._context.clock.now()
-        message_id = f"{_digest(key, reply)}@{of.visit.now.identity.hostname}"
+        message_id = f"{digest_of(key, reply)}@{of.visit.now.identity.hostname}"
         async with self._sending:
             before = [
                 one
@@ -191,13 +190,3 @@ def _room(of: Opened) -> int:
 
 def _is_ours(of: Opened, given: str) -> bool:
     return is_proof(given, of.visit.cookie, of.visit.now.key)
-
-
-def _digest(key: str, reply: Reply) -> str:
-    """The same for the same form with the same in it, and for nothing else."""
-    digest = hashlib.sha256()
-    for piece in (key, reply.text, *(file.name for file in reply.files)):
-        digest.update(len(piece).to_bytes(8, "big") + piece.encode("utf-8", "replace"))
-    for file in reply.files:
-        digest.update(hashlib.sha256(file.content).digest())
-    return digest.hexdigest()[:40]

@@ -5,6 +5,7 @@ Left out on purpose: Auto-Submitted, because a person wrote it, and the text of 
 """
 
 import email.policy
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +69,16 @@ class Headline:
 def room(most: int) -> int:
     """How many bytes of text and files fit into a mail of ``most`` bytes."""
     return max(0, (most - _AROUND) // _ENCODED_LINE * _LINE)
+
+
+def digest_of(key: str, reply: Reply) -> str:
+    """The same for the same form with the same in it, and for nothing else."""
+    digest = hashlib.sha256()
+    for piece in (key, reply.text, *(file.name for file in reply.files)):
+        digest.update(len(piece).to_bytes(8, "big") + piece.encode("utf-8", "replace"))
+    for file in reply.files:
+        digest.update(hashlib.sha256(file.content).digest())
+    return digest.hexdigest()[:40]
 
 
 def message_id_of(beginning: bytes) -> str:

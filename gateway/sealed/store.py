@@ -399,7 +399,7 @@ class SealedFiles(SealedStore):
 
     async def post(self, mail: OwnMail) -> None:
         """See the port."""
-        sealed = self._box.seal_bytes(outbox.to_bytes(mail), _OUTBOX)
+        sealed = await self._db.run(lambda: self._box.seal_bytes(outbox.to_bytes(mail), _OUTBOX))
         await self._db.write(lambda db: db.execute("INSERT INTO outbox (mail) VALUES (?)", (sealed,)).rowcount)
 
     async def outgoing(self, limit: int) -> Sequence[tuple[int, OwnMail]]:

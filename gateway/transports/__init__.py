@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.transports.archive import Archive
 from gateway.transports.base import RouteTransport
 from gateway.transports.mx import Mx
 from gateway.transports.portal import Portal
@@ -11,5 +12,5 @@ from gateway.transports.smarthost import Smarthost
 from gateway.transports.smime import Smime
 
 TRANSPORTS: Final[Mapping[str, type[RouteTransport]]] = MappingProxyType(
-    {"mx": Mx, "portal": Portal, "smarthost": Smarthost, "smime": Smime}
+    {"archive": Archive, "mx": Mx, "portal": Portal, "smarthost": Smarthost, "smime": Smime}
 )

@@ -100,7 +100,9 @@ class LdapDirectory:
     """One directory."""
 
     def __init__(self, server: LdapServer) -> None:
+        """Raises ValueError for authorities that cannot be read."""
         self._server = server
+        self._handshake = _Handshake(server) if server.tls else None
         self._threads = ThreadPoolExecutor(_AT_ONCE, "ldap")
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -142,8 +144,8 @@ class LdapDirectory:
     def _connect(self) -> _Connection:
         at = self._server
         server = _server(at.host, at.port, use_ssl=at.tls, get_info=ldap3.NONE, connect_timeout=_STEP)
-        if at.tls:
-            server.tls = _Handshake(at)
+        if self._handshake is not None:
+            server.tls = self._handshake
         return _connection(
             server,
             at.bind_dn,
@@ -162,7 +164,10 @@ class _Handshake:
 
     def __init__(self, server: LdapServer) -> None:
         self._host = server.host
-        self._context = ssl.create_default_context(cafile=server.ca)
+        try:
+            self._context = ssl.create_default_context(cafile=server.ca)
+        except OSError as error:
+            raise ValueError(f"there are no authorities in PEM form in {server.ca}") from error
 
     def wrap_socket(self, connection: _Connection, do_handshake: bool = False) -> None:
         """As ldap3 calls it. Raises OSError."""
