@@ -21,6 +21,11 @@ PEERS = {
     "posttls-finger": lambda: _daemon("posttls-finger"),
     "opendkim": lambda: _daemon("opendkim-testmsg"),
     "chromium": lambda: any(map(shutil.which, ("chromium-headless-shell", "chromium"))),
+    "clamd": lambda: _daemon("clamd"),
+    "slapd": lambda: _daemon("slapd"),
+    "7zz": lambda: shutil.which("7zz") is not None,
+    "qpdf": lambda: shutil.which("qpdf") is not None,
+    "gpg": lambda: shutil.which("gpg") is not None,
     "root": lambda: os.geteuid() == 0,
 }
 

@@ -12,7 +12,7 @@ from gateway.core.sealed import PartPlace
 
 _LONGEST: Final = 120
 _LONGEST_ENDING: Final = 10
-_SPACE: Final = re.compile(r"\s")
+_SPACE: Final = re.compile(r"[\u00a0\u2000-\u200a\u202f\u3000]")
 # What Windows, or a path, would not take as a name.
 _NO_NAME: Final = str.maketrans(dict.fromkeys('<>:"|?*/\\', "_"))
 _ENDINGS: Final = {

@@ -4,7 +4,6 @@ Every part is somewhere: what is neither text nor a picture of it is a file, and
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,11 +14,6 @@ from gateway.core.words import decode_charset
 
 PLAIN: Final = "text/plain"
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
-_LONGEST_NAME: Final = 120
-_SPACE: Final = re.compile(r"[\u00a0\u2000-\u200a\u202f\u3000]")
-_LONGEST_ENDING: Final = 10
-# What Windows, or a path, would not take as a name.
-_NO_NAME: Final = str.maketrans(dict.fromkeys('<>:"|?*/\\', "_"))
 _NO_CHARSETS: Final = frozenset({"", "us-ascii", "ascii"})
 _META: Final = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w-]{1,40})""", re.IGNORECASE)
 _META_WITHIN: Final = 4096
@@ -68,35 +62,6 @@ def pictures_by_id(face: Face) -> Mapping[str, PartPlace]:
     """What HTML may show by its Content-ID (RFC 2392), also what is among the files; of two the first holds."""
     named = [part for part in face.parts if part.type in PICTURES and part.content_id]
     return {part.content_id: part for part in reversed(named)}
-
-
-def file_name(part: PartPlace) -> str:
-    """The name of a part, or one by its number and type if it has none."""
-    return safe_name(part.name) or f"part-{part.number + 1}{_ENDINGS.get(part.type, '.bin')}"
-
-
-def safe_name(text: str) -> str:
-    """A name that any system takes: no path, and nothing that cannot be printed; empty if nothing is left."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
-    clean = "".join(char for char in _SPACE.sub(" ", last) if char.isprintable()).translate(_NO_NAME).strip(" .")
-    stem, dot, ending = clean.rpartition(".")
-    if not dot or len(ending) > _LONGEST_ENDING:
-        return clean[:_LONGEST_NAME]
-    return f"{stem[: _LONGEST_NAME - len(ending) - 1]}.{ending}"
-
-
-_ENDINGS: Final = {
-    PLAIN: ".txt",
-    HTML: ".html",
-    "text/calendar": ".ics",
-    "text/vcard": ".vcf",
-    "message/rfc822": ".eml",
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/gif": ".gif",
-}
 
 
 def decoded(data: bytes, charset: str, *, html: bool = False) -> str:

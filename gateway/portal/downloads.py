@@ -15,8 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.core.file_names import file_name
 from gateway.core.sealed import PackageId, PartPlace
-from gateway.portal.contents import contents, file_name
+from gateway.portal.contents import contents
 from gateway.portal.context import Context
 from gateway.portal.opened import SANDBOXED, Opened, opened
 from gateway.portal.ranges import OutOfRange, Span, read_range

@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.core.file_names import safe_name
 from gateway.core.record import Kind
 from gateway.core.sealed import Happening, OwnMail
-from gateway.portal.contents import safe_name
 from gateway.portal.context import Context, came_from_us, is_proof
 from gateway.portal.form_parts import MOST_FILES, NotTaken, Trouble, Upload
 from gateway.portal.limits import Act, Limits, place_of

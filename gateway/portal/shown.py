@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.file_names import file_name
 from gateway.core.sealed import Face, PackageId, PartPlace
 from gateway.core.sizes import roughly
 from gateway.core.texts import HTML
 from gateway.flow.ports import SealedStore
-from gateway.portal.contents import Contents, decoded, file_name
+from gateway.portal.contents import Contents, decoded
 from gateway.portal.readable import Piece, one_line, pieces, readable
 from gateway.portal.sanitise import MOST_HTML
 

@@ -5,12 +5,13 @@ that happens between two blocks is arithmetic in memory.
 """
 
 import io
-import unicodedata
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from gateway.core.file_names import unique
 
 _READABLE: Final = 0o644 << 16
 
@@ -58,24 +59,3 @@ async def zipped(entries: Sequence[Entry], at: datetime) -> AsyncIterator[bytes]
                     file.write(block)
                     yield sink.take()
     yield sink.take()
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """The same names, those that some system would take for one made different: ``a.txt``, ``a (2).txt``."""
-    taken: dict[str, int] = {}
-    result: list[str] = []
-    for name in names:
-        stem, dot, ending = name.rpartition(".")
-        stem, ending = (stem, dot + ending) if stem else (name, "")
-        candidate, number = name, taken.get(_key(name), 0)
-        while number and _key(candidate) in taken:
-            number += 1
-            candidate = f"{stem} ({number}){ending}"
-        taken[_key(name)] = max(number, 1)
-        taken.setdefault(_key(candidate), 1)
-        result.append(candidate)
-    return result
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

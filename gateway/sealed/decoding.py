@@ -1,92 +1,78 @@
 """A part's transfer encoding undone from any byte on: the decoded bytes, and the places where decoding can begin.
 
 It agrees with `core.transfer`, which the scan counts by, but for line ends: a file in quoted-printable keeps its own.
+However the bytes are cut into blocks, the result is the same, for a size is promised before the first byte is read.
 """
 
 import binascii
 import re
-import string
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from gateway.core import transfer
 from gateway.core.sealed import PartPlace
 
 EVERY: Final = 1024 * 1024
 """Decoded bytes between two places where decoding can begin."""
-_LONE_CR: Final = re.compile(rb"\r(?!\n)")
-_ALPHABET: Final = (string.ascii_letters + string.digits + "+/").encode()
-_NOT_ALPHABET: Final = bytes(byte for byte in range(256) if byte not in _ALPHABET)
+_LONE_CR: Final = re.compile(rb"\r(?![\n]|\Z)")
+# A CR that may begin a line end, or an escape of which one or two characters are there, at the end of a block.
+_BEGUN: Final = re.compile(rb"\r|=[^=]?")
 
 
 class Decoder(Protocol):
-    """Bytes in, decoded bytes out. It is ``clean`` where it holds nothing back, so that another could go on."""
+    """Bytes in, decoded bytes out. ``held`` is the end of the input that waits for what follows."""
 
     @property
-    def clean(self) -> bool: ...
+    def held(self) -> bytes: ...
 
     def feed(self, data: bytes) -> bytes: ...
 
     def finish(self) -> bytes: ...
 
 
-class Raw:
+class Raw(transfer.RawDecoder):
     """7bit, 8bit, binary, and what we do not know."""
 
-    clean = True
-
-    def feed(self, data: bytes) -> bytes:
-        return data
-
-    def finish(self) -> bytes:
-        return b""
+    held = b""
 
 
-class Base64:
-    """Groups of four characters of the alphabet; all else is skipped (RFC 2045 section 6.8)."""
-
-    def __init__(self) -> None:
-        self._held = b""
+class Base64(transfer.Base64Decoder):
+    """See there."""
 
     @property
-    def clean(self) -> bool:
-        return not self._held
-
-    def feed(self, data: bytes) -> bytes:
-        data = self._held + data.translate(None, _NOT_ALPHABET)
-        whole = len(data) // 4 * 4
-        self._held = data[whole:]
-        return binascii.a2b_base64(data[:whole])
-
-    def finish(self) -> bytes:
-        return binascii.a2b_base64(self._held.ljust(4, b"=")) if len(self._held) > 1 else b""
+    def held(self) -> bytes:
+        """Less than one group of four characters."""
+        return self._held
 
 
 class QuotedPrintable:
     """RFC 2045 section 6.7, with the line ends as they stand; a CR alone is dropped."""
 
     def __init__(self) -> None:
-        self._held = b""
-
-    @property
-    def clean(self) -> bool:
-        return not self._held
+        self.held = b""
 
     def feed(self, data: bytes) -> bytes:
-        data = self._held + data
-        line_end = len(data) - 1 if data.endswith(b"\r") else -1
-        escape = data.rfind(b"=", max(0, len(data) - 3))
-        at = escape if escape >= 0 and len(data) - escape < 3 else line_end
-        whole, self._held = (data, b"") if at < 0 else (data[:at], data[at:])
-        return _unquoted(whole)
+        """Takes the next bytes."""
+        data = _LONE_CR.sub(b"", self.held + data)
+        at = _begun(data)
+        self.held = data[at:]
+        return binascii.a2b_qp(data[:at])
 
     def finish(self) -> bytes:
-        return _unquoted(self._held)
+        """Ends the part."""
+        return binascii.a2b_qp(self.held.rstrip(b"\r"))
 
 
-def _unquoted(data: bytes) -> bytes:
-    return binascii.a2b_qp(_LONE_CR.sub(b"", data))
+def _begun(data: bytes) -> int:
+    """Where something begins at the end of the data that the next bytes may go on with; else its length."""
+    for at in (len(data) - 2, len(data) - 1):
+        # Of equals signs in a row each pair is one sign, as `binascii` reads them, so only an odd last one is open.
+        signs = at + 1 - len(data[: at + 1].rstrip(b"="))
+        if at >= 0 and _BEGUN.fullmatch(data, at) and (data[at:] == b"\r" or signs % 2):
+            return at
+    return len(data)
 
 
 def decoder_for(encoding: str) -> Decoder:
@@ -113,24 +99,22 @@ class Measure:
 
     def __init__(self, encoding: str) -> None:
         self._decoder = decoder_for(encoding)
+        self._last = 0
         self.size = 0
         self.marks: list[Mark] = []
 
     def feed(self, data: bytes, offset: int) -> None:
         """The next bytes, which stand at ``offset`` of the message."""
-        cut = data.rfind(b"\n") + 1 if self.size - self._last_mark >= EVERY else 0
-        self.size += len(self._decoder.feed(data[:cut]))
-        if cut and self._decoder.clean:
-            self.marks.append(Mark(self.size, offset + cut))
-        self.size += len(self._decoder.feed(data[cut:]))
+        self.size += len(self._decoder.feed(data))
+        held = self._decoder.held
+        # What is held stands together at the end in nearly every block; where it does not, the next block will do.
+        if self.size - self._last >= EVERY and data.endswith(held):
+            self._last = self.size
+            self.marks.append(Mark(self.size, offset + len(data) - len(held)))
 
     def close(self) -> None:
         """Ends the part."""
         self.size += len(self._decoder.finish())
-
-    @property
-    def _last_mark(self) -> int:
-        return self.marks[-1].decoded if self.marks else 0
 
 
 def decoded(

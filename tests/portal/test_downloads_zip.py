@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import shutil
 import subprocess
 import zipfile
 from collections.abc import AsyncIterator
@@ -13,10 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.portal.zip_stream import Entry, unique, zipped
-from tests.conftest import PEERS
-
-PEERS.setdefault("7zz", lambda: shutil.which("7zz") is not None)
+from gateway.core.file_names import unique
+from gateway.portal.zip_stream import Entry, zipped
 
 AT = datetime(2026, 11, 22, 15, 41, 7, tzinfo=UTC)
 

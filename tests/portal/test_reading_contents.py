@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.sealed import Face, PartPlace
-from gateway.portal.contents import contents, decoded, file_name
+from gateway.portal.contents import contents, decoded
 from gateway.portal.readable import Piece, one_line, pieces, readable
 
 
@@ -98,37 +98,6 @@ def test_every_part_is_in_one_place(parts: list[PartPlace]) -> None:
     found = contents(face(*numbered))
     everywhere = [*found.body, *found.texts, *found.pictures, *found.files]
     assert sorted(one.number for one in everywhere) == list(range(len(parts)))
-
-
-@pytest.mark.parametrize(
-    ("given_name", "kind", "name"),
-    [
-        ("report.pdf", "application/pdf", "report.pdf"),
-        ("../../etc/passwd", "text/plain", "passwd"),
-        ("C:\\Users\\a\\plan.docx", "application/x", "plan.docx"),
-        ("a\r\nSet-Cookie: x=1.txt", "text/plain", "aSet-Cookie_ x=1.txt"),
-        ("exe\u202efdp.exe", "application/x", "exefdp.exe"),
-        ("  .. ", "text/html", "part-4.html"),
-        ("", "message/rfc822", "part-4.eml"),
-        ("", "application/x-odd", "part-4.bin"),
-        ("x" * 300 + ".pdf", "application/pdf", "x" * 116 + ".pdf"),
-        ("x" * 300, "application/pdf", "x" * 120),
-        ("a\u00a0b\u3000c.pdf", "application/pdf", "a b c.pdf"),
-        ("Übersicht 'ä\".txt", "text/plain", "Übersicht 'ä_.txt"),
-    ],
-)
-def test_names(given_name: str, kind: str, name: str) -> None:
-    assert file_name(part(3, kind, name=given_name)) == name
-
-
-@given(st.text(max_size=300))
-def test_any_name_becomes_one_that_is_safe(text: str) -> None:
-    name = file_name(part(0, "text/plain", name=text))
-    assert name
-    assert len(name) <= 120
-    assert name.isprintable()
-    assert not set(name) & set('<>:"|?*/\\')
-    assert name[0] != "."
 
 
 @pytest.mark.parametrize(

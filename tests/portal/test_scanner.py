@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import shutil
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -14,9 +13,6 @@ import pytest
 from gateway.portal import neighbour
 from gateway.portal.neighbour import Tcp, Unix
 from gateway.portal.scanner import Clamd, Clean, Found, Icap, Unscanned, parse_scanner
-from tests.conftest import PEERS
-
-PEERS.setdefault("clamd", lambda: shutil.which("clamd", path="/usr/sbin:/usr/bin") is not None)
 
 Answers = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 # The test file of EICAR, in two halves so that no scanner takes these tests for it.

@@ -50,6 +50,7 @@ def knows(*algorithms: str) -> x509.UnrecognizedExtension:
 
 GCM = knows("2.16.840.1.101.3.4.1.42", "2.16.840.1.101.3.4.1.46")
 MAIL = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+ANYTHING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])
 SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 
 
