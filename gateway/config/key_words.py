@@ -187,6 +187,10 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "wording": "A sentence of the organisation's own for the recipient.",
         "password_for": "How long the password can be shown again; default 7d, at least 6d.",
     },
+    "openpgp": {
+        "keys": "The folder of recipients' public keys (.asc, .pgp, .gpg), found by the addresses in them.",
+        "subject": "A neutral subject that stands outside; the message's own is then inside.",
+    },
     "smarthost": {
         "host": "Where to: a name or an address, and a port.",
         "client_certificate": "The file of our certificate, with its key or with `private_key` beside it.",

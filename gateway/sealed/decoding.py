@@ -16,9 +16,7 @@ from gateway.core.sealed import PartPlace
 
 EVERY: Final = 1024 * 1024
 """Decoded bytes between two places where decoding can begin."""
-_LONE_CR: Final = re.compile(rb"\r(?![\n]|\Z)")
-# A CR that may begin a line end, or an escape of which one or two characters are there, at the end of a block.
-_BEGUN: Final = re.compile(rb"\r|=[^=]?")
+_LONE_CR: Final = re.compile(rb"\r(?!\n|\Z)")
 
 
 class Decoder(Protocol):
@@ -66,13 +64,13 @@ class QuotedPrintable:
 
 
 def _begun(data: bytes) -> int:
-    """Where something begins at the end of the data that the next bytes may go on with; else its length."""
-    for at in (len(data) - 2, len(data) - 1):
-        # Of equals signs in a row each pair is one sign, as `binascii` reads them, so only an odd last one is open.
-        signs = at + 1 - len(data[: at + 1].rstrip(b"="))
-        if at >= 0 and _BEGUN.fullmatch(data, at) and (data[at:] == b"\r" or signs % 2):
-            return at
-    return len(data)
+    """Where something begins at the end of ``data`` that the next bytes may change; else its length."""
+    # A CR there may be dropped still, and then what stood before it goes on.
+    stop = len(data) - data.endswith(b"\r")
+    escape = data.rfind(b"=", max(0, stop - 2), stop)
+    # Of equals signs in a row each pair is one sign, as `binascii` reads them, so only an odd last one is open.
+    signs = escape + 1 - len(data[: escape + 1].rstrip(b"="))
+    return escape if signs % 2 else stop
 
 
 def decoder_for(encoding: str) -> Decoder:

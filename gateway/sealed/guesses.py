@@ -7,7 +7,9 @@ so much randomness that SHA-256 is enough.
 import base64
 import hashlib
 import hmac
+import re
 import secrets
+import unicodedata
 from typing import Final
 
 from cryptography.exceptions import InvalidKey
@@ -20,6 +22,8 @@ _MEMORY: Final = 8 * 1024
 _PASSES: Final = 1
 _LANES: Final = 1
 _LONGEST: Final = 200
+# White space, hyphens and dashes of all kinds that a keyboard or a word processor makes of one, and dots.
+_BETWEEN: Final = re.compile(r"[\s.\-\u2010-\u2015\u2212]+")
 
 
 def new_code() -> str:
@@ -29,7 +33,8 @@ def new_code() -> str:
 
 def normalise(secret: str) -> str:
     """As it is compared: without case, and blanks, hyphens and dots are only what stands between words."""
-    words = secret[:_LONGEST].casefold().replace("-", " ").replace("\N{EN DASH}", " ").replace(".", " ").split()
+    folded = unicodedata.normalize("NFKC", secret[:_LONGEST]).casefold()
+    words = [word for word in _BETWEEN.split(folded) if word]
     joined = "".join(words)
     return joined if joined.isdecimal() else "-".join(words)
 

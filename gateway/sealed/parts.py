@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.core.facts import Field
+from gateway.core.mail_names import one_line
 from gateway.core.mime import PartHeader
 from gateway.core.parts import Parts
 from gateway.core.scan import ScanLimits, Scanner, TooComplex
@@ -63,12 +64,12 @@ class PartsIndex:
             self._try(lambda: self._scan.feed(block))
 
     def close(self) -> Index:
-        """Ends the message. One that is too complex to be taken apart is one part: the whole of it."""
+        """Ends the message. One that cannot be taken apart, or has no part at all, is one part: the whole of it."""
         if not self._lost:
             self._try(self._scan.finish)
         leaves = self._scan.leaves
-        places, marks = (self._whole(), {}) if self._lost else (leaves.places(), leaves.marks())
-        return Index(_face(leaves.fields, places, self._size), marks)
+        places, marks = ((), {}) if self._lost else (leaves.places(), leaves.marks())
+        return Index(_face(leaves.fields, places or self._whole(), self._size), marks)
 
     def _try(self, work: Callable[[], None]) -> None:
         try:
@@ -192,5 +193,6 @@ def _face(fields: tuple[Field, ...], parts: tuple[PartPlace, ...], size: int) ->
 
 
 def _text(fields: tuple[Field, ...], name: str) -> str:
-    """All fields of that name as readable text, cut to a length."""
-    return ", ".join(to_text(field.value) for field in fields if field.name.casefold() == name)[:_LONGEST]
+    """All fields of that name as text that can be shown, cut to a length."""
+    found = ", ".join(to_text(field.value) for field in fields if field.name.casefold() == name)
+    return one_line(found[: 2 * _LONGEST], _LONGEST)

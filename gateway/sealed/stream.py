@@ -59,7 +59,10 @@ class SealWriter:
 
 
 class SealReader:
-    """Reads a sealed file. Raises Damaged for one that is not what was written, before any byte of the bad chunk."""
+    """Reads a sealed file. Raises Damaged for one that is not what was written, before any byte of the bad chunk.
+
+    ``size`` is in plain bytes, and proven once anything was read. Raises OSError, too.
+    """
 
     def __init__(self, file: BinaryIO, key: bytes, about: bytes) -> None:
         self._file = file
@@ -76,15 +79,12 @@ class SealReader:
 
     def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The plain bytes from ``start`` up to ``end``, chunk by chunk; nothing behind the end of the file."""
+        # The last chunk proves that the file ends where it was ended: a range behind a cut is not just empty.
+        self._open(self._chunks - 1)
         end = self.size if end is None else min(end, self.size)
-        # An empty file is looked at too: it might be a longer one that was cut off.
-        for number in range(start // CHUNK, max(start // CHUNK + 1, -(-end // CHUNK))):
-            if number >= self._chunks:
-                return
+        for number in range(start // CHUNK, -(-end // CHUNK) if start < end else 0):
             chunk, at = self._open(number), number * CHUNK
-            part = chunk[max(0, start - at) : max(0, end - at)]
-            if part:
-                yield part
+            yield chunk[max(0, start - at) : end - at]
 
     def _open(self, number: int) -> bytes:
         self._file.seek(_HEADER + number * (CHUNK + _TAG))

@@ -7,10 +7,11 @@ from typing import Final
 from gateway.transports.archive import Archive
 from gateway.transports.base import RouteTransport
 from gateway.transports.mx import Mx
+from gateway.transports.openpgp import OpenPgp
 from gateway.transports.portal import Portal
 from gateway.transports.smarthost import Smarthost
 from gateway.transports.smime import Smime
 
 TRANSPORTS: Final[Mapping[str, type[RouteTransport]]] = MappingProxyType(
-    {"archive": Archive, "mx": Mx, "portal": Portal, "smarthost": Smarthost, "smime": Smime}
+    {"archive": Archive, "mx": Mx, "openpgp": OpenPgp, "portal": Portal, "smarthost": Smarthost, "smime": Smime}
 )

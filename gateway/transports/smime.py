@@ -165,7 +165,7 @@ async def _write(entity: Entity, certificate: Certificate, content: Content, sin
             async for some in lines:
                 await sink.write(some)
     except ValueError as error:
-        raise NotWrapped("The stored message does not have the size that it had.") from error
+        raise NotWrapped(f"The message could not be sealed: {error}.") from error
 
 
 def _outcome(choice: NoneUsable | NotTold) -> Outcome:

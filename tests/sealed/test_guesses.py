@@ -1,11 +1,8 @@
 """Codes, passphrases and tokens: what is kept of them tells nothing, and people may type them as people do."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.sealed.guesses import hash_secret, matches, new_code, normalise, token_for, token_hash
-from gateway.sealed.words import bits, passphrase
 
 PEPPER = b"p" * 32
 
@@ -23,7 +20,10 @@ def test_codes_are_eight_digits_and_seldom_the_same() -> None:
         (" 1234-5678 ", "12345678"),
         ("Acid-Acorn-acre", "acid-acorn-acre"),
         ("acid  acorn\tacre.", "acid-acorn-acre"),
-        ("acid–acorn–acre", "acid-acorn-acre"),
+        ("acid–acorn—acre", "acid-acorn-acre"),
+        ("acid \N{HYPHEN} acorn\N{NON-BREAKING HYPHEN}acre", "acid-acorn-acre"),
+        ("１２３４ ５６７８", "12345678"),
+        ("cafe\N{COMBINING ACUTE ACCENT} noir", "café-noir"),
     ],
 )
 def test_it_may_be_typed_as_people_do(typed: str, meant: str) -> None:
@@ -51,22 +51,3 @@ def test_tokens_differ_by_reader_and_seed_and_only_a_hash_is_known() -> None:
     assert len(tokens) == 6 and all(len(token) == 43 for token in tokens)
     assert token_for(b"a" * 32, 1) == token_for(b"a" * 32, 1)
     assert token_hash("x") != token_hash("y") and len(token_hash("\udc80" * 1000)) == 32
-
-
-def test_six_words_are_more_than_sixty_bits() -> None:
-    assert bits() >= 60 > bits(5)
-    words = passphrase(b"s" * 32).split("-")
-    assert len(words) == 6 and all(word.isalpha() and word.islower() for word in words)
-
-
-@given(st.binary(min_size=32, max_size=32), st.integers(0, 255))
-def test_a_passphrase_is_always_the_same_for_its_secret_and_no_other(secret: bytes, bit: int) -> None:
-    other = (int.from_bytes(secret, "big") ^ (1 << bit)).to_bytes(32, "big")
-    assert passphrase(secret) == passphrase(secret) != passphrase(other)
-    assert len(passphrase(secret, 30).split("-")) == 30
-
-
-def test_every_word_turns_up_about_as_often() -> None:
-    found = [word for n in range(2000) for word in passphrase(n.to_bytes(32, "big")).split("-")]
-    most = max(found.count(word) for word in set(found[:300]))
-    assert len(set(found)) > 1250 and most < 35

@@ -175,6 +175,18 @@ def test_a_message_too_complex_to_be_taken_apart_is_one_file() -> None:
     assert part(raw, found, place) == raw
 
 
+def test_a_multipart_without_any_part_is_one_file() -> None:
+    raw = b"Subject: broken\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\nonly a preamble\r\n"
+    found = index(raw)
+    [place] = found.face.parts
+    assert (place.type, part(raw, found, place)) == ("message/rfc822", raw)
+
+
+def test_what_the_face_shows_is_one_line_without_controls() -> None:
+    face = index(b"Subject: =?utf-8?q?one=0D=0Atwo=00=E2=80=AEthree?=\r\nTo: a@b.example,\r\n c@d.example\r\n\r\n").face
+    assert (face.subject, face.to) == ("one two three", "a@b.example, c@d.example")
+
+
 def test_long_fields_are_cut_and_a_damaged_index_says_so() -> None:
     found = index(b"Subject: " + b"x" * 100_000 + b"\r\n\r\n")
     assert len(found.face.subject) <= 2000

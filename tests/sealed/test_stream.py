@@ -61,6 +61,16 @@ def test_what_is_cut_off_is_noticed(keep: int) -> None:
     file = sealed(os.urandom(3 * CHUNK))
     with pytest.raises(Damaged):
         opened(file[:keep])
+    with pytest.raises(Damaged):
+        opened(file[:keep], 3 * CHUNK - 1)
+
+
+def test_what_is_added_is_noticed_wherever_it_is_read() -> None:
+    file = sealed(os.urandom(CHUNK))
+    for more in (b"x", file[HEADER:]):
+        for start in (0, CHUNK):
+            with pytest.raises(Damaged):
+                opened(file + more, start)
 
 
 def test_chunks_cannot_change_places_be_left_out_or_come_from_another_file() -> None:

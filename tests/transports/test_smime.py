@@ -180,6 +180,7 @@ async def test_the_organisation_signs_inside(tmp_path: Path) -> None:
 
 # Every byte of every message.
 
+SLOW = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 LINE = st.binary(max_size=1500)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30)
 FILES = st.lists(st.tuples(NAMES, st.binary(max_size=200)), max_size=2)
@@ -228,6 +229,7 @@ async def test_every_byte_of_every_message_arrives(
     assert all(field in outside for field in fields if not field[0].startswith("Content-"))
 
 
+@pytest.mark.peer("openssl")
 async def test_a_signed_message_goes_inside_as_it_is(tmp_path: Path) -> None:
     signed = (
         b"--s\r\nContent-Type: text/plain\r\n\r\ntrailing space \r\n--s\r\n"
@@ -243,6 +245,7 @@ async def test_a_signed_message_goes_inside_as_it_is(tmp_path: Path) -> None:
 # Who gets what.
 
 
+@pytest.mark.peer("openssl")
 async def test_each_recipient_has_a_message_of_their_own_that_names_nobody_else(tmp_path: Path) -> None:
     async with mail_world(tmp_path) as at:
         options = Smime.Options(certificates=certificates_of(tmp_path, BOB, CAROL))
@@ -252,7 +255,8 @@ async def test_each_recipient_has_a_message_of_their_own_that_names_nobody_else(
         "bob": Delivered, "carol": Delivered, "dave": Declined,
     }  # fmt: skip
     assert len(got) == 2
-    ((bob, carol),) = [[data for rcpts, data in sorted(got.items()) if len(rcpts) == 1]]
+    assert all(len(rcpts) == 1 for rcpts in got)
+    bob, carol = (got[rcpts] for rcpts in sorted(got))
     assert opened(tmp_path, BOB, bob) == opened(tmp_path, CAROL, carol) == INNER + BODY
     with pytest.raises(AssertionError):
         opened(tmp_path, CAROL, bob)
@@ -322,6 +326,20 @@ async def test_a_directory_that_is_dead_defers_and_spares_those_in_the_folder(tm
     assert outcomes["carol"].cause is Cause.LOCAL
 
 
+async def test_it_can_be_closed_twice_and_used_after_that(tmp_path: Path) -> None:
+    (tmp_path / "authorities.pem").write_bytes(CA.pem)
+    options = Smime.Options(ldap="ldap://127.0.0.1:1/dc=x", ca=tmp_path / "authorities.pem")
+    delivery = a_message("bob")
+    async with mail_world(tmp_path) as at:
+        smime = Smime(delivery.route, options, at.network)
+        for _ in range(2):
+            (outcome,) = (await smime.deliver(delivery)).values()
+            assert isinstance(outcome, Deferred)
+            assert "directory" in outcome.detail
+            await smime.aclose()
+            await smime.aclose()
+
+
 async def test_collected_certificates_are_used_only_where_that_was_said(tmp_path: Path) -> None:
     (tmp_path / "authorities.pem").write_bytes(CA.pem)
     folder = certificates_of(tmp_path)
@@ -348,7 +366,7 @@ async def test_a_store_that_breaks_leaves_nothing_behind(tmp_path: Path) -> None
         short = replace(whole, body=BodyRef(size=200_001, sha256="", path="a"))
         outcome = (await deliver(at, options, short))["bob"]
         assert isinstance(outcome, Deferred)
-        assert outcome.detail == "The stored message does not have the size that it had."
+        assert outcome.detail == "The message could not be sealed: there is less content than was said."
         assert at.hosts[MX].received == []
         assert isinstance((await deliver(at, options, whole))["bob"], Delivered)
 

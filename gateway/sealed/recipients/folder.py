@@ -17,7 +17,8 @@ from gateway.sealed.recipients.found import Found
 from gateway.sealed.recipients.watched import Watched, read_limited
 
 _ENDINGS: Final = (".pem", ".crt", ".cer", ".der")
-_MOST_FILES: Final = 20_000
+_MOST_FILES: Final = 5000
+"""All are looked at for each message, and kept in memory; more people than that have a directory."""
 _MOST_BYTES: Final = 4 * MAX_SIZE
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 

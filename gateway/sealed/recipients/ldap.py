@@ -103,7 +103,7 @@ class LdapDirectory:
         """Raises ValueError for authorities that cannot be read."""
         self._server = server
         self._handshake = _Handshake(server) if server.tls else None
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "ldap")
+        self._threads = _threads()
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def find(self, address: Address) -> Sequence[Found]:
@@ -119,8 +119,9 @@ class LdapDirectory:
         return [Found(der, str(address), believed=False) for der in certificates[:_MOST_CERTIFICATES]]
 
     def close(self) -> None:
-        """Waits for no question."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Lets its threads end, without waiting for questions; it may be asked again."""
+        self._threads.shutdown(wait=False)
+        self._threads = _threads()
 
     def _ask(self, address: Address) -> list[bytes]:
         connection = self._connect()
@@ -157,6 +158,10 @@ class LdapDirectory:
             read_only=True,
             receive_timeout=_STEP,
         )
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_ONCE, "ldap")
 
 
 class _Handshake:
