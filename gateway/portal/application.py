@@ -1,6 +1,6 @@
 """All pages put together: which path is whose, what every answer carries, and what becomes of trouble."""
 
-import time
+import traceback
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.flow.ports import SealedStoreError
 from gateway.portal import downloads, reading, reply
-from gateway.portal.context import Context, came_from_us, cookie_name, is_proof, secured
+from gateway.portal.context import Context, Visit, came_from_us, cookie_name, is_proof, secured
 from gateway.portal.form import read_form
 from gateway.portal.landing import Landing, disown
 from gateway.portal.limits import Limits
@@ -24,7 +24,7 @@ _SENTENCES: Final = frozenset({400, 403, 404, 405, 408, 413, 415})
 
 def application(context: Context) -> ASGIApp:
     """The whole portal."""
-    limits = Limits(time.monotonic)
+    limits = Limits(context.clock.monotonic)
     shell = _Shell(context)
     pages = Starlette(
         routes=[
@@ -38,7 +38,7 @@ def application(context: Context) -> ASGIApp:
             Route("/", shell.nothing, methods=["GET"]),
             Route("/robots.txt", _robots, methods=["GET"]),
         ],
-        exception_handlers={HTTPException: shell.trouble, SealedStoreError: shell.not_now, Exception: shell.not_now},
+        exception_handlers={HTTPException: shell.trouble, SealedStoreError: shell.closed, Exception: shell.broken},
     )
     return _Guarded(pages, context)
 
@@ -53,24 +53,29 @@ class _Shell:
         return self._context.render("gone.html", request, status=404)
 
     async def disown(self, request: Request) -> Response:
-        visit = await self._context.visit_of(request)
-        form = await read_form(request)
+        visit = await self._proven(request)
         if visit is None:
             return self._context.render("ended.html", request, status=401)
-        ours = came_from_us(request, visit.now.page) and is_proof(form.get("proof", ""), visit.cookie, visit.now.key)
-        if not ours:
-            raise HTTPException(403)
         return await disown(self._context, request, visit.reader, visit.who, visit.now)
 
     async def leave(self, request: Request) -> Response:
+        visit = await self._proven(request)
+        if visit is not None:
+            await self._context.store.end_session(visit.cookie)
+        page = self._context.in_force().page
+        response = self._context.render("left.html", request)
+        response.delete_cookie(cookie_name(page), path="/", secure=page.url.startswith("https:"), httponly=True)
+        return response
+
+    async def _proven(self, request: Request) -> Visit | None:
+        """Who sent a form of our page; None without a session. Raises HTTPException for a form that is not ours."""
         visit = await self._context.visit_of(request)
         form = await read_form(request)
-        now = self._context.in_force()
-        if visit is not None and is_proof(form.get("proof", ""), visit.cookie, now.key):
-            await self._context.store.end_session(visit.cookie)
-        response = self._context.render("left.html", request)
-        response.delete_cookie(cookie_name(now.page), path="/", secure=now.page.url.startswith("https:"), httponly=True)
-        return response
+        if visit is None:
+            return None
+        if not (came_from_us(request, visit.now.page) and is_proof(form.get("proof", ""), visit.cookie, visit.now.key)):
+            raise HTTPException(403)
+        return visit
 
     async def trouble(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -78,8 +83,12 @@ class _Shell:
             return self._context.render("gone.html", request, status=404)
         return self._context.render("trouble.html", request, status=status if status in _SENTENCES else 400)
 
-    async def not_now(self, request: Request, error: Exception) -> Response:
-        self._context.events("portal trouble", {"error": type(error).__name__})
+    async def closed(self, request: Request, error: Exception) -> Response:
+        """The store's words name no content, so they are logged."""
+        self._context.events("portal store", {"error": str(error)})
+        return await self.broken(request, error)
+
+    async def broken(self, request: Request, _error: Exception) -> Response:
         response = self._context.render("later.html", request, status=503)
         response.headers["Retry-After"] = "30"
         return response
@@ -115,5 +124,6 @@ class _Guarded:
         try:
             await self._inside(scope, receive, send_secured)
         except Exception as error:
-            # Starlette has answered and raises it again for servers that log it; ours says its name alone.
-            self._context.events("portal broken", {"error": type(error).__name__})
+            # Starlette has answered and raises it again for servers that log it. What it says may hold content.
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self._context.events("portal broken", {"error": type(error).__name__, "at": f"{at.filename}:{at.lineno}"})

@@ -10,15 +10,16 @@ import hmac
 import mimetypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from gateway.core.paragraph import when
 from gateway.core.report import Identity, Stamp
 from gateway.core.sealed import Reader
 from gateway.core.sizes import roughly
@@ -146,8 +147,17 @@ def secured(response: Response, page: PageOptions) -> Response:
 @cache
 def _environment(languages: Path | None, language: str) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"]
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        auto_reload=False,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
     )
+
+    def when(moment: datetime) -> Markup:
+        """A moment in the page's language; the template has escaped it."""
+        return Markup(environment.get_template("moment.html").render(moment=moment))  # noqa: S704
+
     environment.filters["when"] = when
     environment.filters["roughly"] = roughly
     catalogue = translations_for(languages, language).catalogue

@@ -129,10 +129,9 @@ class Landing:
     async def _guest(self, request: Request, act: Act) -> _Guest | Response:
         """Who has a good link; else the page that all others get."""
         now, token = self._context.in_force(), request.path_params["token"]
-        if not self._limits.allows(act, place_of(address_of(request, now.page))):
-            response = self._context.render("busy.html", request, status=429)
-            response.headers["Retry-After"] = "60"
-            return response
+        place = place_of(address_of(request, now.page))
+        if not (self._limits.allows(act, place) and self._limits.allows_link(act, token)):
+            return too_often(self._context, request, act)
         reader = await self._context.store.find(token, self._context.clock.now())
         if reader is None or reader.access not in _SHOWN:
             return self._context.render("gone.html", request, status=404)
@@ -184,6 +183,13 @@ async def disown(context: Context, request: Request, reader: Reader, who: str, n
     await Letters(context, now, reader).disowned(who)
     context.events("portal disowned", {"package": reader.package})
     return context.render("disowned.html", request, reader=reader)
+
+
+def too_often(context: Context, request: Request, act: Act) -> Response:
+    """For an address or a link that does something more often than people do."""
+    response = context.render("busy.html", request, status=429)
+    response.headers["Retry-After"] = str(2 * act.again)
+    return response
 
 
 def _name(text: str) -> str:

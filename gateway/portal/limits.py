@@ -3,6 +3,8 @@
 Left out on purpose: limits of guessing a code, which are the store's, because they have to hold over restarts.
 """
 
+import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ _MOST: Final = 10_000
 
 
 class Act(Enum):
-    """What is limited: so many times in so many seconds."""
+    """What is limited: so many times in so many seconds for an address, behind which a whole office may be."""
 
     LOOK = 120, 60.0
     CODE = 10, 600.0
@@ -32,6 +34,11 @@ class Act(Enum):
         """In which time."""
         return self.value[1]
 
+    @property
+    def again(self) -> int:
+        """Seconds after which it may happen once more."""
+        return math.ceil(self.seconds / self.times)
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -48,9 +55,17 @@ class Limits:
 
     def allows(self, act: Act, who: str) -> bool:
         """Whether it may happen once more; it is counted."""
+        return self._takes(act, who, act.times)
+
+    def allows_link(self, act: Act, token: str) -> bool:
+        """Likewise for a link, which one person has, or a few: half as often."""
+        # What is called a token may be as long as a request.
+        return self._takes(act, hashlib.sha256(token.encode("utf-8", "backslashreplace")).hexdigest(), act.times / 2)
+
+    def _takes(self, act: Act, who: str, times: float) -> bool:
         now, key = self._now(), (act, who)
-        bucket = self._buckets.pop(key, None) or _Bucket(act.times, now)
-        bucket.left = min(act.times, bucket.left + (now - bucket.at) * act.times / act.seconds)
+        bucket = self._buckets.pop(key, None) or _Bucket(times, now)
+        bucket.left = min(times, bucket.left + (now - bucket.at) * times / act.seconds)
         bucket.at = now
         self._buckets[key] = bucket
         while len(self._buckets) > _MOST:

@@ -3,6 +3,7 @@
 Whoever has the link may do all of this, so it goes inside the organisation alone, and shows no content and no secret.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,14 +12,23 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.core.sealed import PackageId, Reader
-from gateway.core.sender_link import SenderLink, read_sender_link
-from gateway.portal.context import Context, InForce, came_from_us, is_proof, proof
+from gateway.core.sender_link import read_sender_link
+from gateway.portal.context import Context, came_from_us, is_proof, proof
 from gateway.portal.form import read_form
+from gateway.portal.landing import too_often
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.visitor import address_of
 
 _EXTENSION: Final = timedelta(days=28)
 _WHO: Final = "the sender, by their link"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A package whose sender has a good link."""
+
+    package: PackageId
+    readers: tuple[Reader, ...]
 
 
 class SenderPages:
@@ -34,70 +44,68 @@ class SenderPages:
         return [Route(path, self._look, methods=["GET"]), Route(path, self._act, methods=["POST"])]
 
     async def _look(self, request: Request) -> Response:
-        link = self._link(request)
-        readers = await self._readers(link)
-        if link is None or not readers:
-            return self._context.render("gone.html", request, status=404)
-        return self._page(request, readers)
+        sent = await self._sent(request)
+        return sent if isinstance(sent, Response) else self._page(request, sent)
 
     async def _act(self, request: Request) -> Response:
-        link = self._link(request)
-        readers = await self._readers(link)
-        if link is None or not readers:
-            return self._context.render("gone.html", request, status=404)
+        sent = await self._sent(request)
+        if isinstance(sent, Response):
+            return sent
         now, form = self._context.in_force(), await read_form(request)
-        if not (came_from_us(request, now.page) and is_proof(form.get("proof", ""), _about(request), now.key)):
-            return self._page(request, readers, status=403, problem="form")
-        action, number = form.get("action", ""), _number(form.get("number", ""))
+        if not (came_from_us(request, now.page) and is_proof(form.get("proof", ""), _about(sent), now.key)):
+            return self._page(request, sent, status=403, problem="form")
+        action = form.get("action", "")
         if action == "erase" and form.get("sure") != "yes":
-            return self._page(request, readers, status=422, problem="sure")
-        if not await self._do(link.package, action, number):
-            return self._page(request, readers, status=422, problem="nothing")
+            return self._page(request, sent, status=422, problem="sure")
+        if not await self._do(sent, action, form.get("number", "")):
+            return self._page(request, sent, status=422, problem="nothing")
+        self._context.events("portal sender", {"package": sent.package, "action": action})
         return RedirectResponse(request.url.path, 303)
 
-    async def _do(self, package: PackageId, action: str, number: int | None) -> bool:
-        store, at = self._context.store, self._context.clock.now()
+    async def _do(self, sent: _Sent, action: str, number: str) -> bool:
+        store, package, at = self._context.store, sent.package, self._context.clock.now()
+        # Without a number it is for all; a number that no reader has is for nobody.
+        if number and number not in {str(reader.number) for reader in sent.readers}:
+            return False
+        only = int(number) if number else None
         match action:
             case "revoke":
-                return await store.revoke(package, number, at, _WHO) > 0
+                return await store.revoke(package, only, at, _WHO) > 0
             case "restore":
-                return await store.restore(package, number, at, _WHO) > 0
+                return await store.restore(package, only, at, _WHO) > 0
             case "extend":
-                return await store.extend(package, at + _EXTENSION, at, _WHO)
+                later = at + _EXTENSION > sent.readers[0].expires_at
+                return later and await store.extend(package, at + _EXTENSION, at, _WHO)
             case "erase":
                 return await store.erase(package, at, _WHO)
             case _:
                 return False
 
-    def _link(self, request: Request) -> SenderLink | None:
-        now = self._context.in_force()
-        if not self._limits.allows(Act.LOOK, place_of(address_of(request, now.page))):
-            return None
-        package, token = request.path_params["package"], request.path_params["token"]
-        return read_sender_link(package, token, now.key, self._context.clock.now())
+    async def _sent(self, request: Request) -> _Sent | Response:
+        """What a good link is about; else the page that all others get."""
+        now, token = self._context.in_force(), request.path_params["token"]
+        place = place_of(address_of(request, now.page))
+        if not (self._limits.allows(Act.LOOK, place) and self._limits.allows_link(Act.LOOK, token)):
+            return too_often(self._context, request, Act.LOOK)
+        at = self._context.clock.now()
+        link = read_sender_link(request.path_params["package"], token, now.key, at)
+        # A bad link asks the store all the same, so that it takes as long.
+        readers = await self._context.store.readers(link.package if link is not None else PackageId(""), at)
+        if link is None or not readers:
+            return self._context.render("gone.html", request, status=404)
+        return _Sent(link.package, readers)
 
-    async def _readers(self, link: SenderLink | None) -> tuple[Reader, ...]:
-        """A bad link asks the store all the same, so that it takes as long."""
-        package = link.package if link is not None else PackageId("")
-        return await self._context.store.readers(package, self._context.clock.now())
-
-    def _page(self, request: Request, readers: tuple[Reader, ...], *, status: int = 200, problem: str = "") -> Response:
-        now: InForce = self._context.in_force()
+    def _page(self, request: Request, sent: _Sent, *, status: int = 200, problem: str = "") -> Response:
         return self._context.render(
             "sent.html",
             request,
             status=status,
-            readers=readers,
+            readers=sent.readers,
             path=request.url.path,
-            form=proof(_about(request), now.key),
+            form=proof(_about(sent), self._context.in_force().key),
             problem=problem,
         )
 
 
-def _about(request: Request) -> str:
-    return f"sent {request.path_params['package']}"
-
-
-def _number(text: str) -> int | None:
-    """A reader's number; None for all of them."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+def _about(sent: _Sent) -> str:
+    return f"sent {sent.package}"

@@ -14,18 +14,19 @@ from gateway.portal.options import PageOptions
 def address_of(request: Request, page: PageOptions) -> str:
     """An IP address; empty if the server does not know it."""
     peer = request.client.host if request.client is not None else ""
-    if not _is_proxy(peer, page):
+    if not is_proxy(peer, page):
         return peer
     named = [part.strip() for field in request.headers.getlist("x-forwarded-for") for part in field.split(",")]
     for part in reversed(named):
         if _address(part) is None:
             return peer
-        if not _is_proxy(part, page):
+        if not is_proxy(part, page):
             return part
     return peer
 
 
-def _is_proxy(text: str, page: PageOptions) -> bool:
+def is_proxy(text: str, page: PageOptions) -> bool:
+    """Whether an address is one of our proxies'."""
     found = _address(text)
     return found is not None and any(found in network for network in page.proxies)
 

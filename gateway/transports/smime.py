@@ -85,8 +85,8 @@ class Smime(Wrapping):
             yield ldap and self.ca is None, "ldap needs ca: a directory alone vouches for nobody"
             yield self.harvested and None in (self.ca, self.certificates), "harvested needs certificates and ca"
             yield self.crl is not None and self.ca is None, "crl needs ca: those who sign the lists"
-            yield password and self.bind_dn is None, "bind_password needs bind_dn"
-            yield not ldap and (password or self.ldap_ca is not None), "bind_password and ldap_ca need ldap"
+            yield password is (self.bind_dn is None), "bind_dn and bind_password go together"
+            yield not ldap and (password or self.ldap_ca is not None), "bind_dn and ldap_ca need ldap"
             yield self.private_key is not None and self.sign_certificate is None, "private_key needs sign_certificate"
             yield not (self.subject or "x").isprintable(), "subject is one line of text"
 

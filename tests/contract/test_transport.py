@@ -15,7 +15,7 @@ from tests.fakes.mx import Script
 MX = "mx.example"
 DOMAIN = f"{MX}.test"
 CARRYING = {"mx": {}, "smarthost": {"host": True}}
-OPTIONS = {**CARRYING, "portal": {}}
+OPTIONS = {**CARRYING, "portal": {}, "archive": {}, "openpgp": {"keys": True}, "smime": {"certificates": True}}
 
 PEERS = {
     "good": lambda: Script(tls=certificates.good(MX)),
@@ -34,7 +34,10 @@ PEERS = {
 def made(name: str, at: World, demands: Channel) -> Transport:
     """A transport that seals has neither keys nor store here; its own tests have."""
     kind = TRANSPORTS[name]
-    settings = {"host": f"{MX}:{at.network.options.mx.port}"} if "host" in OPTIONS[name] else {}
+    folder = at.network.sealing.folder
+    folder.mkdir(exist_ok=True)
+    values = {"host": f"{MX}:{at.network.options.mx.port}", "keys": folder, "certificates": folder}
+    settings = {option: values[option] for option in OPTIONS[name]}
     return kind(a_route(demands), kind.Options(**settings), at.network)
 
 

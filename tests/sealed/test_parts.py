@@ -165,10 +165,12 @@ def test_an_attached_message_is_one_file() -> None:
     assert b"inner" in part(raw, found, found.face.parts[1])
 
 
-def test_a_message_too_complex_to_be_taken_apart_is_one_file() -> None:
+@pytest.mark.parametrize("behind", [0, 300_000])
+def test_a_message_too_complex_to_be_taken_apart_is_one_file(behind: int) -> None:
     raw = b"From: a@council.example\r\nSubject: deep\r\n" + b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(40)
     )
+    raw += b"x" * behind
     found = index(raw)
     [place] = found.face.parts
     assert (place.type, place.size, found.face.subject) == ("message/rfc822", len(raw), "deep")
