@@ -21,6 +21,7 @@ from gateway.core.address import Address, BadAddress, parse_address
 from gateway.core.sealed import PackageId, Reader
 from gateway.core.sealing import archive_secret_name
 from gateway.flow.ports import SealedStore
+from gateway.sealed.guesses import normalise
 
 portal = typer.Typer(help="See, revoke, extend or erase what lies sealed for people outside.", no_args_is_help=True)
 
@@ -166,8 +167,10 @@ def agree(
     """
     who = _address(address)
     passphrase = None if forget else typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
-    if passphrase is not None and len(passphrase) < _SHORTEST:
-        raise Usage(f"a passphrase has at least {_SHORTEST} characters")
+    if passphrase is not None and len(normalise(passphrase)) < _SHORTEST:
+        raise Usage(f"a passphrase has at least {_SHORTEST} characters, without those between its words")
+    if passphrase is not None and normalise(passphrase).isdecimal():
+        raise Usage("a passphrase of digits alone would be taken for a code")
     with_store(config, lambda store: store.agree(who, passphrase))
     typer.echo(f"{'Forgotten' if forget else 'Kept'} for {who}.")
 

@@ -5,10 +5,11 @@ purpose: redirects, proxies, cookies, HTTP caches, compression, and what the fil
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from aiohttp import (
@@ -104,10 +105,10 @@ class HttpsGet:
         self._slots = asyncio.Semaphore(MAX_FETCHES)
         self._session: ClientSession | None = None
 
-    async def get(self, host: str, path: str, query: str = "") -> Got:
-        """Asks once; every failure is a value. ``host`` is given as A-labels, the rest is not encoded yet."""
+    async def get(self, host: str, path: str, query: Mapping[str, str] = MappingProxyType({})) -> Got:
+        """Asks once; every failure is a value. ``host`` is given as A-labels, ``query`` is not encoded yet."""
         try:
-            url = URL.build(scheme="https", host=host, port=self._port, path=path, query_string=query)
+            url = URL.build(scheme="https", host=host, port=self._port, path=path, query=query)
             async with asyncio.timeout(self._timeout), self._slots:
                 return await self._get(host, url)
         except (ClientError, OSError, TimeoutError, ValueError) as error:

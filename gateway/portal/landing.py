@@ -172,7 +172,7 @@ class Landing:
             left=left,
             sent=sent,
             by_mail=guest.reader.unlock is not Unlock.PASSPHRASE,
-            by_passphrase=guest.reader.unlock.has_passphrase,
+            by_passphrase=guest.reader.unlock.has_passphrase or guest.reader.agreed,
             verified=guest.reader.unlock is Unlock.VERIFIED_MAIL,
         )
 

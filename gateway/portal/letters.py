@@ -56,10 +56,12 @@ class Letters:
         await self._notice(self._reader.sender, text, stamp, "locked")
 
     async def disowned(self, who: str) -> None:
-        """To the sender, and to the officer."""
-        for to in dict.fromkeys(filter(None, (self._reader.sender, self._now.portal.officer))):
+        """To the sender, and to the officer, who looks into it but has no link by which to change it."""
+        sender = self._reader.sender
+        for to in dict.fromkeys(filter(None, (sender, self._now.portal.officer))):
             stamp = self._context.stamp()
-            text = build_disowned(self._reader, who, to, self._link, self._now.identity, stamp)
+            link = self._link if to == sender else ""
+            text = build_disowned(self._reader, who, to, link, self._now.identity, stamp)
             await self._notice(to, text, stamp, "not for the reader")
 
     async def _notice(self, to: Address, text: bytes, stamp: Stamp, what: str) -> None:

@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -164,24 +164,10 @@ class Content:
         if not 0 <= number < len(index.face.parts):
             raise Damaged("the message has no such part")
         place = index.face.parts[number]
-        with closing(_Reading(self, place.end)) as reading:
-            yield from decoded(
-                place, index.marks.get(number, ()), reading.between, start, place.size if end is None else end
-            )
-
-
-class _Reading:
-    """Reads for `decoded`, and closes its file at the end."""
-
-    def __init__(self, content: Content, end: int) -> None:
-        self._file = content.path.open("rb")
-        self._reader = SealReader(self._file, content.keys.data, content.package.encode())
-
-    def between(self, start: int, end: int) -> Iterator[bytes]:
-        return self._reader.read(start, end)
-
-    def close(self) -> None:
-        self._file.close()
+        with self.path.open("rb") as file:
+            reader = SealReader(file, self.keys.data, self.package.encode())
+            last = place.size if end is None else end
+            yield from decoded(place, index.marks.get(number, ()), reader.read, start, last)
 
 
 def content(db: sqlite3.Connection, package: PackageId, keyring: Keyring, folder: Path) -> Content | None:

@@ -35,12 +35,13 @@ class Answer:
 
 @dataclass
 class Caller:
-    """``read`` counts the blocks of the last request that were taken."""
+    """``read`` counts the blocks of the last request that were taken; ``address`` is where the connection is from."""
 
     app: ASGIApp
     cookie: str = ""
     read: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    address: str = "198.51.100.7"
 
     async def get(self, url: str, method: str = "GET", **headers: str) -> Answer:
         return await self.send(method, url, [], {name.replace("_", "-"): value for name, value in headers.items()})
@@ -70,7 +71,7 @@ class Caller:
             "query_string": parts.query.encode(),
             "root_path": "",
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in own.items()],
-            "client": ("198.51.100.7", 40000),
+            "client": (self.address, 40000),
             "server": (HOST, 443),
         }
         said: list[Message] = []

@@ -1,78 +1,194 @@
-"""The OpenPGP keys of recipients, from a folder that the administrator keeps (RFC 9580).
+"""The OpenPGP keys of recipients: found by the address in one of their user ids, and judged (RFC 9580).
 
-A key is found by the address in one of its user ids. The folder is read again when a file in it has changed. Left out
-on purpose: key servers and WKD, because nothing there says who put a key in.
+Which part of a key encrypts, and whether its signatures hold, Sequoia says; what it lets pass all the same is looked at
+here. Everything blocks. Left out on purpose: key servers, and a web of trust.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from pysequoia import Cert
+from pysequoia import Cert, encrypt
+from pysequoia.packet import Packet, PacketPile, PublicKeyAlgorithm, SignatureType, Tag
 
 from gateway.core.address import Address, BadAddress, parse_address
+from gateway.sealed.recipients.watched import Watched, read_limited
 
-_ENDINGS: Final = frozenset({".asc", ".pgp", ".gpg", ".key"})
+_ENDINGS: Final = (".asc", ".pgp", ".gpg", ".key")
 _MOST_FILES: Final = 10_000
 _LARGEST: Final = 1024 * 1024
+_MOST_KEYS: Final = 20
+"""Keys of one person that are looked at."""
 _ADDRESS: Final = re.compile(r"<([^<>]+)>\s*$")
+_BROKEN: Final = (RuntimeError, ValueError)
+"""What Sequoia raises; its text has a trace of its own code in it, and is not repeated."""
+_RSA: Final = (PublicKeyAlgorithm.RSAEncryptSign, PublicKeyAlgorithm.RSAEncrypt, PublicKeyAlgorithm.RSASign)
+_OLD: Final = (PublicKeyAlgorithm.DSA, PublicKeyAlgorithm.ElGamalEncrypt, PublicKeyAlgorithm.ElGamalEncryptSign)
+_LEAST_RSA_BITS: Final = 2048
+_MOST_REASONS: Final = 3
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_V3: Final = 3
+_V4: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A key that a message can be encrypted for. ``key`` is its binary form; ``until`` None is for ever."""
+
+    key: bytes = field(repr=False)
+    fingerprint: str
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class NoKey:
-    """Why nobody can be written to with OpenPGP; one sentence."""
+    """Why somebody cannot be written to with OpenPGP; one sentence."""
 
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Unusable:
+    """Why a key is not used; a clause."""
+
+    reason: str
+
+
+Choice: TypeAlias = Usable | NoKey
+"""For one recipient."""
+
+
 class KeyFolder:
-    """Blocks; call it in a thread."""
+    """A folder that the administrator keeps. It is read again when a file in it has changed."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._seen: Mapping[Path, int] = {}
-        self._certs: dict[str, list[Cert]] = {}
+        self._files = Watched(folder, _ENDINGS, _MOST_FILES, _index)
 
-    def find(self, address: Address, now: datetime) -> Cert | NoKey:
-        """The usable key of that address that lives longest. Raises OSError."""
-        self._look()
-        found = self._certs.get(address.key, [])
-        usable = [cert for cert in found if not cert.is_revoked and (cert.expiration is None or cert.expiration > now)]
-        if usable:
-            return max(usable, key=lambda cert: cert.expiration or datetime.max.replace(tzinfo=now.tzinfo))
-        if found:
-            return NoKey(f"The OpenPGP key of {address} has expired or was revoked.")
+    def find(self, address: Address) -> Sequence[Cert]:
+        """All keys of that address, good or bad. Raises LookupFailed."""
+        return self._files.get().get(address.key, ())
+
+
+def read_keys(data: bytes, address: Address) -> Sequence[Cert]:
+    """The keys of that address in a file, binary or armoured; none in a file that holds something else."""
+    return [cert for cert in _certs(data) if address.key in _addresses(cert)]
+
+
+def choose(found: Sequence[Cert], address: Address, now: datetime) -> Choice:
+    """The usable key that lives longest. One that some copy says was revoked is not used, whatever others say."""
+    revoked = {cert.fingerprint for cert in found if cert.is_revoked}
+    judged = [_judged(cert, cert.fingerprint in revoked, now) for cert in found[:_MOST_KEYS]]
+    usable = [each for each in judged if isinstance(each, Usable)]
+    if usable:
+        return max(usable, key=lambda each: each.until or datetime.max.replace(tzinfo=now.tzinfo))
+    reasons = list(dict.fromkeys(each.reason for each in judged if isinstance(each, _Unusable)))[:_MOST_REASONS]
+    if not reasons:
         return NoKey(f"There is no OpenPGP key of {address}.")
-
-    def _look(self) -> None:
-        paths = [path for path in sorted(self._folder.iterdir()) if path.suffix.lower() in _ENDINGS][:_MOST_FILES]
-        seen = {path: path.stat().st_mtime_ns for path in paths if path.stat().st_size <= _LARGEST}
-        if seen == self._seen:
-            return
-        certs: dict[str, list[Cert]] = {}
-        for path in seen:
-            for cert in _read(path):
-                for name in _addresses(cert):
-                    certs.setdefault(name, []).append(cert)
-        self._seen, self._certs = seen, certs
+    return NoKey(f"The OpenPGP key of {address} cannot be used: {'; '.join(reasons)}.")
 
 
-def _read(path: Path) -> list[Cert]:
-    """A file that holds no keys has none; the others are found all the same."""
+def _index(paths: Iterable[Path]) -> Mapping[str, tuple[Cert, ...]]:
+    """By `Address.key`."""
+    found = dict[str, tuple[Cert, ...]]()
+    for path in paths:
+        for cert in _certs(read_limited(path, _LARGEST)):
+            for name in _addresses(cert):
+                found[name] = (*found.get(name, ()), cert)
+    return found
+
+
+def _certs(data: bytes) -> Sequence[Cert]:
     try:
-        return Cert.split_bytes(path.read_bytes())
-    except (ValueError, RuntimeError):
+        return Cert.split_bytes(data)
+    except _BROKEN:
         return []
 
 
-def _addresses(cert: Cert) -> Iterable[str]:
-    for user_id in cert.user_ids:
-        text = str(user_id)
+def _addresses(cert: Cert) -> frozenset[str]:
+    """As `Address.key`, without user ids that were revoked."""
+    try:
+        texts = [str(each) for each in cert.user_ids]
+    except _BROKEN:
+        # It is too weak for Sequoia to believe any, and is found all the same, so that the reason can be told.
+        texts = [packet.user_id or "" for packet in _packets(bytes(cert))]
+    return frozenset(_named(texts))
+
+
+def _named(user_ids: Iterable[str]) -> Iterator[str]:
+    for text in user_ids:
         match = _ADDRESS.search(text)
         try:
             yield parse_address(match[1] if match else text.strip()).key
         except BadAddress:
             continue
+
+
+def _judged(cert: Cert, is_revoked: bool, now: datetime) -> Usable | _Unusable:
+    if is_revoked:
+        return _Unusable("it was revoked")
+    try:
+        until, sample = cert.expiration, encrypt(b"", recipients=[cert], armor=False)
+    except _BROKEN:
+        return _Unusable("no part of it encrypts well enough today")
+    primary, *subkeys = _components(cert)
+    used = _encrypted_to(sample)
+    parts = [primary, *(each for each in subkeys if used & each.names)]
+    if any(each.is_weak for each in parts):
+        return _Unusable("it is too weak")
+    ends = [end for end in (until, *(each.end for each in parts)) if end is not None]
+    if ends and min(ends) <= now:
+        return _Unusable(f"it expired on {min(ends):%Y-%m-%d}")
+    return Usable(bytes(cert), cert.fingerprint, min(ends, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Component:
+    """The primary key or a subkey, with the signatures behind it."""
+
+    key: Packet
+    signatures: Sequence[Packet]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for name in (self.key.key_id, self.key.fingerprint) if name is not None)
+
+    @property
+    def is_weak(self) -> bool:
+        """Sequoia lets these pass."""
+        algorithm = self.key.key_algorithm
+        return algorithm in _OLD or (algorithm in _RSA and _rsa_bits(self.key.body) < _LEAST_RSA_BITS)
+
+    @property
+    def end(self) -> datetime | None:
+        """By the newest signature that binds it as a subkey (RFC 9580 section 5.2.3.13)."""
+        bindings = [each for each in self.signatures if each.signature_type == SignatureType.SubkeyBinding]
+        newest = max(bindings, key=lambda each: each.signature_created or _LONG_AGO, default=None)
+        if newest is None or newest.key_validity_period is None or self.key.key_created is None:
+            return None
+        return self.key.key_created + newest.key_validity_period
+
+
+def _components(cert: Cert) -> Sequence[_Component]:
+    packets = _packets(bytes(cert))
+    starts = [number for number, packet in enumerate(packets) if packet.key_algorithm is not None]
+    ends = [*starts[1:], len(packets)]
+    return [_Component(packets[start], packets[start + 1 : end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _encrypted_to(message: bytes) -> frozenset[str]:
+    """Key ids, or fingerprints (RFC 9580 sections 5.1.1 and 5.1.2)."""
+    bodies = [packet.body for packet in _packets(message) if packet.tag == Tag.PKESK]
+    return frozenset((body[1:9] if body[0] == _V3 else body[3 : 2 + body[1]]).hex() for body in bodies)
+
+
+def _rsa_bits(body: bytes) -> int:
+    """The size of the modulus, which is the first number behind the algorithm (RFC 9580 section 5.5.2)."""
+    at = 6 if body[0] == _V4 else 10
+    return int.from_bytes(body[at : at + 2])
+
+
+def _packets(data: bytes) -> list[Packet]:
+    return list(PacketPile.from_bytes(data))
