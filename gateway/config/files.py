@@ -1,7 +1,7 @@
 """The files that a configuration names: those it cannot do without, and secrets that others can read.
 
 A transport's own files are known by their names: ``…certificate`` is ours, ``private_key`` its key unless the same
-file holds that, and ``…ca`` are authorities.
+file holds that, and ``…ca`` are authorities. Some are folders.
 """
 
 import stat
@@ -15,6 +15,7 @@ from gateway.config.load import Examined
 from gateway.config.page import Page, dotted
 
 _KEY = "private_key"
+_FOLDERS = frozenset({"certificates", "crl", "keys"})
 
 
 def check_files(examined: Examined) -> Page:
@@ -43,6 +44,10 @@ def _groups(examined: Examined) -> Iterator[tuple[str, Mapping[str, Path]]]:
         yield dotted("tls", "pins", number), {key: Path(name) for key, name in named.items() if name}
     for number, listener in enumerate(settings.smtp if settings else ()):
         yield dotted("listen", "smtp", number), _paths(listener)
+    if settings is not None and settings.pages is not None:
+        pages = settings.pages
+        named = {"certificate": pages.certificate, "private_key": pages.private_key}
+        yield "listen.portal", {key: path for key, path in named.items() if path is not None}
     for route, options in examined.routes.options.items():
         yield dotted("routes", route), _paths(options)
 
@@ -53,10 +58,11 @@ def _paths(options: object) -> Mapping[str, Path]:
 
 
 def _check(page: Page, key: str, files: Mapping[str, Path]) -> None:
-    missing = {name for name, path in files.items() if not path.is_file()}
+    missing = {name for name, path in files.items() if not (path.is_dir() if name in _FOLDERS else path.is_file())}
     for name, path in files.items():
         if name in missing:
-            page.problem(dotted(key, name), f"there is no file {path}")
+            what = "folder" if name in _FOLDERS else "file"
+            page.problem(dotted(key, name), f"there is no {what} {path}")
         elif (trouble := _trouble(name, files, missing)) is not None:
             page.problem(dotted(key, name), trouble)
 

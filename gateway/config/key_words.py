@@ -188,7 +188,9 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "password_for": "How long the password can be shown again; default 7d, at least 6d.",
     },
     "openpgp": {
-        "keys": "The folder of recipients' public keys (.asc, .pgp, .gpg), found by the addresses in them.",
+        "keys": "The folder of recipients' public keys (.asc, .pgp, .gpg, .key), found by the addresses in them.",
+        "wkd": "Whether the recipient's domain is asked for a key that the folder does not have; default false.",
+        "sign_key": "The file of the organisation's secret key that signs; without it nothing is signed.",
         "subject": "A neutral subject that stands outside; the message's own is then inside.",
     },
     "smarthost": {

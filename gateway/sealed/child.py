@@ -24,7 +24,7 @@ class ChildFailed(Exception):
 
 
 class Children:
-    """Runs ``module``, a few at once. Its input is a pipe; what it says of errors is thrown away: it may name content."""
+    """Runs ``module``, a few at once. Its input is a pipe; its error output may hold content, and is thrown away."""
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._command = (sys.executable, "-P", "-m", module, *arguments)

@@ -72,7 +72,6 @@ class Wrapping(RouteTransport):
         self._route = route
         self._network = network
         self._tools: SealingTools = network.sealing
-        self._tools.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._files = _Files(self._tools.folder)
         self._mx = Mx(route, Mx.Options(), replace(network, bodies=self._files))
 
@@ -94,6 +93,7 @@ class Wrapping(RouteTransport):
     async def _carry(self, delivery: Delivery, batch: Batch, number: int) -> Mapping[int, Outcome]:
         path = self._tools.folder / secrets.token_hex(16)
         try:
+            await asyncio.to_thread(self._tools.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
             body, digest = await _written(path, batch)
             wrapped = replace(
                 delivery,

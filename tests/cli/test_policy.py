@@ -90,7 +90,9 @@ async def test_registers_go_back_too_and_a_policy_that_fits_no_more_is_refused(t
         here.household.policy.write_text(unused)
         assert (await sealpost(here, "reload")).code == 0
         config = here.household.config.read_text()
-        here.household.config.write_text(config.replace("[routes.opportunistic]", "[routes.other]"))
+        here.household.config.write_text(
+            config.replace("[routes.opportunistic]", "[routes.other]").replace('"opportunistic"', '"other"')
+        )
         assert (await sealpost(here, "reload")).code == 0
         ran = await sealpost(here, "policy", "rollback")
         assert ran.code == 1

@@ -20,6 +20,7 @@ def connectors(folder: Path, *edits: tuple[str, str]) -> Path:
     """The example with its files."""
     config = certified(folder)
     shutil.copy(HERE / "connectors.toml", config)
+    shutil.copy(HERE / "policies/connectors.toml", config.parent / "policies")
     (folder / "certs/egress-password").write_bytes(b"hunter2\n")
     (folder / "certs/egress-password").chmod(0o600)
     change(config, *edits)

@@ -46,7 +46,7 @@ class Browser(Caller):
         return await self.send("POST", url, [body], own)
 
     async def send(self, method: str, url: str, blocks: list[bytes], headers: dict[str, str]) -> Answer:  # type: ignore[override]
-        answer = await super().send(method, url, blocks, headers)
+        answer = await super().send(method, url, blocks, {**self.headers, **headers})
         if (cookie := re.match(r"__Host-reading=([^;]*)", answer.headers.get("set-cookie", ""))) is not None:
             self.cookie = cookie[1].strip('"')
         return answer
@@ -54,11 +54,12 @@ class Browser(Caller):
 
 @dataclass
 class Portal:
-    """``store`` is the real one; ``page`` and ``portal`` may be changed between requests."""
+    """``store`` is the real one; ``world`` has what may be changed between requests; browsers want ``language``."""
 
     store: SealedFiles
     clock: SteppedClock
     package: PackageId = field(init=False)
+    language: str = ""
     tokens: dict[int, str] = field(default_factory=dict)
     passphrases: dict[int, str] = field(default_factory=dict)
     world: World = field(default_factory=lambda: World(Sealed(b"Subject: x\r\n\r\n")))
@@ -81,7 +82,7 @@ class Portal:
         return self.world.in_force()
 
     def browser(self, address: str = "198.51.100.7") -> Browser:
-        return Browser(self.app, address=address)
+        return Browser(self.app, address=address, headers={"Accept-Language": self.language})
 
     def link(self, number: int = 2) -> str:
         return f"/m/{self.tokens[number]}"
