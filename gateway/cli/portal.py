@@ -48,7 +48,9 @@ def list_packages(
     as_json: _Json = False,
     config: ConfigOption = None,
 ) -> None:
-    """List sealed messages, the newest first, a line for each recipient.
+    """List sealed messages, the newest first.
+
+    A line for each recipient.
 
     JSON: an array of {"package", "queue_id", "recipient", "number", "sender", "level", "route", "access", "unlock",
     "sealed_at", "expires_at", "opened", "opened_at", "downloaded", "downloads", "bytes"}.

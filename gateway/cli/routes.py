@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 
 def routes(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the routes, with what they give, their limits, and whether they can be used.
+    """List the routes: what they give, and whether they can be used.
 
     A route with a host of its own is looked at every five minutes while the gateway runs. Exits with 1 if one cannot be
     used. JSON: an array of {"name", "transport", "gives", "max_attachments", "max_message", "give_up_after", "returns",

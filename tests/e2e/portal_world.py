@@ -33,17 +33,14 @@ _PATIENCE = 15_000
 
 @dataclass(frozen=True)
 class Sent:
-    """A letter that was sealed: ``word`` is in its sender and subject, and in nothing else."""
+    """A letter that was sealed. ``word`` is in its addresses, and in no other letter's."""
 
     word: str
     sender: str
     recipients: tuple[str, ...]
+    subject: str
     content: bytes
     queue_id: QueueId
-
-    @property
-    def subject(self) -> str:
-        return f"Case {self.word}"
 
 
 @dataclass
@@ -67,25 +64,31 @@ class PortalWorld:
         await self.process.start(self.here.admin)
 
     async def send(
-        self, *names: str, level: str = "controlled", intent: str = "encrypted", message: EmailMessage | None = None
+        self,
+        *names: str,
+        level: str = "controlled",
+        message: EmailMessage | None = None,
+        word: str = "",
+        subject: str = "",
     ) -> Sent:
-        """Sends a letter to somebody outside, or to several, by their names."""
-        word = f"w{secrets.token_hex(6)}"
+        """Sends a letter with the Encrypted button to somebody outside, or to several, by their names."""
+        word = word or f"w{secrets.token_hex(6)}"
         sender = f"{word}@council.example"
         recipients = tuple(f"{name}.{word}@{OUTSIDE}" for name in names or ("carol",))
+        subject = subject or f"Case {word}"
         message = message if message is not None else plain_letter()
         for name, value in (
             ("From", f"Sam Worker <{sender}>"),
             ("To", ", ".join(recipients)),
-            ("Subject", f"Case {word}"),
+            ("Subject", subject),
             ("Message-ID", f"<{word}@council.example>"),
             ("X-Classification", level),
-            *((("X-Sealpost-Intent", intent),) if intent else ()),
+            ("X-Sealpost-Intent", "encrypted"),
         ):
             message[name] = value
         content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         queue_id = await asyncio.to_thread(self._submit, sender, recipients, content)
-        return Sent(word, sender, recipients, content, queue_id)
+        return Sent(word, sender, recipients, subject, content, queue_id)
 
     def _submit(self, sender: str, recipients: Sequence[str], content: bytes) -> QueueId:
         with smtplib.SMTP("127.0.0.1", self.here.smtp, timeout=30) as client:

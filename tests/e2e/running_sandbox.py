@@ -19,7 +19,7 @@ from gateway.sandbox.household import Household, Ports
 
 ROOT = Path(__file__).parents[2]
 LAST_LINE = "Ctrl-C stops all of it."
-FREE_PORTS = [word for name in ("smtp", "admin", "inbox", "dns", "mx") for word in (f"--{name}-port", "0")]
+FREE_PORTS = [word for name in ("smtp", "admin", "inbox", "dns", "mx", "portal") for word in (f"--{name}-port", "0")]
 
 
 def command(*words: str) -> list[str]:
@@ -41,10 +41,10 @@ class Sandbox:
         assert ports is not None
         return ports
 
-    def line_to_try(self) -> list[str]:
-        """The words of the line that it proposes."""
-        (line,) = [line for line in self.welcome.splitlines() if "sandbox send" in line]
-        return shlex.split(line)
+    def lines_to_try(self) -> tuple[list[str], list[str]]:
+        """The words of the lines that it proposes: one by enforced TLS, one into the portal."""
+        first, second = [shlex.split(line) for line in self.welcome.splitlines() if "sandbox send" in line]
+        return first, second
 
     def send(self, *words: str) -> dict[str, Any]:
         """Sends a message with `sandbox send --json`; returns what became of each recipient, by address."""

@@ -256,13 +256,14 @@ async def test_certificates_are_made_once_shown_and_replaced_when_one_insists(tm
     made = await ask(tmp_path, "certs", "init", "--hostname", "mail.council.example", "--hostname", "127.0.0.1")
     assert (made.code, made.err) == (0, "")
     assert [line.split()[0] for line in made.out.splitlines()] == [
-        f"certs/{name}" for name in ("ca.key", "ca.pem", "gateway.pem", "hop.key")
+        f"certs/{name}" for name in ("ca.key", "ca.pem", "gateway.pem", "hop.key", "sealing.keys")
     ]
     assert {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "certs").iterdir()} == {
         "ca.key": 0o600,
         "ca.pem": 0o644,
         "gateway.pem": 0o600,
         "hop.key": 0o600,
+        "sealing.keys": 0o600,
     }
     before = (tmp_path / "certs" / "hop.key").read_bytes()
     again, shown = await asyncio.gather(ask(tmp_path, "certs", "init"), ask(tmp_path, "certs", "show"))

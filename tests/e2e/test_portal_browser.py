@@ -3,10 +3,10 @@
 One gateway for all tests; each sends a letter of its own.
 """
 
-import asyncio
 import base64
 import contextlib
 import io
+import os
 import re
 import sqlite3
 import zipfile
@@ -120,7 +120,9 @@ async def test_five_wrong_codes_lock_one_recipient_and_not_the_other(world: Port
         code = await visitor.ask_code(carol)
         for left in (4, 3, 2, 1):
             await visitor.type_secret("12345678" if code != "12345678" else "87654321")
-            assert f"{left} {'try is' if left == 1 else 'tries are'} left" in await visitor.tab.inner_text("[role=alert]")
+            assert f"{left} {'try is' if left == 1 else 'tries are'} left" in await visitor.tab.inner_text(
+                "[role=alert]"
+            )
         await visitor.type_secret("12345678" if code != "12345678" else "87654321")
         assert await visitor.heading() == "This message is locked"
         await visitor.land(carol)
@@ -163,12 +165,17 @@ async def test_files_are_downloaded_whole_in_part_and_together(world: PortalWorl
         assert archive.testzip() is None
         assert archive.read("Care plan Ü.bin") == PLAN
         assert archive.read("costs.csv") == b"a,b\r\n"
-    assert (tmp_path / "message.eml").read_bytes() == without_marks(sent.content)
+    original = (tmp_path / "message.eml").read_bytes()
+    assert original.count(b"\r\nReceived: ") == 0 and original.startswith(b"Received: ")
+    assert without(original, b"Received") == without(sent.content, b"X-Sealpost-Intent")
 
 
-def without_marks(content: bytes) -> bytes:
-    """What was accepted, without the fields that speak to the gateway alone."""
-    return re.sub(rb"(?m)^X-Sealpost-Intent: .*\r\n", b"", content, count=1)
+def without(content: bytes, *names: bytes) -> bytes:
+    """The message without some fields, each of which it has once."""
+    for name in names:
+        content, count = re.subn(rb"(?m)^%b: .*\r\n([ \t].*\r\n)*" % name, b"", content)
+        assert count == 1, name
+    return content
 
 
 async def test_a_reply_with_a_file_comes_to_the_sender_and_says_where_it_is_from(world: PortalWorld) -> None:
@@ -183,8 +190,7 @@ async def test_a_reply_with_a_file_comes_to_the_sender_and_says_where_it_is_from
         await visitor.tab.get_by_role("button", name="Send the reply").click()
         await visitor.tab.wait_for_url("**/reply/sent")
     reply = await world.mail_to(sent.sender, f"Re: {sent.subject}")
-    [arrival] = [one for one in world.here.world.inbox.to(sent.sender) if b"Thank you" in one.content or b"Re: " in one.header]
-    assert arrival.mx == "mail.council.example"
+    assert {one.mx for one in world.here.world.inbox.to(sent.sender)} == {"mail.council.example"}
     assert reply["From"].addresses[0].addr_spec == "secure-mail@council.example"
     assert reply["Reply-To"].addresses[0].addr_spec == carol
     assert reply["X-Sealpost-External"] == "reply from the portal"
@@ -240,7 +246,9 @@ async def test_links_that_open_nothing_look_alike(world: PortalWorld) -> None:
     async with world.visitor() as visitor:
         for what, link in links.items():
             answer = await visitor.context.request.get(link)
-            headers = "\n".join(f"{one['name']}: {one['value']}" for one in answer.headers_array if one["name"] != "date")
+            headers = "\n".join(
+                f"{one['name']}: {one['value']}" for one in answer.headers_array if one["name"] != "date"
+            )
             seen[what] = answer.status, headers, await answer.text()
     assert seen["unknown"][0] == 404
     assert set(seen.values()) == {seen["unknown"]}
@@ -406,18 +414,20 @@ async def test_printed_are_the_words_and_not_the_buttons(world: PortalWorld) -> 
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LARGEST = 150_000
+KEEP_PICTURES = "SEALPOST_TESTS_KEEP_PICTURES"
+"""Set it to write the pictures of the README anew."""
 
 
-async def test_pictures_of_the_pages(world: PortalWorld, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    folder = IMAGES if request.config.getoption("--portal-pictures", default=False) else tmp_path
+async def test_pictures_of_the_pages(world: PortalWorld, tmp_path: Path) -> None:
+    folder = IMAGES if os.environ.get(KEEP_PICTURES) else tmp_path
     letter = EmailMessage()
     letter.set_content(
-        "Dear Carol,\n\nthe review of the care plan is on Thursday at 10 o'clock, in room 2 of the town hall. The plan"
-        " as we\nagreed it in October is attached. Please tell us by Tuesday what should be changed.\n\nSam Worker\n"
+        "Dear Carol,\n\nthe review of the care plan is on Thursday at 10 o'clock, in room 2 of the town hall. The plan as"
+        " we agreed it in October is attached. Please tell us by Tuesday what should be changed.\n\nSam Worker\n"
     )
     letter.add_attachment(PLAN[:180_000], maintype="application", subtype="pdf", filename="Care plan.pdf")
     letter.add_attachment(PLAN[:40_000], maintype="application", subtype="zip", filename="Costs.zip")
-    sent = await world.send("carol", message=letter)
+    sent = await world.send(message=letter, word="sam.worker", subject="The review of the care plan")
     [carol] = sent.recipients
     for width in (WIDE, PHONE):
         async with world.visitor(width=width) as visitor:

@@ -1,9 +1,11 @@
 """The sandbox as a newcomer uses it: start it, try the line, write to every host, look at the inbox, press Ctrl-C."""
 
+import quopri
 import re
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,7 +48,7 @@ def test_it_says_where_everything_is_and_all_of_it_is_there(here: Sandbox) -> No
 
 
 def test_the_very_line_that_it_proposes_works(here: Sandbox) -> None:
-    done = subprocess.run(here.line_to_try(), capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
+    done = subprocess.run(here.lines_to_try()[0], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "MAIL FROM:<officer@council.example> → 250 2.1.0 OK"
@@ -58,14 +60,29 @@ def test_the_very_line_that_it_proposes_works(here: Sandbox) -> None:
     bob = [line for line in lines if line.startswith("bob@plain.example: ")]
     assert "secure: cannot carry this (no STARTTLS, 5.7.4)" in bob[1]
     assert bob[2] == "bob@plain.example: moved from secure to encrypted"
-    assert "encrypted: delivered to connector.encrypted.example" in bob[3]
-    assert bob[4:] == ["bob@plain.example: delivered"]
+    assert "encrypted: sealed, code by verified mail: AES-256-GCM in the portal" in bob[3]
+    # The way of its notification is a message of its own.
+    assert bob[4:] == ["bob@plain.example: sealed"]
     assert lines[-1] == f"What arrived can be read at {here.ports.inbox_url}"
     (arrived,) = here.messages("alice@tls.example")
     assert arrived["size"] > 2 * 1024 * 1024
+    (notification,) = here.messages("bob@plain.example")
+    assert notification["size"] < 16 * 1024
 
 
-BY_THE_SECOND = [("secure", "declined"), ("encrypted", "delivered")]
+def test_the_line_for_the_portal_works_too(here: Sandbox) -> None:
+    done = subprocess.run(here.lines_to_try()[1], capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "carol@plain.example: encrypted: sealed, code by mail" in done.stdout
+    (notification,) = here.messages("carol@plain.example")
+    with urllib.request.urlopen(f"{here.ports.inbox_url}/messages/{notification['id']}.eml", timeout=10) as mail:
+        text = quopri.decodestring(mail.read()).decode()
+    [link] = set(re.findall(rf"{re.escape(here.ports.portal_url)}/m/[\w-]+", text))
+    with urllib.request.urlopen(link, timeout=10) as page:
+        assert "A protected message for you" in page.read().decode()
+
+
+BY_THE_SECOND = [("secure", "declined"), ("encrypted", "sealed")]
 RESTRICTED = {
     "tls.example": [("secure", "delivered")],
     "plain.example": BY_THE_SECOND,
@@ -92,9 +109,13 @@ def test_restricted_mail_to_every_host_has_the_right_outcome(here: Sandbox) -> N
     assert {address.partition("@")[2]: attempts(one) for address, one in told.items()} == RESTRICTED
     reported = {"all@refuses.example", "all@nullmx.example"}
     assert {address for address, one in told.items() if one["end"] == "reported"} == reported
-    assert {one["end"] for address, one in told.items() if address not in reported} == {"delivered"}
+    sealed = {f"all@{domain}" for domain, way in RESTRICTED.items() if way is BY_THE_SECOND}
+    # The host that speaks TLS 1.0 alone takes a notification in the clear, but not on the first attempt.
+    assert {one["end"] for address, one in told.items() if address in sealed} == {"sealed", None}
+    assert told["all@tls10.example"]["end"] is None
+    assert {one["end"] for address, one in told.items() if address not in reported | sealed} == {"delivered"}
     last = {address: one["attempts"][-1] for address, one in told.items()}
-    unchecked = {"all@council.example", "all@nullmx.example"}
+    unchecked = {"all@council.example", "all@nullmx.example", *sealed}
     assert {address for address, one in last.items() if not (one["tls"] and one["tls"]["verified"])} == unchecked
     assert "550 5.1.1 no such person here" in last["all@refuses.example"]["text"]
     assert "takes no mail" in last["all@nullmx.example"]["text"]
@@ -107,8 +128,8 @@ def test_less_protected_mail_goes_where_restricted_mail_may_not(here: Sandbox) -
     ordinary = here.send("--to", "some@selfsigned.example", "--to", "some@plain.example", "--to", "some@tls10.example")
     assert attempts(ordinary["some@selfsigned.example"]) == [("tls", "delivered")]
     assert ordinary["some@selfsigned.example"]["attempts"][0]["tls"]["verified"] is False
-    assert attempts(ordinary["some@plain.example"]) == [("tls", "declined"), ("encrypted", "delivered")]
-    assert attempts(ordinary["some@tls10.example"]) == [("tls", "declined"), ("encrypted", "delivered")]
+    assert attempts(ordinary["some@plain.example"]) == [("tls", "declined"), ("encrypted", "sealed")]
+    assert attempts(ordinary["some@tls10.example"]) == [("tls", "declined"), ("encrypted", "sealed")]
     public = here.send("--classification", "public", "--to", "public@plain.example")
     assert attempts(public["public@plain.example"]) == [("opportunistic", "delivered")]
     assert public["public@plain.example"]["attempts"][0]["tls"] is None

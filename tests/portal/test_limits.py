@@ -33,8 +33,11 @@ def test_so_often_and_once_more_after_a_while(act: Act) -> None:
     limits = Limits(now)
     assert used_up(limits, act, "a") == act.times
     assert used_up(limits, act, "b") == act.times
-    now.at += act.again * 1.01
+    now.at += act.seconds / act.times * 1.01
     assert used_up(limits, act, "a") == 1
+    assert used_up(limits, act, "a") == 0
+    now.at += act.again * 1.01
+    assert limits.allows(act, "a")
     now.at += 10 * act.seconds
     assert used_up(limits, act, "a") == act.times
 

@@ -56,7 +56,7 @@ async def transport(at: World, options: OpenPgp.Options) -> AsyncGenerator[OpenP
         yield made
     finally:
         await made.aclose()
-    assert list(at.network.sealing.folder.iterdir()) == [], "nothing is left of it"
+    assert list(at.network.sealing.folder.glob("*")) == [], "nothing is left of it"
 
 
 async def sent(
@@ -173,7 +173,7 @@ async def test_a_recipient_without_a_key_keeps_no_other_from_theirs(keys: Path, 
     outcomes, host = await sent(tmp_path, OpenPgp.Options(keys=put(keys, a_key("two"))))
     assert declined(outcomes[3]) == f"There is no OpenPGP key of one@{DOMAIN}."
     assert isinstance(outcomes[4], Delivered)
-    assert [arrived.rcpts for arrived in host.received] == [[f"two@{DOMAIN}"]]
+    assert [arrived.rcpts for arrived in host.received] == [(f"RCPT TO:<two@{DOMAIN}>",)]
 
 
 async def test_an_expired_key_is_none(keys: Path, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ async def test_a_published_key_is_used_where_the_folder_has_none(keys: Path, tmp
         assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
         assert len(server.requests) == 1, "for whom the folder has a key nobody is asked"
         found = {arrived.rcpts[0]: arrived.data for arrived in at.hosts[MX].received}
-        data = decrypt(sealed(found[f"one@{DOMAIN}"]), decryptor=one.decryptor())
+        data = decrypt(sealed(found[f"RCPT TO:<one@{DOMAIN}>"]), decryptor=one.decryptor())
         assert data.bytes == INNER + BODY
 
 

@@ -25,13 +25,10 @@ _MOST_KEYS: Final = 20
 _ADDRESS: Final = re.compile(r"<([^<>]+)>\s*$")
 _BROKEN: Final = (RuntimeError, ValueError)
 """What Sequoia raises; its text has a trace of its own code in it, and is not repeated."""
-_RSA: Final = (PublicKeyAlgorithm.RSAEncryptSign, PublicKeyAlgorithm.RSAEncrypt, PublicKeyAlgorithm.RSASign)
 _OLD: Final = (PublicKeyAlgorithm.DSA, PublicKeyAlgorithm.ElGamalEncrypt, PublicKeyAlgorithm.ElGamalEncryptSign)
-_LEAST_RSA_BITS: Final = 2048
 _MOST_REASONS: Final = 3
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _V3: Final = 3
-_V4: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +133,8 @@ def _judged(cert: Cert, is_revoked: bool, now: datetime) -> Usable | _Unusable:
     primary, *subkeys = _components(cert)
     used = _encrypted_to(sample)
     parts = [primary, *(each for each in subkeys if used & each.names)]
-    if any(each.is_weak for each in parts):
-        return _Unusable("it is too weak")
+    if any(each.is_old for each in parts):
+        return _Unusable("its kind, DSA or ElGamal, is too weak")
     ends = [end for end in (until, *(each.end for each in parts)) if end is not None]
     if ends and min(ends) <= now:
         return _Unusable(f"it expired on {min(ends):%Y-%m-%d}")
@@ -156,10 +153,9 @@ class _Component:
         return frozenset(name for name in (self.key.key_id, self.key.fingerprint) if name is not None)
 
     @property
-    def is_weak(self) -> bool:
-        """Sequoia lets these pass."""
-        algorithm = self.key.key_algorithm
-        return algorithm in _OLD or (algorithm in _RSA and _rsa_bits(self.key.body) < _LEAST_RSA_BITS)
+    def is_old(self) -> bool:
+        """Sequoia refuses RSA below 2048 bits, but lets these pass."""
+        return self.key.key_algorithm in _OLD
 
     @property
     def end(self) -> datetime | None:
@@ -182,12 +178,6 @@ def _encrypted_to(message: bytes) -> frozenset[str]:
     """Key ids, or fingerprints (RFC 9580 sections 5.1.1 and 5.1.2)."""
     bodies = [packet.body for packet in _packets(message) if packet.tag == Tag.PKESK]
     return frozenset((body[1:9] if body[0] == _V3 else body[3 : 2 + body[1]]).hex() for body in bodies)
-
-
-def _rsa_bits(body: bytes) -> int:
-    """The size of the modulus, which is the first number behind the algorithm (RFC 9580 section 5.5.2)."""
-    at = 6 if body[0] == _V4 else 10
-    return int.from_bytes(body[at : at + 2])
 
 
 def _packets(data: bytes) -> list[Packet]:

@@ -1,0 +1,1 @@
+"""What the tests of `gateway.sealed.child` run in processes of their own."""
