@@ -4,6 +4,7 @@ Works on the store itself, so also while the gateway is down. Left out on purpos
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -168,7 +169,7 @@ def agree(
     It is asked for, or read from standard input; only a hash is kept. Messages sealed from now on open with it.
     """
     who = _address(address)
-    passphrase = None if forget else typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
+    passphrase = None if forget else _typed()
     if passphrase is not None and len(normalise(passphrase)) < _SHORTEST:
         raise Usage(f"a passphrase has at least {_SHORTEST} characters, without those between its words")
     if passphrase is not None and normalise(passphrase).isdecimal():
@@ -194,6 +195,13 @@ def password(
     if found is None:
         raise Finding(f"no password is kept for {queue_id}, recipient {recipient}")
     typer.echo(found)
+
+
+def _typed() -> str:
+    """Asked for twice on a terminal, else the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _number(readers: Sequence[Reader], recipient: str | None) -> int | None:

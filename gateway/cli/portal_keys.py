@@ -4,6 +4,7 @@ Nothing is encrypted again: each message has a key of its own, and only what wra
 can be broken off at any time. Left out on purpose: keys in a variable are changed where the variable is set.
 """
 
+import secrets
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +44,7 @@ def rotate_key(
         typer.echo(f"The keys are in a variable. {count} were wrapped with the first of them.")
         typer.echo("To rotate, put a new line in front there, restart the gateway, and call this again.")
         return
-    new = keyring.rotated(f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
+    new = keyring.rotated(f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(4)}")
     _write(source, new)
     typer.echo(f"{source} has a new key in front.")
     _reload(settings)
@@ -56,8 +57,8 @@ def rotate_key(
 
 def _source(bundle: Bundle) -> Path | None:
     """The file of the keys; None for a variable."""
-    secrets = as_table(tomllib.loads(bundle.config_bytes.decode()).get("secrets"))
-    text = secrets.get("sealing")
+    table = as_table(tomllib.loads(bundle.config_bytes.decode()).get("secrets"))
+    text = table.get("sealing")
     if not isinstance(text, str) or text.startswith(ENVIRONMENT):
         return None
     return bundle.base / text.removeprefix(FILE)

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from typing import Final
 
-_AT_ONCE: Final = 4
 _TIMEOUT: Final = 1800.0
 """Seconds for one message; the largest take a few minutes."""
 _BLOCK: Final = 256 * 1024
@@ -26,9 +25,9 @@ class ChildFailed(Exception):
 class Children:
     """Runs ``module``, a few at once. Its input is a pipe; its error output may hold content, and is thrown away."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(self, module: str, *arguments: str, at_once: int = 4) -> None:
         self._command = (sys.executable, "-P", "-m", module, *arguments)
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(at_once)
 
     async def run(self, content: AsyncIterator[bytes], take: Callable[[bytes], Awaitable[None]]) -> None:
         """Gives it the content, and what comes of it to ``take``, while both go on.

@@ -6,21 +6,24 @@ is the same on every attempt. Left out on purpose: passwords that sender and rec
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
+from gateway.core.address import Address
 from gateway.core.outcome import Declined, Proof
+from gateway.core.own_text import MOST_READ, own_lines
 from gateway.core.reply import Status
 from gateway.core.route import Route
 from gateway.core.sealing import Method, Sealing, archive_secret_name
 from gateway.flow.ports import Delivery
-from gateway.sealed.archives.inside import Stored, face_of, headers_of, items, readable, text_of
+from gateway.sealed.archives.inside import Stored, face_of, headers_of, items
 from gateway.sealed.archives.outer import Outer
-from gateway.sealed.archives.pdf import MOST, build_pdf
+from gateway.sealed.archives.pdf import MOST, PdfMaker
 from gateway.sealed.archives.zip import write_zip
+from gateway.sealed.child import ChildFailed
 from gateway.sealed.cms.lines import Base64Lines
 from gateway.transports.network import Network
 from gateway.transports.wrapping import Batch, NotWrapped, Planned, Sink, Wrapping
@@ -28,7 +31,9 @@ from gateway.transports.wrapping import Batch, NotWrapped, Planned, Sink, Wrappi
 _SHORTEST: Final = timedelta(days=6)
 """Longer than any message waits, so that a late attempt has the same password."""
 _BLOCK: Final = 256 * 1024
+_EMBEDDED: Final = "The files of this message, and the whole of it, are embedded in this document (paper clip)."
 _TYPES: Final = {"zip": "application/zip", "pdf": "application/pdf"}
+_Take: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class Archive(Wrapping):
@@ -58,16 +63,13 @@ class Archive(Wrapping):
             raise TypeError("archive is made from Archive.Options")
         super().__init__(route, options, network)
         self._options = options
+        self._pdf = PdfMaker()
 
     async def plan(self, delivery: Delivery) -> Planned:
         """One file for all of them, who share a domain. Raises NotWrapped, SpoolError, SealedStoreError."""
-        if self._options.format == "pdf" and delivery.size > MOST:
-            too_large = Declined(
-                proof=Proof.SIZE,
-                status=Status(5, 3, 4),
-                detail=f"A protected PDF holds messages of at most {MOST // 1024 // 1024} MiB.",
-            )
-            return Planned({target.number: too_large for target in delivery.targets})
+        declined = self._declined(delivery)
+        if declined is not None:
+            return Planned(dict.fromkeys((target.number for target in delivery.targets), declined))
         name = archive_secret_name(delivery.queue_id, min(target.number for target in delivery.targets))
         password = await self._password(name)
         outer = Outer(
@@ -87,6 +89,15 @@ class Archive(Wrapping):
             method=Method.ARCHIVE, detail=f"AES-256 {kind}, its password is given to the sender alone", package=name
         )
         return Planned({}, (Batch(targets=delivery.targets, header=outer.block(), write=write, sealing=sealing),))
+
+    def _declined(self, delivery: Delivery) -> Declined | None:
+        if self._options.format == "pdf" and delivery.size > MOST:
+            detail = f"A protected PDF holds messages of at most {MOST // 1024 // 1024} MiB."
+            return Declined(proof=Proof.SIZE, status=Status(5, 3, 4), detail=detail)
+        if not isinstance(delivery.reverse_path, Address):
+            detail = "Nobody could be told the password: the message has no sender who reads mail."
+            return Declined(proof=Proof.NO_KEY, status=Status(5, 7, 5), detail=detail)
+        return None
 
     async def _password(self, name: str) -> str:
         if self._tools.store is None:
@@ -113,34 +124,41 @@ class Archive(Wrapping):
         return Stored(delivery.size, read)
 
     async def _write(self, sink: Sink, outer: Outer, message: Stored, password: str) -> None:
+        await sink.write(outer.before())
+        lines = Base64Lines()
+
+        async def encode(block: bytes) -> None:
+            await sink.write(await asyncio.to_thread(lines.feed, block))
+
+        if self._options.format == "zip":
+            await self._write_zip(message, password, encode)
+        else:
+            await self._write_pdf(message, password, encode)
+        await sink.write(lines.finish())
+        await sink.write(outer.after())
+
+    async def _write_zip(self, message: Stored, password: str, encode: _Take) -> None:
         path = self._tools.folder / secrets.token_hex(16)
         try:
-            await self._make(path, message, password)
-            await sink.write(outer.before())
-            await _encode(path, sink)
-            await sink.write(outer.after())
+            await write_zip(path, password, items(await face_of(message), message))
+            await _read(path, encode)
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def _make(self, path: Path, message: Stored, password: str) -> None:
+    async def _write_pdf(self, message: Stored, password: str, encode: _Take) -> None:
         face = await face_of(message)
-        if self._options.format == "zip":
-            return await write_zip(path, password, items(face, message))
-        shown = [part for part in readable(face) if part.type == "text/plain"]
-        text = "\n".join([await text_of(message, part) for part in shown])
-        files: dict[str, bytes] = {}
-        for item in items(face, message):
-            files[item.name] = b"".join([block async for block in item.content()])
-        made = await asyncio.to_thread(build_pdf, headers_of(face), text, files, password)
-        await asyncio.to_thread(path.write_bytes, made)
+        beginning = b"".join([block async for block in message.read(0, min(message.size, MOST_READ))])
+        text = "\n".join(await asyncio.to_thread(own_lines, beginning))
+        try:
+            await self._pdf.make(password, f"{headers_of(face)}\n{text}\n\n{_EMBEDDED}", items(face, message), encode)
+        except ChildFailed as error:
+            raise NotWrapped("The protected PDF could not be made now.") from error
 
 
-async def _encode(path: Path, sink: Sink) -> None:
-    lines = Base64Lines()
+async def _read(path: Path, take: _Take) -> None:
     file = await asyncio.to_thread(path.open, "rb")
     try:
         while block := await asyncio.to_thread(file.read, _BLOCK):
-            await sink.write(await asyncio.to_thread(lines.feed, block))
-        await sink.write(lines.finish())
+            await take(block)
     finally:
         await asyncio.to_thread(file.close)

@@ -422,8 +422,8 @@ async def test_pictures_of_the_pages(world: PortalWorld, tmp_path: Path) -> None
     folder = IMAGES if os.environ.get(KEEP_PICTURES) else tmp_path
     letter = EmailMessage()
     letter.set_content(
-        "Dear Carol,\n\nthe review of the care plan is on Thursday at 10 o'clock, in room 2 of the town hall. The plan as"
-        " we agreed it in October is attached. Please tell us by Tuesday what should be changed.\n\nSam Worker\n"
+        "Dear Carol,\n\nthe review of the care plan is on Thursday at 10 o'clock, in room 2 of the town hall. The plan"
+        " as we agreed it in October is attached. Please tell us by Tuesday what should be changed.\n\nSam Worker\n"
     )
     letter.add_attachment(PLAN[:180_000], maintype="application", subtype="pdf", filename="Care plan.pdf")
     letter.add_attachment(PLAN[:40_000], maintype="application", subtype="zip", filename="Costs.zip")

@@ -1,6 +1,8 @@
 """The route `archive`: opened by other programs it is the whole message, and nothing of that stands outside."""
 
 import asyncio
+import io
+import os
 import subprocess
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -10,11 +12,16 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import cast
+from typing import Literal, cast
 from zipfile import ZipFile
 
+import pikepdf
 import pytest
+import pyzipper
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from gateway.core.address import NullPath
 from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Outcome, Proof
 from gateway.core.record import BodyRef
 from gateway.core.route import Declared, Route
@@ -27,11 +34,13 @@ from gateway.transports.archive import Archive
 from tests.fakes.mail_world import World, a_delivery, world
 from tests.fakes.mx import Script
 from tests.fakes.sealed import KeptPackages
+from tests.sealed.archives.test_pdf import shown
 
 DOMAIN = "plain.example"
 MX = "mx.example"
 ROUTE = Route(name="archive", transport="archive", demands=Channel.PLAIN, declared=Declared.SEALING)
 PASSWORD = f"words-for-{archive_secret_name('000-1', 3)}"
+_KINDS: st.SearchStrategy[Literal["zip", "pdf"]] = st.sampled_from(("zip", "pdf"))
 PICTURE = b"\x89PNG" + bytes(range(256)) * 9
 
 
@@ -69,12 +78,23 @@ class Office:
     async def send(self, mail: Delivery) -> list[Outcome]:
         outcomes = await self.transport.deliver(mail)
         assert sorted(outcomes) == [3, 4]
-        assert list(self.folder.iterdir()) == [], "nothing is left of it"
+        assert list(self.folder.glob("*")) == [], "nothing is left of it"
         return list(outcomes.values())
 
 
 async def run(*words: str) -> CompletedProcess[bytes]:
     return await asyncio.to_thread(subprocess.run, words, capture_output=True, check=False)
+
+
+async def sent(tmp_path: Path, options: Archive.Options, raw: bytes) -> bytes:
+    """The attached file."""
+    async with world(tmp_path, {MX: Script()}) as at:
+        await Office(at, options).send(delivery(raw, f"{MX}.test"))
+        [arrived] = at.hosts[MX].received
+        outer = message_from_bytes(arrived.data, policy=policy.default)
+        assert isinstance(outer, EmailMessage)
+        [file] = outer.iter_attachments()
+        return cast("bytes", file.get_payload(decode=True))
 
 
 async def carried(tmp_path: Path, options: Archive.Options, raw: bytes) -> bytes:
@@ -93,8 +113,9 @@ async def carried(tmp_path: Path, options: Archive.Options, raw: bytes) -> bytes
         assert PICTURE not in arrived.data and arrived.data.startswith(b"X-Trace: ours\r\n")
         outer = message_from_bytes(arrived.data, policy=policy.default)
         assert isinstance(outer, EmailMessage)
-        assert (outer["Subject"], outer["Message-ID"]) == (options.subject, "<1@council.example>")
-        assert outer["From"] == "Anna Öhm <anna@council.example>"
+        message_id = message_from_bytes(raw, policy=policy.default)["Message-ID"]
+        assert (outer["Subject"], outer["Message-ID"]) == (options.subject, message_id)
+        assert outer["From"] == message_from_bytes(raw, policy=policy.default)["From"]
         body = outer.get_body(("plain",))
         assert body is not None and "password" in body.get_content() and options.wording in body.get_content()
         [file] = outer.iter_attachments()
@@ -116,7 +137,8 @@ async def test_a_zip_opened_by_another_program_is_the_whole_message(tmp_path: Pa
         files = {name: inner.read(name) for name in inner.namelist()}
     assert files["original.eml"] == raw
     assert files["message.txt"].decode() == "MARKER text €\r\n"
-    assert b"MARKER" in files["message.html"]
+    page = files["message.html"].decode("utf-8-sig")
+    assert "MARKER <img src='part-" in page and files[page.partition("src='")[2].partition("'")[0]] == PICTURE
     assert files["MARKER größe.bin"] == PICTURE * 40 and files["MARKER größe (2).bin"] == b"again"
     assert PICTURE in files.values() and any(b"nested" in content for name, content in files.items() if "part" in name)
     assert "Subject: MARKER subject\r\n" in files["headers.txt"].decode()
@@ -136,6 +158,41 @@ async def test_a_pdf_opened_by_another_program_holds_the_files(tmp_path: Path) -
     assert (await qpdf("--show-attachment=original.eml", str(file))).stdout == raw
     assert (await qpdf("--show-attachment=MARKER größe.bin", str(file))).stdout == PICTURE * 40
     assert b"MARKER" not in file.read_bytes()
+
+
+async def test_the_pages_of_a_pdf_show_a_text_that_is_html_only(tmp_path: Path) -> None:
+    made = EmailMessage(policy=policy.SMTP)
+    made["From"], made["Subject"], made["Message-ID"] = "anna@council.example", "Two words", "<1@council.example>"
+    made.set_content("<p>MARKER and <b>more</b></p>", subtype="html")
+    text = shown(await sent(tmp_path, Archive.Options(format="pdf"), made.as_bytes()), PASSWORD)
+    assert "From: anna@council.example\nSubject: Two words\n" in text
+    assert "MARKER and more" in text
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.lists(st.binary(max_size=200) | st.just(b"."), max_size=30).map(b"\r\n".join), kind=_KINDS)
+def test_what_is_opened_is_what_was_sent(tmp_path: Path, body: bytes, kind: Literal["zip", "pdf"]) -> None:
+    raw = b"From: anna@council.example\r\nTo: x@y.example\r\nMessage-ID: <1@council.example>\r\n\r\n" + body
+    data = asyncio.run(sent(tmp_path, Archive.Options(format=kind), raw))
+    assert original(data, kind) == raw
+
+
+def original(data: bytes, kind: str) -> bytes:
+    if kind == "pdf":
+        with pikepdf.open(io.BytesIO(data), password=PASSWORD) as pdf:
+            return pdf.attachments["original.eml"].get_file().read_bytes()
+    with pyzipper.AESZipFile(io.BytesIO(data)) as outer:
+        outer.setpassword(PASSWORD.encode())
+        with ZipFile(io.BytesIO(outer.read("message.zip"))) as inner:
+            return inner.read("original.eml")
+
+
+async def test_without_a_sender_nobody_could_pass_the_password_on(tmp_path: Path) -> None:
+    async with world(tmp_path, {MX: Script()}) as at:
+        office = Office(at, Archive.Options())
+        for outcome in await office.send(replace(delivery(message(), f"{MX}.test"), reverse_path=NullPath.NULL)):
+            assert isinstance(outcome, Declined) and outcome.proof is Proof.NO_KEY
+        assert office.store.names == {}
 
 
 async def test_a_repeat_has_the_same_password_and_a_store_that_is_down_waits(tmp_path: Path) -> None:
@@ -174,7 +231,7 @@ async def test_a_pdf_is_not_for_large_messages(tmp_path: Path) -> None:
 
 
 async def test_memory_does_not_grow_with_the_message(tmp_path: Path) -> None:
-    block = bytes(256 * 1024)
+    block = os.urandom(256 * 1024)
 
     async def content() -> AsyncIterator[bytes]:
         for _ in range(256):

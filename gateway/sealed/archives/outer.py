@@ -4,10 +4,20 @@ Left out on purpose: the password, which is never in any mail to the recipient.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.core.dsn import alternatives
 from gateway.core.paragraph import Paragraph
 from gateway.sealed.cms.header import halves
+
+_ZIP: Final = (
+    "With 7-Zip, WinZip, Keka, The Unarchiver or another program for AES ZIP; what Windows has of its own cannot.",
+    "In it is message.zip, which needs no password: message.txt or message.html is the text, original.eml all of it.",
+)
+_PDF: Final = (
+    "With Adobe Acrobat Reader, a web browser or another PDF reader.",
+    "The text is on its pages; the files are embedded (the paper clip of Acrobat Reader, Firefox and others).",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +54,7 @@ class Outer:
         return f"--{self.boundary}--\r\n".encode()
 
     def _paragraphs(self) -> tuple[Paragraph, ...]:
-        program = "a PDF reader" if self.name.endswith(".pdf") else "7-Zip, WinZip, Keka or another program for AES ZIP"
+        program = _PDF if self.name.endswith(".pdf") else _ZIP
         own = (Paragraph("", (self.wording,)),) if self.wording else ()
         return (
             Paragraph(
@@ -57,7 +67,7 @@ class Outer:
             Paragraph(
                 "How it is opened",
                 (
-                    f"With {program}. Windows opens the file but not what is protected in it.",
+                    *program,
                     "The password is six words. The sender tells you by telephone or another way, never by mail.",
                 ),
             ),

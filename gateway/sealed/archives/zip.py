@@ -1,7 +1,8 @@
 """A ZIP with AES-256 (WinZip's AE-2) around a plain ZIP: one password, and no file's name that others could read.
 
-The names in a ZIP's directory are never encrypted, so the outer one holds a single file with a neutral name. Memory
-does not grow with the message. Left out on purpose: compression, because files are mostly compressed already.
+The names in a ZIP's directory are never encrypted, so the outer one holds a single file with a neutral name. It is
+compressed a little, because the original is in there beside its files, in base64. Memory does not grow with the
+message. Left out on purpose: a stronger way from password to key, which few programs could open.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import pyzipper  # pyright: ignore[reportMissingTypeStubs]
 from gateway.sealed.archives.inside import Item
 
 INNER: Final = "message.zip"
+_FAST: Final = 1
 
 
 class _Sealed(Protocol):
@@ -40,7 +42,9 @@ async def write_zip(path: Path, password: str, items: Sequence[Item]) -> None:
 
 
 def _open(path: Path) -> _Sealed:
-    made = pyzipper.AESZipFile(path, "w", compression=zipfile.ZIP_STORED, encryption=pyzipper.WZ_AES)
+    made = pyzipper.AESZipFile(
+        path, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=_FAST, encryption=pyzipper.WZ_AES
+    )
     return cast("_Sealed", made)
 
 
