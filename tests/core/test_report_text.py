@@ -4,12 +4,13 @@ import pytest
 
 from gateway.core.address import parse_address
 from gateway.core.effects import Point
-from gateway.core.outcome import Alarm, Cause, Deferred, Failed, Outcome
+from gateway.core.outcome import Alarm, Cause, Deferred, Failed, Outcome, Sealed
 from gateway.core.paragraph import markup, plain
 from gateway.core.progress import Ending
 from gateway.core.reply import Status
 from gateway.core.report import Identity, Item, Purpose, Report, item_of
 from gateway.core.report_text import explanation, happened, next_step, paragraphs, subject
+from gateway.core.sealing import Method, Sealing, Unlock
 from tests.core.queued import DECLINED, DELIVERED, FACTS, FAILED, HELD, HOUR, MESSAGE, NOW, ROW, deferred, recipient
 
 IDENTITY = Identity(
@@ -84,6 +85,7 @@ def test_next_step_after_a_refusal_of_the_next_hop_fits_its_status(status: Statu
 
 MAYBE = Deferred(cause=Cause.MAYBE, status=Status(4, 4, 2), detail="No answer came.")
 SILENT = Failed(status=Status(5, 1, 2), detail="The domain x.example does not exist.")
+SEALED = Sealed(sealing=Sealing(method=Method.PORTAL, detail="in the portal", package="p", unlock=Unlock.MAIL))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,7 @@ SILENT = Failed(status=Status(5, 1, 2), detail="The domain x.example does not ex
         (Ending.RETURNED, None, "a person gave it back. The level is controlled (default)"),
         (None, deferred(Cause.DNS), "It was dns."),
         (None, DELIVERED, "mx.x.example took it."),
+        (None, SEALED, "It was sealed, and nothing is known of its notification."),
     ],
 )
 def test_explanation_names_the_cause(ending: Ending | None, outcome: Outcome | None, words: str) -> None:

@@ -1,5 +1,6 @@
 """A reader's link: what fetching it leaves as it was, codes, passphrases, the lock, and "this is not for me"."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +18,10 @@ MINUTE = timedelta(minutes=1)
 
 async def test_fetching_a_link_says_who_wrote_and_changes_nothing_but_the_history(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
-        for method in ("GET", "HEAD", "GET"):
-            page = await there.browser().get(there.link(), method)
-            assert page.status == 200
+        assert (await there.browser().get(there.link(), "HEAD")).status == 200
+        assert await there.happened() == [Happening.SEALED]
+        await there.browser().get(there.link())
+        page = await there.browser().get(there.link())
         assert str(WORKER) in page.text and str(JO) in page.text and str(KIM) not in page.text
         assert "20 December 2026, 15:41 UTC" in page.text
         assert "01632 960000" in page.text
@@ -126,6 +128,14 @@ async def test_wrong_codes_lock_that_reader_alone_and_the_sender_hears_of_it_onc
         await there.open(number=5)
         await there.store.restore(there.package, 2, there.clock.now(), "the sender")
         await there.open(number=2)
+
+
+async def test_tries_at_the_same_time_are_five_and_one_letter(tmp_path: Path) -> None:
+    async with portal(tmp_path) as there:
+        tries = await asyncio.gather(*(there.try_secret(there.browser(), f"{number:08}") for number in range(9)))
+        assert sorted(answer.status for answer in tries) == [403] * 5 + [422] * 4
+        assert (await there.happened()).count(Happening.WRONG) == 5
+        assert len(await there.mails(Kind.NOTICE)) == 1
 
 
 async def test_nothing_typed_is_no_try(tmp_path: Path) -> None:

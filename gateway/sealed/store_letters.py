@@ -1,0 +1,63 @@
+"""What the store keeps for letters of our own: the outbox, and the passwords that a sender is told."""
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from gateway.core.sealed import OwnMail
+from gateway.sealed import outbox
+from gateway.sealed.database import told
+from gateway.sealed.keys import KEY_BYTES
+from gateway.sealed.schema import micros
+from gateway.sealed.store_base import StoreBase
+from gateway.sealed.words import passphrase
+
+_OUTBOX: Final = "outbox"
+
+
+class StoreLetters(StoreBase):
+    """See the port."""
+
+    async def password(self, name: str, until: datetime) -> str:
+        """See the port."""
+
+        def make(db: sqlite3.Connection) -> bytes:
+            seed = self._box.seal_bytes(secrets.token_bytes(KEY_BYTES), name)
+            db.execute("DELETE FROM passwords WHERE name = ? AND until <= ?", (name, micros(self._clock.now())))
+            db.execute("INSERT OR IGNORE INTO passwords VALUES (?, ?, ?)", (name, micros(until), seed))
+            return bytes(db.execute("SELECT seed FROM passwords WHERE name = ?", (name,)).fetchone()[0])
+
+        sealed = await self._db.write(make)
+        with told():
+            return passphrase(self._box.open_bytes(sealed, name))
+
+    async def known_password(self, name: str, now: datetime) -> str | None:
+        """See the port."""
+
+        def look(db: sqlite3.Connection) -> str | None:
+            row = db.execute("SELECT seed FROM passwords WHERE name = ? AND until > ?", (name, micros(now))).fetchone()
+            return None if row is None else passphrase(self._box.open_bytes(row[0], name))
+
+        return await self._db.read(look)
+
+    async def post(self, mail: OwnMail) -> None:
+        """See the port."""
+        sealed = await self._db.run(lambda: self._box.seal_bytes(outbox.to_bytes(mail), _OUTBOX))
+        await self._db.write(lambda db: db.execute("INSERT INTO outbox (mail) VALUES (?)", (sealed,)).rowcount)
+
+    async def outgoing(self, limit: int) -> Sequence[tuple[int, OwnMail]]:
+        """See the port."""
+
+        def look(db: sqlite3.Connection) -> Sequence[tuple[int, OwnMail]]:
+            rows = db.execute("SELECT id, mail FROM outbox ORDER BY id LIMIT ?", (limit,)).fetchall()
+            return [(row["id"], outbox.from_bytes(self._box.open_bytes(row["mail"], _OUTBOX))) for row in rows]
+
+        return await self._db.read(look)
+
+    async def posted(self, numbers: Sequence[int]) -> None:
+        """See the port."""
+        await self._db.write(
+            lambda db: db.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers]).rowcount
+        )
