@@ -56,7 +56,7 @@ def build_confirmation(confirmation: Confirmation, identity: Identity, stamp: St
 def build_password(letter: Passwords, identity: Identity, stamp: Stamp) -> bytes:
     """What the sender hears when it left as a protected file; it holds the password."""
     subject = f"Password for your message of {when(letter.accepted_at)}"
-    return _inside(letter.to, subject, "Sent as a protected file", passwords(letter, identity), identity, stamp)
+    return _inside(letter.to, subject, "Password", passwords(letter, identity), identity, stamp)
 
 
 def build_receipt(reader: Reader, at: datetime, who: str, link: str, identity: Identity, stamp: Stamp) -> bytes:

@@ -391,9 +391,11 @@ async def test_a_query_brings_no_inline_body(spool: Spool) -> None:
 
 async def test_size_counts_recipients_by_state_and_knows_the_oldest(spool: Spool) -> None:
     assert (await spool.size()).oldest is None
-    await commit(spool, row(0), row(1), row(2, state=State.HELD), row(3, state=State.REPORTED))
+    await commit(
+        spool, row(0), row(1), row(2, state=State.HELD), row(3, state=State.REPORTED), row(4, state=State.PENDING)
+    )
     size = await spool.size()
-    assert size.waiting == {State.QUEUED: 2, State.OPEN: 0, State.HELD: 1}
+    assert size.waiting == {State.QUEUED: 2, State.OPEN: 0, State.HELD: 1, State.PENDING: 1}
     assert size.oldest == START
 
 

@@ -15,7 +15,21 @@ from gateway.core.release_link import Link
 from gateway.core.reminder import Outstanding, Reminder, build_reminder
 from gateway.core.reply import Status
 from gateway.core.report import Identity, Item, Purpose, Report, Stamp, item_of
+from gateway.core.sealed_mail import (
+    build_code,
+    build_confirmation,
+    build_disowned,
+    build_locked,
+    build_notification,
+    build_password,
+    build_receipt,
+)
+from gateway.core.sealed_mail import build_reminder as build_sealed_reminder
+from gateway.core.sealed_words import Invitation
+from gateway.core.sealing import Unlock
+from gateway.core.sender_words import Confirmation, Confirmed, Locked, Passwords
 from tests.core.queued import DAY, FACTS, FAILED, HELD, HOUR, MESSAGE, NOW, ROW, deferred, recipient
+from tests.core.sealed_samples import OFFICE, PHRASE, READER
 
 CONTACT = "Service Desk, 01629 000000"
 KEY = b"k" * 32
@@ -47,7 +61,7 @@ _MANY = (
 
 def own_mail() -> dict[str, bytes]:
     """All of it."""
-    return dict([*_reports(), *_letters(), *_hold_letters(), *_reminders()])
+    return dict([*_reports(), *_letters(), *_hold_letters(), *_reminders(), *_sealed_outside(), *_sealed_inside()])
 
 
 def _reports() -> Iterator[tuple[str, bytes]]:
@@ -97,3 +111,35 @@ def _reminders() -> Iterator[tuple[str, bytes]]:
             queue_id=QueueId("000-abc"), sender="officer@council.example", accepted_at=NOW, outstanding=silent
         )
         yield f"reminder, {count}", build_reminder(about, _IDENTITY, _STAMP)
+
+
+def _sealed_outside() -> Iterator[tuple[str, bytes]]:
+    invitation = Invitation(reader=READER, token="a-token", author="An Officer", subject="Files & <folders>")
+    phrase = replace(READER, unlock=Unlock.PASSPHRASE)
+    for name, each in (
+        ("code", invitation),
+        ("passphrase", replace(invitation, reader=phrase)),
+        ("files handed over", replace(invitation, lines=("Dear all,", "", "if a < b & c: <look>."))),
+    ):
+        yield f"notification, {name}", build_notification(each, OFFICE, _IDENTITY, _STAMP)
+    yield "reminder of a sealed message", build_sealed_reminder(invitation, OFFICE, _IDENTITY, _STAMP)
+    yield "code", build_code("12345678", READER, OFFICE, _IDENTITY, _STAMP)
+
+
+def _sealed_inside() -> Iterator[tuple[str, bytes]]:
+    page = "https://secure.council.example/sent/package-1/1-x"
+    to, other = READER.sender, replace(READER, address=recipient(LONG).address)
+    why = ("No host offers STARTTLS.", "It cannot go by tls: <too large>.")
+    for name, each in (
+        ("codes", (Confirmed(READER, ""),)),
+        ("both", (Confirmed(READER, PHRASE, why), Confirmed(other, ""))),
+    ):
+        letter = Confirmation(to=to, accepted_at=NOW, recipients=each, links={READER.package: page})
+        yield f"sealed, {name}", build_confirmation(letter, _IDENTITY, _STAMP)
+    files = (Locked(PHRASE, (READER.address,)), Locked("other-words", (other.address,)))
+    passwords = Passwords(to=to, sender=to, accepted_at=NOW, queue_id=QueueId("000-abc"), files=files)
+    yield "password", build_password(passwords, _IDENTITY, _STAMP)
+    yield "opened", build_receipt(READER, NOW + HOUR, "Dr <Ann>", page, _IDENTITY, _STAMP)
+    yield "locked", build_locked(READER, page, _IDENTITY, _STAMP)
+    for name, link in (("sender", page), ("officer", "")):
+        yield f"not for them, {name}", build_disowned(READER, "", to, link, _IDENTITY, _STAMP)

@@ -105,4 +105,5 @@ def test_no_mail_of_ours_is_made_that_is_not_tried_here() -> None:
         "gateway.core.digest",
         "gateway.core.hold_letter",
         "gateway.core.reminder",
+        "gateway.core.sealed_mail",
     }

@@ -20,11 +20,14 @@ ROLE = "information-governance"
 MAILBOX = "ig@council.example"
 DECIDER, READER, OTHER = "ann@council.example", "rita@council.example", "otto@council.example"
 SECRET = "the words of the message"
-RULE = f"""
-[roles]
+ROLES = """[roles]
+information-governance = "information.governance@council.example"
+"""
+OWN_ROLES = f"""[roles]
 {ROLE} = "{MAILBOX}"
 audit = "audit@council.example"
-
+"""
+RULE = f"""
 [[rules]]
 name = "Looked at first"
 when = {{ recipient = "tls.example" }}
@@ -90,6 +93,7 @@ def text_of(arrival: Arrival) -> str:
 async def desked(folder: Path) -> AsyncGenerator[Desked]:
     async with house(folder) as here:
         port = free_port()
+        here.edit(here.household.policy, ROLES, OWN_ROLES)
         here.edit(here.household.policy, '\n[[rules]]\nname   = "Restricted, or the Secure button"', RULE)
         text = here.household.config.read_text()
         here.household.config.write_text(text + DESK.format(port=port))

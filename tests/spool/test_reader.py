@@ -32,7 +32,7 @@ async def test_all_shards_are_read_while_their_workers_run(tmp_path: Path) -> No
     assert [item.row.number for item in reader.items(QueueFilter(states=frozenset({State.HELD})))] == [1]
     assert len(list(reader.items(QueueFilter(), 2))) == 2
     assert list(reader.items(QueueFilter(), 0)) == []
-    assert reader.sizes().waiting == {State.QUEUED: 3, State.OPEN: 0, State.HELD: 1}
+    assert reader.sizes().waiting == {State.QUEUED: 3, State.OPEN: 0, State.HELD: 1, State.PENDING: 0}
     assert reader.sizes().oldest == START
     assert everything(tmp_path) == before
     await first.aclose()

@@ -78,7 +78,8 @@ def test_a_key_is_over_when_it_says_so() -> None:
     data = bytes(public(a_key(seconds=86400)))
     choice = chosen(data)
     assert isinstance(choice, Usable) and choice.until is not None
-    assert abs(choice.until - NOW - timedelta(days=1)) < timedelta(minutes=5)
+    # NOW was looked at when the tests were collected, and the key is made in the middle of them.
+    assert abs(choice.until - NOW - timedelta(days=1)) < timedelta(hours=2)
     assert isinstance(chosen(data, choice.until - timedelta(seconds=1)), Usable)
     assert reason(chosen(data, choice.until)) == f"it expired on {choice.until:%Y-%m-%d}."
 
