@@ -83,13 +83,10 @@ class Relay:
 
 
 @contextlib.contextmanager
-def sealpost(sink_port: int, workers: int) -> Generator[Relay]:
-    """Starts the gateway with a durable spool, the policy, audit, logs and metrics on."""
-    root = Path(tempfile.mkdtemp(prefix="sealpost-bench-"))
-    port, admin = free_port(), free_port()
-    config = CONFIG.format(workers=workers, port=port, admin=admin, dns=free_port(), root=root, sink=sink_port)
+def gateway(root: Path, config: str, policy: str, port: int) -> Generator[int]:
+    """Starts a gateway from these texts in that folder, waits until it listens on ``port``, and gives its process."""
     (root / "sealpost.toml").write_text(config)
-    (root / "policy.toml").write_text(POLICY)
+    (root / "policy.toml").write_text(policy)
     (root / "hop.key").write_bytes(secrets.token_bytes(32))
     (root / "hop.key").chmod(0o600)
     command = [sys.executable, "-m", "gateway", "run", "--config", str(root / "sealpost.toml")]
@@ -100,7 +97,7 @@ def sealpost(sink_port: int, workers: int) -> Generator[Relay]:
             wait_for(port, process)
         except RuntimeError as error:
             raise RuntimeError(f"{error}:\n{(root / 'log').read_text()[-2000:]}") from error
-        yield Relay(name=f"sealpost, {workers} worker{'s' if workers > 1 else ''}", port=port, pid=process.pid)
+        yield process.pid
     finally:
         process.terminate()
         try:
@@ -108,6 +105,18 @@ def sealpost(sink_port: int, workers: int) -> Generator[Relay]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def sealpost(sink_port: int, workers: int) -> Generator[Relay]:
+    """Starts the gateway with a durable spool, the policy, audit, logs and metrics on."""
+    root = Path(tempfile.mkdtemp(prefix="sealpost-bench-"))
+    port, admin = free_port(), free_port()
+    config = CONFIG.format(workers=workers, port=port, admin=admin, dns=free_port(), root=root, sink=sink_port)
+    try:
+        with gateway(root, config, POLICY, port) as pid:
+            yield Relay(name=f"sealpost, {workers} worker{'s' if workers > 1 else ''}", port=port, pid=pid)
+    finally:
         shutil.rmtree(root, ignore_errors=True)
 
 

@@ -90,7 +90,7 @@ class Generated(Bodies):
     async def whole(self) -> AsyncIterator[bytes]:
         """With its header."""
         yield _HEADER
-        async for block in self.open(BodyRef(size=self.size, sha256="")):
+        async for block in self.open(BodyRef(size=self.size, sha256="", path="generated")):
             yield block
 
 

@@ -150,12 +150,14 @@ def erase(
     if not yes and not typer.confirm(f"Erase {package} for all its recipients? Nothing brings it back."):
         raise typer.Exit(1)
 
-    async def destroy(store: SealedStore) -> bool:
+    async def destroy(store: SealedStore) -> tuple[bool, bool]:
         await _readers(store, package)
-        return await store.erase(PackageId(package), _now(), operator())
+        return await store.erase(PackageId(package), _now(), operator()), await store.forget()
 
-    done = with_store(config, destroy)
+    done, forgotten = with_store(config, destroy)
     typer.echo(f"{package} is erased." if done else f"{package} was erased before.")
+    if not forgotten:
+        typer.echo("On the disk its key is overwritten within minutes, when those who read the store have ended.")
 
 
 @portal.command()

@@ -24,6 +24,7 @@ from gateway.config.load import load
 from gateway.config.page import as_table
 from gateway.config.settings import Settings
 from gateway.config.units import ENVIRONMENT, FILE
+from gateway.flow.ports import SealedStore
 from gateway.sealed.keys import Keyring
 
 
@@ -84,4 +85,10 @@ def _reload(settings: Settings) -> None:
 
 
 def _rewrap(settings: Settings, keyring: Keyring) -> int:
-    return with_keys(settings, keyring, lambda store: store.rewrap())
+    async def rewrap(store: SealedStore) -> tuple[int, bool]:
+        return await store.rewrap(), await store.forget()
+
+    count, forgotten = with_keys(settings, keyring, rewrap)
+    if not forgotten:
+        typer.echo("What the old key wrapped is overwritten on the disk once those who read the store have ended.")
+    return count

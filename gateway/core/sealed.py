@@ -157,6 +157,14 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A session that has begun: ``cookie`` is its secret; ``first`` says that nobody had opened it before."""
+
+    cookie: str
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unlocked:
     """The secret was right."""
 

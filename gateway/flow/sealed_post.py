@@ -21,6 +21,8 @@ from gateway.flow.shared import Shared
 MOST_AT_ONCE: Final = 100
 LEASE: Final = timedelta(seconds=30)
 """Short, because somebody waits for a code: when the process that does this dies, another goes on soon."""
+AGAIN_AFTER: Final = timedelta(minutes=5)
+"""A mail that could not be sent lets the others pass."""
 _NAME: Final = "sealed post"
 
 
@@ -38,19 +40,23 @@ class SealedPost:
         store, shared = self._shared.sealed, self._shared
         if store is None or not await self._mine():
             return
-        for number, mail in await store.outgoing(MOST_AT_ONCE):
+        for number in await store.outgoing(shared.clock.now(), MOST_AT_ONCE):
             try:
-                await self._send(store, number, mail)
+                await self._send(store, number)
             except SpoolError:
                 raise
             except Exception as error:
-                shared.events.broken("sealed post", mail.queue_id, error)
+                shared.events.broken("sealed post", "", error)
+                await store.put_off(number, shared.clock.now() + AGAIN_AFTER)
 
     async def _mine(self) -> bool:
         return await self._shared.state.try_lease(_NAME, self._holder, self._shared.clock.now() + LEASE)
 
-    async def _send(self, store: SealedStore, number: int, mail: OwnMail) -> None:
-        now = self._shared.clock.now()
+    async def _send(self, store: SealedStore, number: int) -> None:
+        """One at a time is in memory, for a reply may be large."""
+        mail, now = await store.own_mail(number), self._shared.clock.now()
+        if mail is None:
+            return
         if mail.until is None or now < mail.until:
             post = Post(self._spool, self._shared)
             entry = await post.letter(self._letter(mail, post.stamp()))

@@ -91,7 +91,7 @@ class Landing:
         tried = await store.unlock(reader.package, reader.number, secret, self._context.clock.now())
         match tried:
             case Unlocked():
-                return await self._opened(guest, who)
+                return await self._opened(request, guest, who)
             case Wrong(left=left) if left:
                 return self._page(request, guest, status=422, problem="wrong", left=left)
             case Wrong() | Closed():
@@ -99,15 +99,19 @@ class Landing:
                     await Letters(self._context, guest.now, reader).locked()
                 return self._context.render("locked.html", request, status=403, reader=reader)
 
-    async def _opened(self, guest: _Guest, who: str) -> Response:
+    async def _opened(self, request: Request, guest: _Guest, who: str) -> Response:
         reader, context = guest.reader, self._context
-        cookie = await context.store.open_session(reader.package, reader.number, who, context.clock.now())
-        if guest.now.portal.receipts and reader.opened_at is None:
+        opening = await context.store.open_session(reader.package, reader.number, who, context.clock.now())
+        if opening is None:
+            return context.render("gone.html", request, status=404)
+        if guest.now.portal.receipts and opening.first:
             await Letters(context, guest.now, reader).opened(who)
         context.events("portal opened", {"package": reader.package})
         response = RedirectResponse("/read", 303)
         secure = guest.now.page.url.startswith("https:")
-        response.set_cookie(cookie_name(guest.now.page), cookie, path="/", secure=secure, httponly=True, samesite="lax")
+        response.set_cookie(
+            cookie_name(guest.now.page), opening.cookie, path="/", secure=secure, httponly=True, samesite="lax"
+        )
         return response
 
     async def _ask_disown(self, request: Request) -> Response:
@@ -179,9 +183,9 @@ class Landing:
 
 async def disown(context: Context, request: Request, reader: Reader, who: str, now: InForce) -> Response:
     """Locks the message for this reader, tells those who have to know, and says thank you."""
-    await context.store.disown(reader.package, reader.number, context.clock.now(), who)
-    await Letters(context, now, reader).disowned(who)
-    context.events("portal disowned", {"package": reader.package})
+    if await context.store.disown(reader.package, reader.number, context.clock.now(), who):
+        await Letters(context, now, reader).disowned(who)
+        context.events("portal disowned", {"package": reader.package})
     return context.render("disowned.html", request, reader=reader)
 
 

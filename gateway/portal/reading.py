@@ -19,7 +19,7 @@ from gateway.portal.context import Context
 from gateway.portal.opened import SANDBOXED, Opened, opened
 from gateway.portal.pictures import with_pictures
 from gateway.portal.sanitise import MOST_HTML, Clean, sanitise
-from gateway.portal.shown import beginning, blocks, file_rows, head_of
+from gateway.portal.shown import MOST_BLOCKS, beginning, blocks, file_rows, head_of
 
 FRAME_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none';"
@@ -55,6 +55,7 @@ class _Reading:
             visit=of.visit,
             head=head_of(of.face),
             blocks=shown,
+            more=len(shown) == MOST_BLOCKS,
             files=file_rows(sorted_parts.files),
             pictures=file_rows(sorted_parts.pictures),
             has_plain=bool(sorted_parts.texts) and not plain,

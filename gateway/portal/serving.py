@@ -19,7 +19,7 @@ from gateway.portal.visitor import is_proxy
 from gateway.web.serving import Certificate, serve
 
 AT_ONCE: Final = 200
-"""Requests; those above get a sentence, and connections above twice that get nothing."""
+"""Requests; those above get a sentence, and connections that ask for nothing make room."""
 PER_PLACE: Final = 40
 SILENT: Final = 60.0
 """Seconds in which nothing got on: no request came whole, no byte of its body came, no byte of its answer was taken."""
@@ -38,6 +38,7 @@ class _Connection(H11Protocol):
 
     places: Counter[str]
     page: PageOptions
+    got_at: float
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         peer = transport.get_extra_info("peername")
@@ -45,23 +46,34 @@ class _Connection(H11Protocol):
         if peer is None or not self._is_admitted(peer[0]):
             transport.abort()
             return
+        if len(self.connections) >= AT_ONCE - 1:
+            self._make_room()
         self._place = place_of(peer[0])
         self.places[self._place] += 1
-        super().connection_made(transport)
         self._got: object = None
-        self._got_at = self.loop.time()
+        self.got_at = self.loop.time()
+        super().connection_made(transport)
         self._look = self.loop.call_later(LOOK_EVERY, self._end_if_silent)
 
     def _is_admitted(self, address: str) -> bool:
-        if len(self.connections) >= 2 * AT_ONCE:
-            return False
         return self.places[place_of(address)] < PER_PLACE or is_proxy(address, self.page)
+
+    def _make_room(self) -> None:
+        """Ends the connection that has asked for nothing for the longest time, so that those keep nobody out."""
+        idle = [one for one in cast("set[_Connection]", self.connections) if one.is_idle]
+        if idle:
+            min(idle, key=_since).transport.abort()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing was asked yet, or all that was asked is answered."""
+        return self._cycle is None or bool(self._cycle.response_complete)
 
     def _end_if_silent(self) -> None:
         got, now = self._how_far(), self.loop.time()
         if got != self._got or self._is_ours_to_do():
-            self._got, self._got_at = got, now
-        if now - self._got_at > SILENT:
+            self._got, self.got_at = got, now
+        if now - self.got_at > SILENT:
             self.transport.abort()
             return
         self._look = self.loop.call_later(LOOK_EVERY, self._end_if_silent)
@@ -94,6 +106,10 @@ class _Connection(H11Protocol):
         if not self.places[self._place]:
             del self.places[self._place]
         super().connection_lost(exc)
+
+
+def _since(connection: _Connection) -> float:
+    return connection.got_at
 
 
 def _bytes_of(transport: asyncio.Transport) -> tuple[int, int]:

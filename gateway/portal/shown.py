@@ -18,6 +18,8 @@ from gateway.portal.sanitise import MOST_HTML
 
 _MOST_TEXT: Final = 512 * 1024
 """Bytes of plain text on one page, all parts together; of what is longer there is the file."""
+MOST_BLOCKS: Final = 100
+"""Parts on one page; all of them are in the original."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ async def blocks(store: SealedStore, package: PackageId, sorted_parts: Contents,
     parts = sorted_parts.plain if plain and sorted_parts.plain else sorted_parts.body
     left = _MOST_TEXT
     found: list[Block] = []
-    for part in parts:
+    for part in parts[:MOST_BLOCKS]:
         if part.type == HTML:
             found.append(Block(number=part.number, framed=True, cut=part.size > MOST_HTML))
             continue

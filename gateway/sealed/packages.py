@@ -6,7 +6,8 @@ Everything blocks. Left out on purpose: who may read, which is `readers`'.
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,10 @@ from gateway.sealed.trail import add
 from gateway.sealed.words import passphrase
 
 FILES: Final = "files"
+_INDEXES: Final = 8
 _BATCH: Final = 500
+_BEHIND_SLASH: Final = chr(ord("/") + 1)
+_ERASED: Final = "the message was sealed before, and erased since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,12 @@ class Sealing:
         return self._index.close()
 
     def discard(self) -> None:
-        """Forgets it; harmless at any time."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """Forgets it; harmless at any time, also on a full disk. What cannot be removed now is left to the sweep."""
+        # Closing writes what is still in the buffer, for which there may be no room.
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self.path.unlink()
 
 
 def known(db: sqlite3.Connection, delivery_id: str) -> PackageId | None:
@@ -78,8 +85,21 @@ def known(db: sqlite3.Connection, delivery_id: str) -> PackageId | None:
     if row is None:
         return None
     if row["erased_at"] is not None:
-        raise Damaged("the message was sealed before, and erased since")
+        raise Damaged(_ERASED)
     return PackageId(row["id"])
+
+
+def already(db: sqlite3.Connection, delivery_id: str, numbers: Collection[int]) -> dict[int, PackageId]:
+    """The packages of those readers whose delivery's id begins so. Raises Damaged if one was erased."""
+    rows = db.execute(
+        "SELECT readers.number, packages.id, packages.erased_at FROM packages"
+        " JOIN readers ON readers.package = packages.id WHERE packages.delivery_id > ? AND packages.delivery_id < ?",
+        (f"{delivery_id}/", f"{delivery_id}{_BEHIND_SLASH}"),
+    )
+    wanted = [row for row in rows.fetchall() if row["number"] in numbers]
+    if any(row["erased_at"] is not None for row in wanted):
+        raise Damaged(_ERASED)
+    return {row["number"]: PackageId(row["id"]) for row in wanted}
 
 
 def hashes_of(new: NewPackage, keys: Keys, box: Box) -> dict[int, str]:
@@ -158,9 +178,8 @@ class Content:
         with self.path.open("rb") as file:
             yield from SealReader(file, self.keys.data, self.package.encode()).read(start, end)
 
-    def part(self, number: int, start: int, end: int | None) -> Iterator[bytes]:
+    def part(self, index: Index, number: int, start: int, end: int | None) -> Iterator[bytes]:
         """The decoded bytes of a part. Raises Damaged for one that there is not, OSError."""
-        index = self.index()
         if not 0 <= number < len(index.face.parts):
             raise Damaged("the message has no such part")
         place = index.face.parts[number]
@@ -168,6 +187,21 @@ class Content:
             reader = SealReader(file, self.keys.data, self.package.encode())
             last = place.size if end is None else end
             yield from decoded(place, index.marks.get(number, ()), reader.read, start, last)
+
+
+class Indexes:
+    """What the last few packages hold, for a page asks for it once for each of their parts."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, Index] = OrderedDict()
+
+    def of(self, content: Content) -> Index:
+        """Raises Damaged."""
+        found = self._kept.pop(content.face, None) or content.index()
+        self._kept[content.face] = found
+        while len(self._kept) > _INDEXES:
+            self._kept.popitem(last=False)
+        return found
 
 
 def content(db: sqlite3.Connection, package: PackageId, keyring: Keyring, folder: Path) -> Content | None:

@@ -123,9 +123,13 @@ def guessed(db: sqlite3.Connection, package: PackageId, number: int, guess: Gues
     return changed.rowcount == 1
 
 
-def lock(db: sqlite3.Connection, package: PackageId, number: int, now: datetime) -> None:
-    """No more tries for this reader, and no session."""
-    _set(db, "locked_at", package, number, now)
+def lock_if_spent(db: sqlite3.Connection, package: PackageId, number: int, now: datetime) -> bool:
+    """Whether it is now that this reader has no more tries, and no session."""
+    spent = db.execute(
+        "SELECT 1 FROM readers WHERE package = ? AND number = ? AND tries >= ? AND locked_at IS NULL",
+        (package, number, TRIES),
+    ).fetchone()
+    return spent is not None and _set(db, "locked_at", package, number, now) == 1
 
 
 def _set(db: sqlite3.Connection, column: str, package: PackageId, number: int | None, now: datetime) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 from gateway.core.sealed import PackageId
 from gateway.flow.ports import Clock, SealedStoreError
 from gateway.sealed import packages, sessions
-from gateway.sealed.database import Database, told
+from gateway.sealed.database import Database, opening, told
 from gateway.sealed.keys import Keyring
 from gateway.sealed.schema import micros
 from gateway.sealed.secrets_box import own_key, rewrap_own_key
@@ -38,13 +38,16 @@ class SealedFiles(StoreMessages, StoreReaders, StoreLetters):
                 (folder / packages.FILES).mkdir(mode=0o700, exist_ok=True)
             return database
 
-        database = await asyncio.to_thread(make)
-        try:
-            own = await database.write(lambda db: own_key(db, keyring))
-        except SealedStoreError:
-            await asyncio.to_thread(database.close)
-            raise
-        return cls(folder, keyring, database, own, clock)
+        with opening(folder):
+            database = await asyncio.to_thread(make)
+            try:
+                own = await database.write(lambda db: own_key(db, keyring))
+            except SealedStoreError:
+                await asyncio.to_thread(database.close)
+                raise
+        store = cls(folder, keyring, database, own, clock)
+        database.admit = store.admit
+        return store
 
     async def use(self, keyring: Keyring) -> None:
         """Other keys from now on; they have to open what the store's own key is wrapped with."""
@@ -70,7 +73,12 @@ class SealedFiles(StoreMessages, StoreReaders, StoreLetters):
         )
         before = (now - _ORPHAN_AFTER).timestamp()
         await self._db.run(lambda: packages.remove_files(self._files, kept, before))
+        await self._db.fold()
         return len(ended)
+
+    async def forget(self) -> bool:
+        """See the port."""
+        return await self._db.fold()
 
     async def rewrap(self) -> int:
         """See the port."""

@@ -47,14 +47,28 @@ class StoreLetters(StoreBase):
         sealed = await self._db.run(lambda: self._box.seal_bytes(outbox.to_bytes(mail), _OUTBOX))
         await self._db.write(lambda db: db.execute("INSERT INTO outbox (mail) VALUES (?)", (sealed,)).rowcount)
 
-    async def outgoing(self, limit: int) -> Sequence[tuple[int, OwnMail]]:
+    async def outgoing(self, now: datetime, limit: int) -> Sequence[int]:
         """See the port."""
 
-        def look(db: sqlite3.Connection) -> Sequence[tuple[int, OwnMail]]:
-            rows = db.execute("SELECT id, mail FROM outbox ORDER BY id LIMIT ?", (limit,)).fetchall()
-            return [(row["id"], outbox.from_bytes(self._box.open_bytes(row["mail"], _OUTBOX))) for row in rows]
+        def look(db: sqlite3.Connection) -> Sequence[int]:
+            rows = db.execute("SELECT id FROM outbox WHERE not_before <= ? ORDER BY id LIMIT ?", (micros(now), limit))
+            return [row["id"] for row in rows.fetchall()]
 
         return await self._db.read(look)
+
+    async def own_mail(self, number: int) -> OwnMail | None:
+        """See the port."""
+
+        def look(db: sqlite3.Connection) -> OwnMail | None:
+            row = db.execute("SELECT mail FROM outbox WHERE id = ?", (number,)).fetchone()
+            return None if row is None else outbox.from_bytes(self._box.open_bytes(row["mail"], _OUTBOX))
+
+        return await self._db.read(look)
+
+    async def put_off(self, number: int, until: datetime) -> None:
+        """See the port."""
+        change = "UPDATE outbox SET not_before = ? WHERE id = ?"
+        await self._db.write(lambda db: db.execute(change, (micros(until), number)).rowcount)
 
     async def posted(self, numbers: Sequence[int]) -> None:
         """See the port."""

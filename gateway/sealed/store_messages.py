@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -48,6 +48,10 @@ class StoreMessages(StoreBase):
             packages.keep(db, done, self._keyring, self._box)
         return found or done.sealing.package
 
+    async def already(self, delivery_id: str, numbers: Collection[int]) -> Mapping[int, PackageId]:
+        """See the port."""
+        return await self._db.read(lambda db: packages.already(db, delivery_id, numbers))
+
     async def secrets(self, package: PackageId) -> Mapping[int, ReaderSecret]:
         """See the port."""
 
@@ -66,7 +70,7 @@ class StoreMessages(StoreBase):
     async def face(self, package: PackageId) -> Face | None:
         """See the port."""
         content = await self._content(package)
-        return None if content is None else (await self._db.run(content.index)).face
+        return None if content is None else (await self._db.run(lambda: self._indexes.of(content))).face
 
     async def read(self, package: PackageId, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See the port."""
@@ -79,7 +83,8 @@ class StoreMessages(StoreBase):
     ) -> AsyncIterator[bytes]:
         """See the port."""
         content = await self._must(package)
-        async for block in self._db.each(content.part(number, start, end)):
+        index = await self._db.run(lambda: self._indexes.of(content))
+        async for block in self._db.each(content.part(index, number, start, end)):
             yield block
 
     async def history(self, package: PackageId) -> tuple[Happened, ...]:

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from gateway.core.address import Address
-from gateway.core.sealed import Closed, Happening, PackageId, Reader, Tried, Unlocked, Wrong
+from gateway.core.sealed import Access, Closed, Happening, Opening, PackageId, Reader, Tried, Unlocked, Wrong
 from gateway.sealed import readers, sessions, trail
 from gateway.sealed.guesses import hash_secret, matches, new_code, normalise
 from gateway.sealed.readers import Guess
@@ -30,7 +30,7 @@ class StoreReaders(StoreBase):
     async def ask_code(self, package: PackageId, number: int, now: datetime) -> str | None:
         """See the port."""
         code = new_code()
-        hashed = await self._db.run(lambda: hash_secret(code, self._box.pepper))
+        hashed = await self._db.hashed(lambda: hash_secret(code, self._box.pepper))
 
         def ask(db: sqlite3.Connection) -> bool:
             reader = readers.one(db, package, number, now)
@@ -44,14 +44,21 @@ class StoreReaders(StoreBase):
 
     async def unlock(self, package: PackageId, number: int, secret: str, now: datetime) -> Tried:
         """See the port."""
-        guess = await self._db.write(lambda db: readers.begin_guess(db, package, number, now))
+
+        def begin(db: sqlite3.Connection) -> Guess | Wrong | Closed:
+            guess = readers.begin_guess(db, package, number, now)
+            # Tries are spent without a lock where a process died between counting the last one and telling of it.
+            return guess or self._spent(db, package, number, now)
+
+        begun = await self._db.write(begin)
+        guess = begun if isinstance(begun, Guess) else None
         is_code = normalise(secret).isdecimal()
         against = None if guess is None else (guess.code if is_code else guess.passphrase)
-        same = await self._db.run(lambda: matches(secret, against or self._nothing, self._box.pepper))
-        if guess is None:
-            return Closed()
+        same = await self._db.hashed(lambda: matches(secret, against or self._nothing, self._box.pepper))
+        if not isinstance(begun, Guess):
+            return begun
         right = same and against is not None
-        return await self._db.write(lambda db: self._tried(db, package, number, guess, now, right=right))
+        return await self._db.write(lambda db: self._tried(db, package, number, begun, now, right=right))
 
     def _tried(
         self,
@@ -65,19 +72,27 @@ class StoreReaders(StoreBase):
     ) -> Tried:
         if right:
             return Unlocked() if readers.guessed(db, package, number, guess) else Closed()
-        left = readers.TRIES - guess.tries
         trail.add(db, self._box, package, number, Happening.WRONG, now)
-        if left <= 0:
-            readers.lock(db, package, number, now)
-            trail.add(db, self._box, package, number, Happening.LOCKED, now)
-        return Wrong(max(0, left))
+        left = readers.TRIES - guess.tries
+        return Wrong(left) if left > 0 else self._spent(db, package, number, now)
 
-    async def open_session(self, package: PackageId, number: int, who: str, now: datetime) -> str:
+    def _spent(self, db: sqlite3.Connection, package: PackageId, number: int, now: datetime) -> Wrong | Closed:
+        """A right guess may have come between, and then there are tries again; another may have locked it."""
+        if not readers.lock_if_spent(db, package, number, now):
+            return Closed()
+        trail.add(db, self._box, package, number, Happening.LOCKED, now)
+        return Wrong(0)
+
+    async def open_session(self, package: PackageId, number: int, who: str, now: datetime) -> Opening | None:
         """See the port."""
 
-        def start(db: sqlite3.Connection) -> str:
+        def start(db: sqlite3.Connection) -> Opening | None:
+            reader = readers.one(db, package, number, now)
+            if reader is None or reader.access is not Access.OPEN:
+                return None
             trail.add(db, self._box, package, number, Happening.OPENED, now, who)
-            return sessions.start(db, self._box, package, number, who, now)
+            cookie = sessions.start(db, self._box, package, number, who, now)
+            return Opening(cookie, first=reader.opened == 0)
 
         return await self._db.write(start)
 
@@ -153,18 +168,20 @@ class StoreReaders(StoreBase):
 
         return await self._db.write(reopen)
 
-    async def disown(self, package: PackageId, number: int, now: datetime, who: str) -> None:
+    async def disown(self, package: PackageId, number: int, now: datetime, who: str) -> bool:
         """See the port."""
 
-        def close(db: sqlite3.Connection) -> None:
-            if readers.disown(db, package, number, now):
+        def close(db: sqlite3.Connection) -> bool:
+            changed = readers.disown(db, package, number, now) == 1
+            if changed:
                 trail.add(db, self._box, package, number, Happening.DISOWNED, now, who)
+            return changed
 
-        await self._db.write(close)
+        return await self._db.write(close)
 
     async def agree(self, address: Address, passphrase: str | None) -> None:
         """See the port."""
-        hashed = await self._db.run(lambda: hash_secret(passphrase, self._box.pepper)) if passphrase else None
+        hashed = await self._db.hashed(lambda: hash_secret(passphrase, self._box.pepper)) if passphrase else None
 
         def keep(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM agreed WHERE address_key = ?", (address.key,))

@@ -1,7 +1,8 @@
 """The transport `portal`: the message is sealed in our own store, and its recipients get a link to it.
 
 Nothing leaves here: the notification is mail of ours, which the flow writes in the transaction that records the
-sealing. A repeat after a crash finds the package that is there. A store that is down defers.
+sealing. A repeat after a crash finds the packages that are there, for more recipients or fewer: nobody is to get a
+second link. A store that is down defers.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -59,19 +60,22 @@ class Portal(RouteTransport):
         self._network = network
 
     async def deliver(self, delivery: Delivery) -> Mapping[int, Outcome]:
-        """Seals it once for all of them."""
+        """Seals it once, for all of them for whom no attempt that was not recorded has done so."""
         numbers = [target.number for target in delivery.targets]
         store, portal = self._network.sealing.store, self._network.sealing.portal
         if store is None or portal is None or not isinstance(delivery.reverse_path, Address):
             return dict.fromkeys(numbers, _not_now("There is no portal, or nobody to answer for the message."))
         readers = self._readers(delivery, portal)
         try:
-            package = await store.seal(
-                self._package(delivery, portal, delivery.reverse_path, readers), self._content(delivery)
-            )
+            packages = dict(await store.already(delivery.delivery_id, numbers))
+            fresh = tuple(reader for reader in readers if reader.number not in packages)
+            if fresh:
+                new = self._package(delivery, portal, delivery.reverse_path, fresh)
+                package = await store.seal(new, self._content(delivery))
+                packages |= {reader.number: package for reader in fresh}
         except (SealedStoreError, SpoolError) as error:
             return dict.fromkeys(numbers, _not_now(f"The message could not be sealed now: {error}"))
-        return {reader.number: _sealed(package, reader) for reader in readers}
+        return {reader.number: _sealed(packages[reader.number], reader) for reader in readers}
 
     def _readers(self, delivery: Delivery, portal: PortalOptions) -> tuple[NewReader, ...]:
         unlock = portal.unlock_for(delivery.level, by_mail=self._options.unlock == "mail")

@@ -1,8 +1,9 @@
 """What every store of sealed messages promises (`flow.ports.SealedStore`), run over each that there is."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -87,6 +88,13 @@ async def reader(store: SealedFiles, of: PackageId, number: int = 3, now: dateti
     found = await store.reader(of, number, now)
     assert found is not None
     return found
+
+
+async def begun(store: SealedFiles, package: PackageId, who: str) -> str:
+    """The cookie of an opening by reader 3."""
+    opening = await store.open_session(package, 3, who, NOW)
+    assert opening is not None
+    return opening.cookie
 
 
 async def test_a_message_comes_back_byte_for_byte_and_so_do_its_parts(store: SealedFiles) -> None:
@@ -197,13 +205,14 @@ async def test_only_so_many_codes_are_sent(store: SealedFiles) -> None:
 async def test_what_is_closed_opens_for_nobody_and_ends_sessions(way: str, store: SealedFiles) -> None:
     sealed = await store.seal(package(), given_out())
     secret = (await store.secrets(sealed))[3]
-    cookie = await store.open_session(sealed, 3, "me", NOW)
+    cookie = await begun(store, sealed, "me")
     now = NOW + 28 * DAY if way == "expire" else NOW
     match way:
         case "revoke":
             assert await store.revoke(sealed, 3, NOW, "anna") == 1
         case "disown":
-            await store.disown(sealed, 3, NOW, "me")
+            assert await store.disown(sealed, 3, NOW, "me")
+            assert not await store.disown(sealed, 3, NOW, "me")
         case "erase":
             assert await store.erase(sealed, NOW, "anna")
         case "lock":
@@ -220,6 +229,8 @@ async def test_what_is_closed_opens_for_nobody_and_ends_sessions(way: str, store
     assert await store.unlock(sealed, 3, secret.passphrase, now) == Closed()
     assert await store.session(cookie, now) is None
     assert await store.ask_code(sealed, 3, now) is None
+    assert await store.open_session(sealed, 3, "me", now) is None
+    assert [one.what for one in await store.history(sealed)].count(Happening.OPENED) == 1
 
 
 async def test_revoking_and_restoring_for_one_and_for_all(store: SealedFiles) -> None:
@@ -252,7 +263,7 @@ async def test_more_time_opens_what_has_expired(store: SealedFiles) -> None:
 
 async def test_a_session_lives_half_an_hour_idle_and_half_a_day_at_most(store: SealedFiles) -> None:
     sealed = await store.seal(package(), given_out())
-    cookie = await store.open_session(sealed, 3, "Carol of the office", NOW)
+    cookie = await begun(store, sealed, "Carol of the office")
     found = await store.session(cookie, NOW)
     assert found is not None and (found[0].number, found[1]) == (3, "Carol of the office")
     assert await store.session(cookie, NOW + timedelta(minutes=31)) is None
@@ -261,7 +272,7 @@ async def test_a_session_lives_half_an_hour_idle_and_half_a_day_at_most(store: S
         at += timedelta(minutes=20)
         assert await store.session(cookie, at) is not None
     assert await store.session(cookie, NOW + timedelta(hours=12)) is None
-    other = await store.open_session(sealed, 3, "", NOW)
+    other = await begun(store, sealed, "")
     await store.end_session(other)
     assert await store.session(other, NOW) is None
     assert await store.session("x", NOW) is None
@@ -269,8 +280,8 @@ async def test_a_session_lives_half_an_hour_idle_and_half_a_day_at_most(store: S
 
 async def test_each_opening_is_recorded_with_who_it_was(store: SealedFiles) -> None:
     sealed = await store.seal(package(), given_out())
-    await store.open_session(sealed, 3, "Carol", NOW)
-    await store.open_session(sealed, 3, "Dave", NOW + HOUR)
+    openings = [await store.open_session(sealed, 3, who, NOW + n * HOUR) for n, who in enumerate(("Carol", "Dave"))]
+    assert [one is not None and one.first for one in openings] == [True, False]
     found = await reader(store, sealed)
     assert (found.opened, found.opened_at) == (2, NOW)
     who = [one.who for one in await store.history(sealed) if one.what is Happening.OPENED]
@@ -307,7 +318,7 @@ async def test_nothing_readable_lies_anywhere(store: SealedFiles, tmp_path: Path
     sealed = await store.seal(package(), given_out())
     secret = (await store.secrets(sealed))[3]
     code = await store.ask_code(sealed, 3, NOW)
-    cookie = await store.open_session(sealed, 3, "MARKER name", NOW)
+    cookie = await begun(store, sealed, "MARKER name")
     await store.note(sealed, 3, Happening.REPLIED, NOW, who="MARKER", detail="MARKER detail")
     await store.agree(DAVE, "MARKER passphrase")
     await store.post(mail(b"MARKER reply"))
@@ -340,11 +351,51 @@ def mail(text: bytes, number: int = 3) -> OwnMail:
 async def test_own_mail_waits_in_order_until_it_is_posted(store: SealedFiles) -> None:
     for number in range(3):
         await store.post(mail(b"\x00\xff" + bytes([number]), number))
-    waiting = await store.outgoing(2)
-    assert [one.number for _, one in waiting] == [0, 1]
-    assert waiting[0][1] == mail(b"\x00\xff\x00", 0)
-    await store.posted([waiting[0][0]])
-    assert [one.number for _, one in await store.outgoing(10)] == [1, 2]
+    first, second = await store.outgoing(NOW, 2)
+    assert await store.own_mail(first) == mail(b"\x00\xff\x00", 0)
+    await store.posted([first])
+    assert await store.own_mail(first) is None
+    await store.put_off(second, NOW + HOUR)
+    [third] = await store.outgoing(NOW, 10)
+    assert await store.own_mail(third) == mail(b"\x00\xff\x02", 2)
+    assert await store.outgoing(NOW + HOUR, 10) == [second, third]
+
+
+async def test_one_damaged_mail_is_one_damaged_mail(store: SealedFiles, tmp_path: Path) -> None:
+    for number in range(2):
+        await store.post(mail(b"words", number))
+    damaged, sound = await store.outgoing(NOW, 10)
+    with closing(sqlite3.connect(tmp_path / "sealed" / "sealed.db")) as db, db:
+        db.execute("UPDATE outbox SET mail = x'00' WHERE id = ?", (damaged,))
+    with pytest.raises(SealedStoreError):
+        await store.own_mail(damaged)
+    assert await store.own_mail(sound) == mail(b"words", 1)
+
+
+async def test_tries_that_were_counted_and_never_answered_lock_in_the_end(store: SealedFiles, tmp_path: Path) -> None:
+    sealed = await store.seal(package(), given_out())
+    passphrase = (await store.secrets(sealed))[3].passphrase
+    with closing(sqlite3.connect(tmp_path / "sealed" / "sealed.db")) as db, db:
+        db.execute("UPDATE readers SET tries = 5 WHERE number = 3")
+    assert await store.unlock(sealed, 3, passphrase, NOW) == Wrong(0)
+    assert await store.unlock(sealed, 3, passphrase, NOW) == Closed()
+    assert [one.what for one in await store.history(sealed)] == [Happening.SEALED, Happening.LOCKED]
+    assert await store.restore(sealed, 3, NOW, "desk") == 1
+    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked()
+
+
+async def test_what_was_erased_while_somebody_read_is_overwritten_later(store: SealedFiles, tmp_path: Path) -> None:
+    sealed = await store.seal(package(), given_out())
+    file = tmp_path / "sealed" / "sealed.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as reading:
+        [(wrapped,)] = reading.execute("SELECT wrapped FROM packages").fetchall()
+        assert await store.forget() and wrapped in file.read_bytes()
+        reading.execute("BEGIN").execute("SELECT * FROM packages").fetchall()
+        assert await store.erase(sealed, NOW, "anna")
+        assert wrapped in file.read_bytes()
+        reading.execute("COMMIT")
+    await store.sweep(NOW, NOW)
+    assert wrapped not in file.read_bytes()
 
 
 async def test_an_agreed_passphrase_takes_the_place_of_one_that_is_made(store: SealedFiles) -> None:

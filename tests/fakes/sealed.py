@@ -1,6 +1,6 @@
 """A store of sealed messages that keeps what it was given to seal, and can be down."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 
 from gateway.core.sealed import NewPackage, PackageId
@@ -21,6 +21,15 @@ class KeptPackages:
         if package not in self.sealed:
             self.sealed[package] = new, b"".join([block async for block in content])
         return package
+
+    async def already(self, delivery_id: str, numbers: Collection[int]) -> Mapping[int, PackageId]:
+        self._look()
+        return {
+            reader.number: package
+            for package, (new, _) in self.sealed.items()
+            for reader in new.readers
+            if new.delivery_id.startswith(f"{delivery_id}/") and reader.number in numbers
+        }
 
     async def password(self, name: str, until: datetime) -> str:
         self._look()

@@ -47,6 +47,7 @@ class Packages:
     ids: dict[str, PackageId] = field(default_factory=dict[str, PackageId])
     words: dict[str, str] = field(default_factory=dict[str, str])
     waiting: dict[int, OwnMail] = field(default_factory=dict[int, OwnMail])
+    off: dict[int, datetime] = field(default_factory=dict[int, datetime])
     notes: list[tuple[PackageId, int | None, Happening]] = field(
         default_factory=list[tuple[PackageId, int | None, Happening]]
     )
@@ -137,9 +138,17 @@ class Packages:
         self._look()
         self.waiting[len(self.waiting) + 1] = mail
 
-    async def outgoing(self, limit: int) -> Sequence[tuple[int, OwnMail]]:
+    async def outgoing(self, now: datetime, limit: int) -> Sequence[int]:
         self._look()
-        return tuple(self.waiting.items())[:limit]
+        return [number for number in self.waiting if self.off.get(number, now) <= now][:limit]
+
+    async def own_mail(self, number: int) -> OwnMail | None:
+        self._look()
+        return self.waiting.get(number)
+
+    async def put_off(self, number: int, until: datetime) -> None:
+        self._look()
+        self.off[number] = until
 
     async def posted(self, numbers: Sequence[int]) -> None:
         self._look()

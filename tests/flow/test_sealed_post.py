@@ -11,7 +11,7 @@ from gateway.core.record import Entry, EventKind, Kind, Origin, QueueId
 from gateway.core.sealed import OwnMail, PackageId
 from gateway.core.tls import Protection
 from gateway.flow.ports import QueueFilter, SealedStoreError, SpoolFull
-from gateway.flow.sealed_post import LEASE, SealedPost
+from gateway.flow.sealed_post import AGAIN_AFTER, LEASE, MOST_AT_ONCE, SealedPost
 from tests.fakes.clock import START, settle
 from tests.flow.gate import Gate
 from tests.flow.sealing import PORTAL, letters, sealing_gate, store_of
@@ -99,7 +99,24 @@ async def test_one_bad_mail_stops_no_other_and_is_tried_again() -> None:
     await store_of(gate).post(MAIL)
     await post_of(gate, heard).send()
     assert len(heard.entries) == 1 and list(store_of(gate).waiting) == [1]
-    assert [(where, queue_id) for where, queue_id, _ in gate.heard.faults] == [("sealed post", "000-abc")]
+    for _ in range(2):
+        assert [(where, queue_id) for where, queue_id, _ in gate.heard.faults] == [("sealed post", "")]
+        await gate.clock.advance(AGAIN_AFTER / 3)
+        await post_of(gate, heard).send()
+    await gate.clock.advance(AGAIN_AFTER / 3)
+    await post_of(gate, heard).send()
+    assert len(gate.heard.faults) == 2 and len(heard.entries) == 1
+
+
+async def test_bad_mails_in_front_do_not_keep_out_those_behind() -> None:
+    gate, heard = sealing_gate(), Committed()
+    for _ in range(MOST_AT_ONCE):
+        await store_of(gate).post(replace(MAIL, text=b"no header"))
+    await store_of(gate).post(MAIL)
+    post = post_of(gate, heard)
+    for count in (0, 1):
+        await post.send()
+        assert len(heard.entries) == count
 
 
 async def test_without_room_all_of_it_waits() -> None:
@@ -124,6 +141,7 @@ async def test_a_crash_before_the_store_hears_of_it_sends_it_twice() -> None:
     post = post_of(gate, heard)
     await post.send()
     del store.posted
+    await gate.clock.advance(AGAIN_AFTER)
     await post.send()
     assert [entry.message.message_id for entry in heard.entries] == ["<code-1@gw.council.example>"] * 2
     assert store.waiting == {}

@@ -93,7 +93,8 @@ class Portal:
         return SenderLink(self.package, NOW + 2 * DAYS_28).path(KEY)
 
     async def mails(self, kind: Kind) -> list[OwnMail]:
-        return [mail for _, mail in await self.store.outgoing(100) if mail.kind is kind]
+        waiting = [await self.store.own_mail(number) for number in await self.store.outgoing(self.clock.now(), 100)]
+        return [mail for mail in waiting if mail is not None and mail.kind is kind]
 
     async def code(self) -> str:
         """What the last letter with a code says."""

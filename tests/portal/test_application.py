@@ -69,7 +69,7 @@ async def _answer(folder: Path, close: Close, way: str) -> tuple[Answer, list[st
         before = await there.happened()
         answer = await WAYS[way](there.browser(), there.link())
         assert await there.happened() == before
-        assert await there.store.outgoing(10) == []
+        assert await there.store.outgoing(there.clock.now(), 10) == []
         return answer, watched.asked
 
 
@@ -101,7 +101,7 @@ async def test_a_form_of_another_site_does_nothing(tmp_path: Path, action: str, 
         answer = await there.browser().form(f"{there.link()}/{action}", fields, **headers)
         assert answer.status == 403
         assert await there.happened() == [Happening.SEALED, Happening.LANDED]
-        assert await there.store.outgoing(10) == []
+        assert await there.store.outgoing(there.clock.now(), 10) == []
 
 
 @pytest.mark.parametrize("action", ["code", "open", "not-for-me"])

@@ -27,7 +27,7 @@ async def test_fetching_a_link_says_who_wrote_and_changes_nothing_but_the_histor
         assert "01632 960000" in page.text
         assert "Plain words" not in page.text and "Café" not in page.text
         assert await there.happened() == [Happening.SEALED, Happening.LANDED]
-        assert await there.store.outgoing(10) == []
+        assert await there.store.outgoing(there.clock.now(), 10) == []
 
 
 async def test_landing_is_noted_once_an_hour_for_each_reader(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_where_only_a_passphrase_opens_no_code_is_sent(tmp_path: Path) -> 
         page = await browser.get(there.link())
         assert "Send me a code" not in page.text
         answer = await browser.form(f"{there.link()}/code", {"proof": page.field("proof")})
-        assert (answer.status, await there.store.outgoing(10)) == (429, [])
+        assert (answer.status, await there.store.outgoing(there.clock.now(), 10)) == (429, [])
         assert (await there.try_secret(browser, there.passphrases[5])).status == 422
         assert (await there.try_secret(browser, there.passphrases[2].upper())).status == 303
 
@@ -217,3 +217,13 @@ async def test_a_session_ends_with_its_time(tmp_path: Path) -> None:
         browser = await there.open()
         await there.clock.advance(31 * MINUTE)
         assert (await browser.get("/read")).status == 401
+
+
+async def test_this_is_not_for_me_pressed_often_is_told_once_and_so_is_an_opening(tmp_path: Path) -> None:
+    async with portal(tmp_path, Unlock.PASSPHRASE) as there:
+        await asyncio.gather(*(there.open() for _ in range(3)))
+        assert len(await there.mails(Kind.NOTICE)) == 1
+        page = await there.browser().get(f"{there.link()}/not-for-me")
+        proof = {"proof": page.field("proof")}
+        await asyncio.gather(*(there.browser().form(f"{there.link()}/not-for-me", proof) for _ in range(3)))
+        assert len(await there.mails(Kind.NOTICE)) == 3, "the opening, and one each for the sender and the officer"

@@ -53,7 +53,8 @@ async def opened(folder: Path, original: bytes) -> AsyncGenerator[tuple[SealedFi
             readers=(NewReader(number=2, address=READER.address, unlock=READER.unlock),),
         )
         package = await store.seal(new, blocks(original))
-        cookie = await store.open_session(package, 2, "Jo", NOW)
+        opening = await store.open_session(package, 2, "Jo", NOW)
+        assert opening is not None
         context = Context(
             in_force=world.in_force,
             store=store,
@@ -61,7 +62,7 @@ async def opened(folder: Path, original: bytes) -> AsyncGenerator[tuple[SealedFi
             ids=Numbers(),
             events=lambda name, facts: world.events.append((name, facts)),
         )
-        yield store, Caller(application(context), cookie)
+        yield store, Caller(application(context), opening.cookie)
 
 
 async def blocks(data: bytes) -> AsyncIterator[bytes]:
@@ -99,7 +100,9 @@ async def test_a_reply_waits_for_a_worker(tmp_path: Path) -> None:
         form = [*hidden, form_field("text", "Thank you."), form_file("a.bin", PNG)]
         for _ in range(2):
             assert (await caller.post("/reply", form)).status == 303
-        [(_, mail)] = await store.outgoing(10)
+        [number] = await store.outgoing(NOW, 10)
+        mail = await store.own_mail(number)
+        assert mail is not None
         assert b"\r\nX-Sealpost-External: reply from the portal\r\n" in mail.text
         assert b"\r\nIn-Reply-To: <original@council.example>\r\n" in mail.text
 

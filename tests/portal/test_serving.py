@@ -32,6 +32,7 @@ class House:
         self.may = asyncio.Event()
         self.ended = asyncio.Event()
         self.port = 0
+        self.working = asyncio.Semaphore(0)
 
     def application(self) -> Starlette:
         paths = {"/": self._quick, "/slow": self._slow, "/large": self._large}
@@ -42,6 +43,7 @@ class House:
         return PlainTextResponse("here")
 
     async def _slow(self, request: Request) -> Response:
+        self.working.release()
         await self.may.wait()
         return PlainTextResponse("at last")
 
@@ -65,6 +67,13 @@ class House:
         return await asyncio.open_connection(
             "127.0.0.1", self.port, local_addr=(address, 0), ssl=tls, server_hostname=name, limit=2**16
         )
+
+    async def busy(self, address: str) -> asyncio.StreamWriter:
+        """A connection whose request takes long, and has begun."""
+        writer = (await self.connect(address))[1]
+        writer.write(request("/slow"))
+        await self.working.acquire()
+        return writer
 
     async def ask(self, sent: bytes, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> bytes:
         """All that comes until the connection ends."""
@@ -254,12 +263,23 @@ async def test_a_proxy_of_ours_has_as_many_as_there_are() -> None:
             await closed(writer)
 
 
-async def test_more_than_can_be_served_get_a_sentence_and_more_than_that_nothing() -> None:
+async def test_more_than_can_be_served_get_a_sentence() -> None:
     async with house() as here:
-        held = [await here.connect(f"127.0.1.{number % 100}") for number in range(AT_ONCE)]
+        held = [await here.busy(f"127.0.1.{number % 100}") for number in range(AT_ONCE - 1)]
         assert (await here.ask(request("/"))).startswith(b"HTTP/1.1 503")
-        held += [await here.connect(f"127.0.2.{number % 100}") for number in range(AT_ONCE)]
-        assert await here.ask(request("/")) == b""
-        for _, writer in held:
+        here.may.set()
+        for writer in held:
             await closed(writer)
         assert (await here.ask(request("/"))).endswith(b"here")
+
+
+async def test_connections_that_ask_for_nothing_keep_nobody_out() -> None:
+    async with house() as here:
+        asking = await here.busy("127.0.0.9")
+        idle = [await here.connect(f"127.0.1.{number % 100}") for number in range(AT_ONCE)]
+        assert (await here.ask(request("/"))).endswith(b"here")
+        assert await idle[0][0].read() == b"", "the oldest of them made room"
+        here.may.set()
+        assert idle[-1][0].at_eof() is False and not asking.is_closing()
+        for writer in (asking, *(writer for _, writer in idle)):
+            await closed(writer)

@@ -76,6 +76,20 @@ async def test_it_is_sealed_once_for_all_recipients_byte_for_byte(tmp_path: Path
             assert outcome.sealing.package in office.store.sealed
 
 
+async def test_a_repeat_for_more_or_fewer_recipients_gives_nobody_a_second_link(tmp_path: Path) -> None:
+    async with world(tmp_path, {}) as at:
+        office = Office(at.network, Portal.Options())
+        both = letter()
+        [one, two] = both.targets
+        three = replace(two, number=5)
+        outcomes = await office.deliver(both)
+        assert await office.deliver(replace(both, targets=(two,))) == outcomes[1:]
+        [first, second, third] = await office.deliver(replace(both, targets=(one, two, three)))
+        assert [first, second] == outcomes
+        assert isinstance(third, Sealed) and third.sealing.package == "p-d1/5"
+        assert [len(new.readers) for new, _ in office.store.sealed.values()] == [2, 1]
+
+
 async def test_a_body_in_a_file_is_sealed_from_its_offset(tmp_path: Path) -> None:
     async with world(tmp_path, {}) as at:
         at.bodies.bodies["x"] = b"OLD:" + b"y" * 300_000

@@ -4,7 +4,7 @@ Every method is durable on return. All raise SealedStoreError where the store ca
 or file; a package that is not there (any more) is None, or nothing done.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from gateway.core.sealed import (
     Happened,
     Happening,
     NewPackage,
+    Opening,
     OwnMail,
     PackageId,
     Reader,
@@ -34,6 +35,13 @@ class SealedStore(Protocol):
 
         For a ``delivery_id`` that is there already it reads nothing and returns the same package, unless that was
         erased: then SealedStoreError.
+        """
+        ...
+
+    async def already(self, delivery_id: str, numbers: Collection[int]) -> Mapping[int, PackageId]:
+        """Which of these readers lie sealed: in any package whose ``delivery_id`` is that one, a slash, and more.
+
+        Raises SealedStoreError if one of those was erased.
         """
         ...
 
@@ -78,8 +86,8 @@ class SealedStore(Protocol):
         """Tries a code or passphrase. Five wrong ones in a row lock this reader alone, whatever codes came between."""
         ...
 
-    async def open_session(self, package: PackageId, number: int, who: str, now: datetime) -> str:
-        """Starts a session of an unlocked reader and records the opening; the value for a cookie."""
+    async def open_session(self, package: PackageId, number: int, who: str, now: datetime) -> Opening | None:
+        """Starts a session of an unlocked reader and records the opening; None if its access is not open any more."""
         ...
 
     async def session(self, cookie: str, now: datetime) -> tuple[Reader, str] | None:
@@ -124,8 +132,8 @@ class SealedStore(Protocol):
         """Opens it again: after a revocation, a lock by wrong codes, or "this is not for me"."""
         ...
 
-    async def disown(self, package: PackageId, number: int, now: datetime, who: str) -> None:
-        """The reader says that the message is not for them: locked, sessions included."""
+    async def disown(self, package: PackageId, number: int, now: datetime, who: str) -> bool:
+        """The reader says that the message is not for them: locked, sessions included. False if it was so before."""
         ...
 
     async def extend(self, package: PackageId, until: datetime, now: datetime, who: str) -> bool:
@@ -153,8 +161,16 @@ class SealedStore(Protocol):
         """Puts mail of ours where a worker finds it."""
         ...
 
-    async def outgoing(self, limit: int) -> Sequence[tuple[int, OwnMail]]:
-        """What waits, oldest first, each with its number."""
+    async def outgoing(self, now: datetime, limit: int) -> Sequence[int]:
+        """The numbers of what waits, oldest first, without what was put off."""
+        ...
+
+    async def own_mail(self, number: int) -> OwnMail | None:
+        """One of them."""
+        ...
+
+    async def put_off(self, number: int, until: datetime) -> None:
+        """It could not be sent, and is not among the outgoing until then."""
         ...
 
     async def posted(self, numbers: Sequence[int]) -> None:
@@ -163,6 +179,13 @@ class SealedStore(Protocol):
 
     async def rewrap(self) -> int:
         """Wraps every key with the current one; how many that were."""
+        ...
+
+    async def forget(self) -> bool:
+        """Overwrites on the disk what was erased or wrapped anew; False while somebody who reads holds that up.
+
+        `sweep` does it too, so that it is done in the end.
+        """
         ...
 
     async def healthy(self) -> bool:
