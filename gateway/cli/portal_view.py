@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from gateway.core.sealed import Happened, Reader
+from gateway.core.given_name import given_name
+from gateway.core.sealed import Happened, Happening, Reader
 from gateway.core.sizes import roughly
 
 _HEAD: Final = ("PACKAGE", "RECIPIENT", "SENDER", "STATE", "OPENED", "UNTIL (UTC)", "SIZE")
+_BY_READERS: Final = frozenset({Happening.OPENED, Happening.DOWNLOADED, Happening.REPLIED, Happening.DISOWNED})
 
 Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
@@ -36,11 +38,18 @@ def history_lines(history: Sequence[Happened]) -> Iterator[str]:
     """Oldest first."""
     for happened in history:
         to = f"  recipient {happened.number}" if happened.number is not None else ""
-        who = f"  by {happened.who}" if happened.who else ""
         detail = f"  {happened.detail}" if happened.detail else ""
-        text = f"{_when(happened.at)}  {happened.what}{to}{who}{detail}"
-        # A reader's own words may hold anything.
+        text = f"{_when(happened.at)}  {happened.what}{to}{_who(happened)}{detail}"
+        # What is kept may hold anything.
         yield "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _who(happened: Happened) -> str:
+    """An operator, or the name that a reader gave, which may be any operator's."""
+    if happened.what not in _BY_READERS:
+        return f"  by {happened.who}" if happened.who else ""
+    name = given_name(happened.who)
+    return f'  gave the name "{name}"' if name else ""
 
 
 def reader_json(reader: Reader) -> dict[str, Json]:

@@ -5,6 +5,7 @@ Left out on purpose: any word of the message, and when a letter is due, which is
 
 from datetime import datetime
 
+from gateway.core.given_name import given_name
 from gateway.core.paragraph import Paragraph, when
 from gateway.core.report import Identity
 from gateway.core.sealed import Reader
@@ -13,10 +14,9 @@ from gateway.core.sender_words import closing
 
 def opened(reader: Reader, at: datetime, who: str, link: str, identity: Identity) -> tuple[Paragraph, ...]:
     """The receipt."""
-    by = f' Whoever did gave the name "{who}".' if who else ""
     return _told(
         reader,
-        ("You need not do anything.", f"{_message(reader)} was opened on {when(at)}.{by}"),
+        ("You need not do anything.", f"{_message(reader)} was opened on {when(at)}.{_by(who)}"),
         link,
         identity,
     )
@@ -37,14 +37,13 @@ def locked(reader: Reader, link: str, identity: Identity) -> tuple[Paragraph, ..
 
 def disowned(reader: Reader, who: str, link: str, identity: Identity) -> tuple[Paragraph, ...]:
     """It is not for them."""
-    by = f' Whoever did gave the name "{who}".' if who else ""
     seen = "It had been opened before." if reader.opened else "It was not opened."
     return _told(
         reader,
         (
             "What to do: check the address. If it was the wrong one, report it as a data incident"
             f" ({identity.contact}).",
-            f'{_message(reader)} is closed: there somebody said "This is not for me".{by} {seen}',
+            f'{_message(reader)} is closed: there somebody said "This is not for me".{_by(who)} {seen}',
         ),
         link,
         identity,
@@ -54,6 +53,11 @@ def disowned(reader: Reader, who: str, link: str, identity: Identity) -> tuple[P
 def _told(reader: Reader, first: tuple[str, ...], link: str, identity: Identity) -> tuple[Paragraph, ...]:
     page = (Paragraph("Who opened it, and what you can do", (link,)),) if link else ()
     return (Paragraph("", first), *page, closing(reader.queue_id, identity))
+
+
+def _by(who: str) -> str:
+    name = given_name(who)
+    return f' Whoever did gave the name "{name}".' if name else ""
 
 
 def _message(reader: Reader) -> str:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from gateway.core.file_names import file_name
 from gateway.core.sealed import PackageId, PartPlace
+from gateway.portal.begun import Begun
 from gateway.portal.contents import contents
 from gateway.portal.context import Context
 from gateway.portal.opened import SANDBOXED, Opened, opened
@@ -56,6 +57,7 @@ class _Downloads:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._store = context.store
+        self._begun = Begun()
 
     async def part(self, of: Opened) -> Response:
         """One part, decoded."""
@@ -101,7 +103,7 @@ class _Downloads:
         return StreamingResponse(zipped(entries, of.visit.reader.sealed_at), headers=headers)
 
     async def _sent(self, of: Opened, file: _File, content: Callable[[Span], AsyncIterator[bytes]]) -> Response:
-        """The file, or the range of it that is asked for, counted unless it is the rest of one that was counted."""
+        """The file, or the range of it that is asked for, counted unless this session counted it and asks for more."""
         tag = f'"{file.key}"'
         headers = _headers(file.name, file.type) | {"Accept-Ranges": "bytes", "ETag": tag}
         asked = of.request.headers.get("range") if of.request.method == "GET" else None
@@ -116,10 +118,18 @@ class _Downloads:
         status = 200 if span is None else 206
         if of.request.method == "HEAD":
             return Response(status_code=status, headers=headers)
-        begins = span is None or span.start == 0 or of.visit.reader.downloaded == 0
-        if begins and not await self._counted(of, file.detail):
+        if not await self._may_have(of, file, span or whole):
             return self._enough(of)
         return StreamingResponse(content(span or whole), status, headers)
+
+    async def _may_have(self, of: Opened, file: _File, span: Span) -> bool:
+        """The rest of a file is part of the download that was counted, also where that was the last one."""
+        if span.start > 0 and self._begun.has(of.visit.cookie, file.key):
+            return True
+        if not await self._counted(of, file.detail):
+            return False
+        self._begun.add(of.visit.cookie, file.key)
+        return True
 
     async def _counted(self, of: Opened, detail: str) -> bool:
         reader = of.visit.reader

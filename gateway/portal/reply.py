@@ -22,6 +22,7 @@ from gateway.portal.opened import Opened, ended, opened
 from gateway.portal.reply_mail import Headline, Reply, ReplyFile, build_reply, digest_of, message_id_of, room
 from gateway.portal.scanner import Clean, Found, Unscanned, parse_scanner
 from gateway.portal.shown import beginning
+from gateway.portal.turns import Turns
 from gateway.portal.uploads import Budget, announced, discard, read_upload
 from gateway.portal.visitor import address_of
 
@@ -47,6 +48,7 @@ class _Replies:
         self._context = context
         self._limits = Limits(context.clock.monotonic)
         self._budget = Budget()
+        self._turns = Turns()
         # One after the other: a mail is in memory several times while it is built, and no reply is sent twice.
         self._sending = asyncio.Lock()
 
@@ -68,14 +70,15 @@ class _Replies:
             if not self._limits.allows(Act.REPLY, place_of(address_of(of.request, of.visit.now.page))):
                 raise NotTaken(Trouble.TOO_OFTEN)
             size = announced(of.request, most)
-            with self._budget.holding(size):
-                upload = await read_upload(of.request, size, lambda given: _is_ours(of, given))
-                text = upload.fields.get("text", "")
-                reply = await self._reply(of, upload, text, most)
-                # It may have taken long to arrive.
-                if await self._context.visit_of(of.request) is None:
-                    return ended(self._context, of.request)
-                await self._send(of, reply, upload.fields.get("key", ""))
+            async with self._turns.taking(of.visit.cookie, f"{of.visit.reader.package}/{of.visit.reader.number}"):
+                with self._budget.holding() as hold:
+                    upload = await read_upload(of.request, size, lambda given: _is_ours(of, given), hold)
+                    text = upload.fields.get("text", "")
+                    reply = await self._reply(of, upload, text, most)
+                    # It may have taken long to arrive.
+                    if await self._context.visit_of(of.request) is None:
+                        return ended(self._context, of.request)
+                    await self._send(of, reply, upload.fields.get("key", ""))
         except NotTaken as problem:
             if problem.trouble in (Trouble.TOO_LARGE, Trouble.BUSY):
                 await discard(of.request, 2 * most)
@@ -159,7 +162,6 @@ class _Replies:
             reader=reader,
             who=of.visit.who,
             sender=portal.sender,
-            organisation=portal.organisation,
             subject=of.face.subject,
             message_id=message_id,
             answers=message_id_of(header),

@@ -1,7 +1,8 @@
 """A reply from the portal as mail, from what somebody outside typed: pure, and marked so that nobody takes it for ours.
 
 It comes from the portal's own address, because only for that do SPF and DKIM speak; the outside person is in Reply-To.
-Left out on purpose: Auto-Submitted, because a person wrote it, and the text of what is replied to.
+A name that somebody typed never stands beside our own domain: it would be "IT Service Desk" one day. Left out on
+purpose: Auto-Submitted, because a person wrote it, and the text of what is replied to.
 """
 
 import email.policy
@@ -10,12 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
 from typing import Final
 
 from gateway.core.address import Address
+from gateway.core.given_name import given_name
 from gateway.core.header import read_header
+from gateway.core.mail_names import mailbox
 from gateway.core.sealed import Reader
 from gateway.core.trace import date_text
 from gateway.portal.readable import one_line, readable
@@ -29,9 +31,8 @@ _MAILBOX_BYTES: Final = 32 * 1024
 _LINE: Final = 57
 _ENCODED_LINE: Final = 78
 _LONGEST_SUBJECT: Final = 400
-_LONGEST_NAME: Final = 60
+_LONGEST_NAME: Final = 150
 _ID: Final = re.compile(rb"<[!-;=?-~]{3,240}>")
-_PAIR: Final = re.compile(r"\\(.)")
 _RE: Final = re.compile(r"(?:re|aw|sv|tr)\s*:", re.IGNORECASE)
 
 
@@ -59,7 +60,6 @@ class Headline:
     reader: Reader
     who: str
     sender: Address
-    organisation: str
     subject: str
     message_id: str
     answers: str
@@ -94,9 +94,6 @@ def build_reply(head: Headline, reply: Reply) -> bytes:
     addresses = (head.reader.address, head.reader.sender, head.sender)
     policy = email.policy.SMTP if all(one.is_ascii for one in addresses) else email.policy.SMTPUTF8
     mail = EmailMessage(policy=policy)
-    mail["From"] = _mailbox(head.sender, f"{_name(head)} via {one_line(head.organisation)}")
-    mail["To"] = _mailbox(head.reader.sender)
-    mail["Reply-To"] = _mailbox(head.reader.address)
     mail["Subject"] = _subject(head.subject)
     mail["Date"] = date_text(head.now)
     mail["Message-ID"] = f"<{head.message_id}>"
@@ -108,27 +105,33 @@ def build_reply(head: Headline, reply: Reply) -> bytes:
     mail.set_content(_body(head, reply), cte="base64")
     for file in reply.files:
         mail.add_attachment(file.content, maintype="application", subtype="octet-stream", filename=file.name)
-    return mail.as_bytes()
+    return _people(head).encode() + mail.as_bytes()
 
 
-def _mailbox(address: Address, name: str = "") -> Mailbox:
-    local = address.local
-    return Mailbox(name, _PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else local, address.domain)
+def _people(head: Headline) -> str:
+    """Not by `email`, which forgets the quotes of a name that it folds, and decodes words inside an address."""
+    reader = head.reader
+    return (
+        f"From: {mailbox(_name(reader.address), head.sender)}\r\nTo: {reader.sender}\r\nReply-To: {reader.address}\r\n"
+    )
 
 
-def _name(head: Headline) -> str:
-    """The name that was given, without an address that it could pretend to be, or the address itself."""
-    given = one_line(head.who).replace("@", " at ")[:_LONGEST_NAME].strip()
-    return given or str(head.reader.address)
+def _name(address: Address) -> str:
+    """The address as it is registered; of a very long one its end, which says whose it is."""
+    whole = str(address)
+    shown = whole if len(whole) <= _LONGEST_NAME else f"...{whole[-_LONGEST_NAME:]}"
+    return f"{shown} (outside, by portal)"
 
 
 def _subject(subject: str) -> str:
-    bare = one_line(subject)[:_LONGEST_SUBJECT]
+    # An encoded word that somebody typed (RFC 2047) would be read once more.
+    bare = one_line(subject)[:_LONGEST_SUBJECT].replace("=?", "= ?")
     return bare if _RE.match(bare) else f"Re: {bare}".strip()
 
 
 def _body(head: Headline, reply: Reply) -> str:
-    named = f' and gave the name "{one_line(head.who)}"' if head.who else ""
+    name = given_name(head.who)
+    named = f' and gave the name "{name}"' if name else ""
     lines = [
         f"[From outside: written on the portal by whoever opened the message to {head.reader.address}{named}.]",
     ]

@@ -26,21 +26,27 @@ _WITHIN: Final = 1800.0
 
 
 class Budget:
-    """How much all forms of this process may hold at once."""
+    """How much all forms of this process may hold at once: what has come of them, not what they announce."""
 
     def __init__(self, most: int = MOST_AT_ONCE) -> None:
         self._left = most
 
     @contextmanager
-    def holding(self, size: int) -> Generator[None]:
-        """Holds that many bytes. Raises NotTaken if there is no room now."""
-        if size > self._left:
-            raise NotTaken(Trouble.BUSY)
-        self._left -= size
+    def holding(self) -> Generator[Callable[[int], None]]:
+        """What it gives holds so many bytes more until the end, and raises NotTaken if there is no room now."""
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            if size > self._left:
+                raise NotTaken(Trouble.BUSY)
+            self._left -= size
+            held += size
+
         try:
-            yield
+            yield hold
         finally:
-            self._left += size
+            self._left += held
 
 
 def announced(request: Request, most: int) -> int:
@@ -53,8 +59,10 @@ def announced(request: Request, most: int) -> int:
     return int(length)
 
 
-async def read_upload(request: Request, size: int, accepts: Callable[[str], bool]) -> Upload:
-    """The form, of at most ``size`` bytes; ``accepts`` judges the proof. Raises NotTaken."""
+async def read_upload(
+    request: Request, size: int, accepts: Callable[[str], bool], hold: Callable[[int], None]
+) -> Upload:
+    """The form, of at most ``size`` bytes; ``accepts`` judges the proof, ``hold`` makes room. Raises NotTaken."""
     kind = read_value(request.headers.get("content-type", "").encode("latin-1"))
     if kind.main != "multipart/form-data":
         raise NotTaken(Trouble.BAD)
@@ -62,7 +70,7 @@ async def read_upload(request: Request, size: int, accepts: Callable[[str], bool
     try:
         parser = parts.parser(kind.parameters.get("boundary", b""), size)
         async with asyncio.timeout(_WITHIN):
-            await _feed(request, parser, size)
+            await _feed(request, parser, size, hold)
     except (TimeoutError, ClientDisconnect):
         raise NotTaken(Trouble.LATE) from None
     except (FormParserError, ValueError):
@@ -70,7 +78,7 @@ async def read_upload(request: Request, size: int, accepts: Callable[[str], bool
     return parts.upload()
 
 
-async def _feed(request: Request, parser: MultipartParser, size: int) -> None:
+async def _feed(request: Request, parser: MultipartParser, size: int, hold: Callable[[int], None]) -> None:
     stream = aiter(request.stream())
     while True:
         async with asyncio.timeout(_IDLE):
@@ -80,6 +88,7 @@ async def _feed(request: Request, parser: MultipartParser, size: int) -> None:
         size -= len(block)
         if size < 0:
             raise NotTaken(Trouble.TOO_LARGE)
+        hold(len(block))
         parser.write(block)
 
 

@@ -39,8 +39,8 @@ class SpoolLock:
             os.close(fd)
             raise Locked(f"{self.path.parent} is in use by process {owner or 'unknown'}") from error
         try:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            # Whoever reads it meanwhile finds a number.
+            os.ftruncate(fd, os.pwrite(fd, f"{os.getpid()}\n".encode(), 0))
         except OSError as error:
             os.close(fd)
             raise SpoolError(f"cannot write {self.path}: {error.strerror}") from error

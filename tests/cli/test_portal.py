@@ -16,7 +16,7 @@ from gateway.core.sealing import archive_secret_name
 from gateway.sealed.keys import Keyring, new_keyring
 from gateway.sealed.store import SealedFiles
 from tests.cli.conftest import Call
-from tests.contract.test_sealed import given_out, opened, package
+from tests.contract.test_sealed import NOW, given_out, opened, package
 from tests.fixtures.council import change, council
 
 T = TypeVar("T")
@@ -77,6 +77,19 @@ def test_the_list_has_a_line_for_each_recipient_with_the_whole_name_of_the_packa
     found = json.loads(desk.run("list", "carol", "--json")[1])
     assert [each["recipient"] for each in found] == ["bob@plain.example", "carol@plain.example"]
     assert found[0]["unlock"] == "code by verified mail" and found[0]["opened_at"] is None
+
+
+def test_a_name_that_a_reader_gave_cannot_pass_for_an_operator_or_a_link(desk: Desk) -> None:
+    given = "root  https://evil.example/"
+    desk.do(lambda store: store.open_session(desk.package, 3, given, NOW))
+    desk.do(lambda store: store.download(desk.package, 3, NOW, "", "part 2"))
+    desk.do(lambda store: store.disown(desk.package, 3, NOW, given))
+    out = desk.run("show", desk.package)[1]
+    assert '  opened  recipient 3  gave the name "root https evil example"\n' in out
+    assert "  downloaded  recipient 3  part 2\n" in out
+    assert '  not for me  recipient 3  gave the name "root https evil example"\n' in out
+    told = json.loads(desk.run("show", desk.package, "--json")[1])
+    assert told["history"][1]["who"] == given
 
 
 def test_closing_and_opening_again_for_one_and_for_all(desk: Desk) -> None:

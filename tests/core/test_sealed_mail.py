@@ -120,15 +120,20 @@ def test_a_code_stands_in_the_text_and_not_in_the_subject() -> None:
 
 def test_a_receipt_says_when_and_by_whom_it_was_opened() -> None:
     at = NOW + timedelta(hours=2)
-    mail, plain, html = read(build_receipt(READER, at, "Dr <Ann>\r\nX", PAGE, IDENTITY, STAMP))
+    mail, plain, html = read(build_receipt(READER, at, "Dr. <Ann>\r\nhttps://evil.example/", PAGE, IDENTITY, STAMP))
     assert (mail["To"], mail["Subject"]) == (
         "officer@council.example",
         "Opened: your message of 2 March 2026, 09:05 UTC",
     )
-    assert 'to gp@x.example was opened on 2 March 2026, 11:05 UTC. Whoever did gave the name "Dr <Ann> X".' in plain
+    assert (
+        'to gp@x.example was opened on 2 March 2026, 11:05 UTC. Whoever did gave the name "Dr. Ann https evil example".'
+        in plain
+    )
     assert plain.count(PAGE) == html.count(PAGE) == 1 and "number 000-abc" in plain
-    _, plain, _ = read(build_receipt(READER, at, "", PAGE, IDENTITY, STAMP))
-    assert "gave the name" not in plain
+    assert plain.count("https://") == plain.count(PAGE)
+    for nothing in ("", '"://"'):
+        _, plain, _ = read(build_receipt(READER, at, nothing, PAGE, IDENTITY, STAMP))
+        assert "gave the name" not in plain
 
 
 def test_a_lock_is_told_to_the_sender_with_whom_to_call() -> None:
@@ -142,5 +147,7 @@ def test_not_for_me_is_told_with_whether_it_was_seen_and_without_a_link_to_who_m
     mail, plain, _ = read(build_disowned(READER, "", officer, "", IDENTITY, STAMP))
     assert mail["To"] == "dpo@council.example"
     assert "It was not opened." in plain and "/sent/" not in plain and "gave the name" not in plain
-    _, plain, _ = read(build_disowned(replace(READER, opened=2), "Bob", READER.sender, PAGE, IDENTITY, STAMP))
-    assert "It had been opened before." in plain and 'gave the name "Bob"' in plain and PAGE in plain
+    _, plain, _ = read(
+        build_disowned(replace(READER, opened=2), 'Bob" https://x.example', READER.sender, PAGE, IDENTITY, STAMP)
+    )
+    assert "It had been opened before." in plain and 'gave the name "Bob https x example"' in plain and PAGE in plain

@@ -70,8 +70,9 @@ class PortalWorld:
         message: EmailMessage | None = None,
         word: str = "",
         subject: str = "",
+        button: str = "encrypted",
     ) -> Sent:
-        """Sends a letter with the Encrypted button to somebody outside, or to several, by their names."""
+        """Sends a letter with a button to somebody outside, or to several, by their names."""
         word = word or f"w{secrets.token_hex(6)}"
         sender = f"{word}@council.example"
         recipients = tuple(f"{name}.{word}@{OUTSIDE}" for name in names or ("carol",))
@@ -83,9 +84,10 @@ class PortalWorld:
             ("Subject", subject),
             ("Message-ID", f"<{word}@council.example>"),
             ("X-Classification", level),
-            ("X-Sealpost-Intent", "encrypted"),
+            ("X-Sealpost-Intent", button),
         ):
-            message[name] = value
+            if value:
+                message[name] = value
         content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         queue_id = await asyncio.to_thread(self._submit, sender, recipients, content)
         return Sent(word, sender, recipients, subject, content, queue_id)

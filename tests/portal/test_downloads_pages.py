@@ -4,6 +4,7 @@ import email
 import email.policy
 import io
 import zipfile
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
@@ -128,6 +129,56 @@ async def test_no_more_than_may_be() -> None:
         assert "The sender allows 2 downloads" in refused.text
     assert (await there.caller.get("/read/part/1", Range="bytes=10-")).status == 206
     assert len(details(there)) == 2
+
+
+async def test_a_range_that_begins_later_is_free_only_where_the_same_file_was_counted() -> None:
+    there = world()
+    for _ in range(3):
+        assert (await there.caller.get("/read/part/1", Range="bytes=1-")).status == 206
+    assert details(there) == ["part 2"]
+    for path in ("/read/part/3", "/read/message.eml"):
+        assert (await there.caller.get(path, Range="bytes=1-")).status == 206
+    assert details(there) == ["part 2", "part 4", "the original message"]
+    for range_ in ("bytes=0-", "bytes=-5120"):
+        await there.caller.get("/read/part/1", Range=range_)
+    assert details(there)[3:] == ["part 2"] * 2
+
+
+async def test_past_the_limit_only_the_rest_of_what_was_counted_is_given() -> None:
+    there = world()
+    there.limit_downloads(1)
+    assert (await there.caller.get("/read/part/1", Range="bytes=1-")).status == 206
+    assert (await there.caller.get("/read/part/1", Range="bytes=9-")).status == 206
+    for path in ("/read/part/3", "/read/message.eml"):
+        for range_ in ("bytes=1-", "bytes=-1", "bytes=0-0", ""):
+            assert (await there.caller.get(path, Range=range_)).status == 403
+    assert (await there.caller.get("/read/part/1", Range="bytes=0-")).status == 403
+    assert (await there.caller.get("/read/part/1", "HEAD", Range="bytes=1-")).status == 200
+    assert details(there) == ["part 2"]
+
+
+async def test_what_one_session_counted_is_not_free_in_another() -> None:
+    there = world()
+    await there.caller.get("/read/part/1")
+    there.store.sessions["other"] = (there.store.reader, "Kim")
+    other = replace(there.caller, cookie="other")
+    assert (await other.get("/read/part/1", Range="bytes=1-")).status == 206
+    assert [one.who for one in there.store.events] == ["Jo Miller", "Kim"]
+
+
+async def test_the_archive_makes_no_file_in_it_free() -> None:
+    there = world()
+    await there.caller.get("/read/all.zip")
+    await there.caller.get("/read/part/1", Range="bytes=1-")
+    assert details(there) == ["all files", "part 2"]
+
+
+async def test_after_a_restart_it_counts_anew() -> None:
+    there = world()
+    await there.caller.get("/read/part/1")
+    again = World(there.store)
+    await again.caller.get("/read/part/1", Range="bytes=1-")
+    assert details(again) == ["part 2", "part 2"]
 
 
 @pytest.mark.parametrize("path", ["/read/part/1", "/read/message.eml", "/read/all.zip"])

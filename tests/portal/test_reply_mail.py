@@ -41,7 +41,6 @@ HEAD = Headline(
     reader=READER,
     who="Jo Miller",
     sender=Address("secure", "council.example"),
-    organisation="Example Council",
     subject="Case 12: Café",
     message_id="abc@gateway.council.example",
     answers="<original@council.example>",
@@ -71,7 +70,7 @@ def text(words: str = "Thank you.", *files: ReplyFile, scanned: bool = True) -> 
 
 def test_it_says_from_whom_it_is_and_whom_it_answers() -> None:
     message = parsed(HEAD, text())
-    assert message["From"] == "Jo Miller via Example Council <secure@council.example>"
+    assert message["From"] == '"jo@firm.example (outside, by portal)" <secure@council.example>'
     assert message["To"] == "worker@council.example"
     assert message["Reply-To"] == "jo@firm.example"
     assert message["Subject"] == "Re: Case 12: Café"
@@ -87,22 +86,48 @@ def test_it_says_from_whom_it_is_and_whom_it_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "name"),
+    ("who", "named"),
     [
-        ("", "jo@firm.example via Example Council"),
-        ("boss@council.example", "boss at council.example via Example Council"),
-        ("Jo\r\nBcc: x@y.example", "Jo Bcc: x at y.example via Example Council"),
-        ('Jo "The" <x@y.example>', 'Jo "The" <x at y.example> via Example Council'),
-        ("Жанна", "Жанна via Example Council"),
-        ("x" * 200, "x" * 60 + " via Example Council"),
+        ("", ""),
+        ("IT Service Desk", ' and gave the name "IT Service Desk"'),
+        ("boss@council.example", ' and gave the name "boss council example"'),
+        ("=?utf-8?q?CEO_=3Cceo=40council.example=3E?=", ' and gave the name "utf- q CEO Cceo council example E"'),
+        ("Jo\r\nBcc: x@y.example", ' and gave the name "Jo Bcc x y example"'),
+        ('Jo" .] https://evil.example', ' and gave the name "Jo . https evil example"'),
+        ("@@@", ""),
     ],
 )
-def test_no_name_pretends_to_be_an_address(who: str, name: str) -> None:
+def test_the_name_that_was_given_stands_in_the_text_alone(who: str, named: str) -> None:
     message = parsed(replace(HEAD, who=who), text())
-    [mailbox] = message["From"].addresses
-    assert mailbox.display_name == name
-    assert mailbox.addr_spec == "secure@council.example"
+    assert message["From"] == '"jo@firm.example (outside, by portal)" <secure@council.example>'
     assert message["Bcc"] is None
+    first = "[From outside: written on the portal by whoever opened the message to jo@firm.example"
+    assert body(message).splitlines()[0] == f"{first}{named}.]"
+    assert not who or who not in str(message.items())
+
+
+_LONG = "x" * 64 + "@" + ".".join(["y" * 60] * 3) + ".example"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ('"jo, miller"@firm.example', '"jo, miller"@firm.example'),
+        (r'"jo\"m"@firm.example', r'"jo\"m"@firm.example'),
+        ("jö@firm.example", "jö@firm.example"),
+        ("=?utf-8?q?ceo?=@firm.example", "=?utf-8?q?ceo?=@firm.example"),
+        ("x" * 60 + "@" + "y" * 60 + ".example", "x" * 60 + "@" + "y" * 60 + ".example"),
+        (_LONG, f"...{_LONG[-150:]}"),
+    ],
+)
+def test_the_name_beside_our_address_is_the_readers_own(address: str, shown: str) -> None:
+    head = replace(HEAD, reader=replace(READER, address=parse_address(address)))
+    message = parsed(head, text())
+    [mailbox] = message["From"].addresses
+    # The parser of Python puts a space between two encoded words (RFC 2047 section 6.2 has none).
+    assert mailbox.display_name.replace(" ", "") == f"{shown} (outside, by portal)".replace(" ", "")
+    assert mailbox.addr_spec == "secure@council.example"
+    assert f"\r\nReply-To: {address}\r\n".encode() in build_reply(head, text())
 
 
 @pytest.mark.parametrize(
@@ -115,6 +140,7 @@ def test_no_name_pretends_to_be_an_address(who: str, name: str) -> None:
         ("a\r\nBcc: x@y.example", "Re: a Bcc: x@y.example"),
         ("Report", "Re: Report"),
         ("x" * 900, "Re: " + "x" * 400),
+        ("=?utf-8?q?=42oss?=", "Re: = ?utf-8?q?=42oss?="),
     ],
 )
 def test_subjects(subject: str, answer: str) -> None:

@@ -8,10 +8,11 @@ from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.core.record import Kind
 from gateway.core.sealed import Happening
-from gateway.portal import reply
+from gateway.portal import reply, turns
 from gateway.portal.scanner import Clean, Found, Unscanned, Verdict
 from tests.portal.caller import Answer, form_field, form_file
 from tests.portal.opened_pages import World
@@ -54,7 +55,7 @@ async def test_a_reply_becomes_mail() -> None:
     assert (mail.package, mail.number, mail.queue_id) == (READER.package, READER.number, READER.queue_id)
     message = posted(there)
     assert message["Message-ID"] == f"<{mail.message_id}>"
-    assert message["From"] == "Jo Miller via Example Council <secure@council.example>"
+    assert message["From"] == '"jo@firm.example (outside, by portal)" <secure@council.example>'
     assert message["To"] == "worker@council.example"
     assert message["Reply-To"] == "jo@firm.example"
     assert message["Subject"] == "Re: Case 12: Café"
@@ -203,6 +204,73 @@ async def test_too_many_replies_at_once_are_asked_to_wait(monkeypatch: pytest.Mo
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
     assert there.store.mails == []
+
+
+class Slow:
+    """A form whose end does not come until it is let go."""
+
+    def __init__(self, there: World, form: list[bytes], cookie: str) -> None:
+        self.going = asyncio.Event()
+        self._goes_on = asyncio.Event()
+        self._there = there
+        self._form = form
+        self._cookie = cookie
+
+    async def post(self, **headers: str) -> Answer:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            async def slowly() -> Message:
+                message = await receive()
+                if not message["more_body"]:
+                    self.going.set()
+                    await self._goes_on.wait()
+                return message
+
+            await self._there.caller.app(scope, slowly, send)
+
+        return await replace(self._there.caller, app=app, cookie=self._cookie).post("/reply", self._form, **headers)
+
+    def go_on(self) -> None:
+        self._goes_on.set()
+
+
+async def of_session(there: World, cookie: str) -> list[bytes]:
+    there.store.sessions[cookie] = (there.store.reader, "Jo Miller")
+    page = await replace(there.caller, cookie=cookie).get("/reply")
+    return [*(form_field(name, page.field(name)) for name in ("proof", "key")), form_field("text", "Thank you.")]
+
+
+async def test_one_form_of_a_session_at_a_time_and_two_of_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE", 0.02)
+    there = world()
+    forms = {cookie: await of_session(there, cookie) for cookie in ("s1", "s2", "s3")}
+    slow = [Slow(there, forms[cookie], cookie) for cookie in ("s1", "s2")]
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(slow[0].post())
+        await slow[0].going.wait()
+        again = await replace(there.caller, cookie="s1").post("/reply", forms["s1"])
+        assert (again.status, again.headers["retry-after"]) == (503, "60")
+        second = tasks.create_task(slow[1].post())
+        await slow[1].going.wait()
+        assert (await replace(there.caller, cookie="s3").post("/reply", forms["s3"])).status == 503
+        slow[0].go_on()
+        await asyncio.wait([first])
+        assert (await replace(there.caller, cookie="s3").post("/reply", forms["s3"])).status == 303
+        slow[1].go_on()
+    assert [first.result().status, second.result().status] == [303, 303]
+    assert len(there.store.mails) == 3
+
+
+async def test_large_forms_that_only_announce_themselves_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.portal.uploads.Budget.__init__.__defaults__", (50_000,))
+    there = world()
+    forms = {cookie: await of_session(there, cookie) for cookie in ("s1", "s2")}
+    slow = Slow(there, forms["s1"], "s1")
+    waiting = asyncio.create_task(slow.post(Content_Length="15000000"))
+    await slow.going.wait()
+    answer = await replace(there.caller, cookie="s2").post("/reply", forms["s2"])
+    assert answer.status == 303
+    slow.go_on()
+    assert (await waiting).status == 303
 
 
 async def test_too_many_replies_in_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
