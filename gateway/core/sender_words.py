@@ -88,10 +88,10 @@ def confirmed(confirmation: Confirmation, identity: Identity) -> tuple[Paragraph
     recipients = confirmation.recipients
     tell = any(one.passphrase for one in recipients)
     step = "What to do: tell each passphrase below by telephone, not by mail." if tell else "You need not do anything."
-    count = "1 recipient" if len(recipients) == 1 else f"{len(recipients)} recipients"
+    count = "1 recipient, who is" if len(recipients) == 1 else f"{len(recipients)} recipients, who are"
     first = (
         step,
-        f"Your message of {when(confirmation.accepted_at)} waits protected for {count}, who are sent a link to it."
+        f"Your message of {when(confirmation.accepted_at)} waits protected for {count} sent a link to it."
         " If that cannot be delivered, you are told.",
     )
     return (

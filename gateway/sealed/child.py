@@ -8,14 +8,16 @@ message can be left for another.
 import asyncio
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio import StreamReader
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Final
 
 _TIMEOUT: Final = 1800.0
 """Seconds for one message; the largest take a few minutes."""
 _BLOCK: Final = 256 * 1024
+_KEPT: Final = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR")
 
 
 class ChildFailed(Exception):
@@ -36,11 +38,11 @@ class Children:
             ChildFailed: what was taken is to be thrown away. So it is if ``content`` or ``take`` raise, which ends the
                 process; TimeoutError likewise.
         """
-        async with self._slots, asyncio.timeout(_TIMEOUT), _started(self._command) as (process, to_child):
+        async with self._slots, asyncio.timeout(_TIMEOUT), _started(self._command) as (process, into, out):
             try:
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(_feed(content, to_child))
-                    both.create_task(_drain(process, take))
+                    both.create_task(_feed(content, into))
+                    both.create_task(_drain(out, take))
             except ExceptionGroup as group:
                 raise group.exceptions[0] from None
             if await process.wait() != 0:
@@ -48,29 +50,49 @@ class Children:
 
 
 @asynccontextmanager
-async def _started(command: tuple[str, ...]) -> AsyncGenerator[tuple[Process, asyncio.StreamWriter]]:
-    # The input that asyncio makes is a socket, which cannot be opened by a name.
-    theirs, ours = os.pipe()
-    with closing(await _writer(ours)) as to_child:
+async def _started(command: tuple[str, ...]) -> AsyncGenerator[tuple[Process, asyncio.StreamWriter, StreamReader]]:
+    # What a loop makes by itself may be a socket, which cannot be opened by a name.
+    with ExitStack() as ours, ExitStack() as theirs:
+        its_input, into = os.pipe()
+        theirs.callback(os.close, its_input)
+        to_child = ours.enter_context(closing(await _writer(into)))
+        out_of, its_output = os.pipe()
+        theirs.callback(os.close, its_output)
+        from_child = await _reader(out_of, ours)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=its_input, stdout=its_output, stderr=DEVNULL, env=_environment()
+        )
+        theirs.close()
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=theirs, stdout=PIPE, stderr=DEVNULL)
-        finally:
-            os.close(theirs)
-        try:
-            yield process, to_child
+            yield process, to_child, from_child
         finally:
             if process.returncode is None:
                 process.kill()
-            await process.communicate()
+            await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """A key of ours may be in a variable, and such a process needs none of them."""
+    return {name: value for name in _KEPT if (value := os.environ.get(name)) is not None}
 
 
 async def _writer(descriptor: int) -> asyncio.StreamWriter:
     loop = asyncio.get_running_loop()
     file = os.fdopen(descriptor, "wb", buffering=0)
     transport, protocol = await loop.connect_write_pipe(
-        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(), loop=loop), file
+        lambda: asyncio.StreamReaderProtocol(StreamReader(), loop=loop), file
     )
     return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+async def _reader(descriptor: int, until: ExitStack) -> StreamReader:
+    reader = StreamReader(limit=_BLOCK)
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), file
+    )
+    until.callback(transport.close)
+    return reader
 
 
 async def _feed(content: AsyncIterator[bytes], to_child: asyncio.StreamWriter) -> None:
@@ -84,7 +106,6 @@ async def _feed(content: AsyncIterator[bytes], to_child: asyncio.StreamWriter) -
     to_child.close()
 
 
-async def _drain(process: Process, take: Callable[[bytes], Awaitable[None]]) -> None:
-    assert process.stdout is not None
-    while block := await process.stdout.read(_BLOCK):
+async def _drain(out: StreamReader, take: Callable[[bytes], Awaitable[None]]) -> None:
+    while block := await out.read(_BLOCK):
         await take(block)

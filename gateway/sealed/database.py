@@ -22,6 +22,7 @@ _T = TypeVar("_T")
 
 THREADS: Final = 4
 HASHES: Final = 2
+"""At once: one leaves a core idle, and with three each only takes longer (`python -m bench.portal`, two cores)."""
 WITHIN: Final = 30.0
 """Seconds that anything may take; SQLite itself waits ten for another process."""
 

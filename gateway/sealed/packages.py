@@ -103,7 +103,7 @@ def already(db: sqlite3.Connection, delivery_id: str, numbers: Collection[int]) 
 
 
 def hashes_of(new: NewPackage, keys: Keys, box: Box) -> dict[int, str]:
-    """By reader, the hashes of the passphrases that the sender is shown. Takes 5 ms each, so before any transaction."""
+    """By reader, the hashes of the passphrases that the sender is shown. They take long, so before any transaction."""
     return {
         reader.number: hash_secret(passphrase_of(keys.seed, reader.number), box.pepper)
         for reader in new.readers

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from gateway.sealed.child import ChildFailed, Children
 
@@ -50,6 +51,23 @@ async def test_bytes_go_through_in_constant_memory() -> None:
     finally:
         tracemalloc.stop()
     assert taken.size == 64 * 2**20
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_input_and_output_have_names_on_every_loop_and_no_secret_is_in_the_environment(
+    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEALPOST_SEALING_KEYS", "a key")
+    told: list[bytes] = []
+
+    async def take(data: bytes) -> None:
+        told.append(data)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(Children(f"{_HERE}.names").run(blocks(2, b"abc"), take))
+    copied, _, names = b"".join(told).partition(b"|")
+    assert copied == b"abcabc"
+    assert b"PATH" in names and b"SEALPOST" not in names
 
 
 async def test_one_that_fails_is_told_even_if_it_gave_something_and_read_nothing() -> None:
