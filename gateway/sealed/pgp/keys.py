@@ -1,4 +1,7 @@
-"""The OpenPGP keys of recipients: found by the address in one of their user ids, and judged (RFC 9580).
+"""The OpenPGP keys of recipients: found by the file's name or the address in their user ids, and judged (RFC 9580).
+
+``bob@partner.example.asc`` is for that address and no other. Anybody can add user ids to a key of their own: one that
+names several people is found by the file's name alone.
 
 Which part of a key encrypts, and whether its signatures hold, Sequoia says; what it lets pass all the same is looked at
 here. Everything blocks. Left out on purpose: key servers, and a web of trust.
@@ -91,8 +94,10 @@ def _index(paths: Iterable[Path]) -> Mapping[str, tuple[Cert, ...]]:
     """By `Address.key`."""
     found = dict[str, tuple[Cert, ...]]()
     for path in paths:
+        named = frozenset(_named([path.stem]))
         for cert in _certs(read_limited(path, _LARGEST)):
-            for name in _addresses(cert):
+            names = named or _addresses(cert)
+            for name in names if len(names) == 1 else ():
                 found[name] = (*found.get(name, ()), cert)
     return found
 

@@ -1,13 +1,15 @@
 """Certificates in a folder, one in a file (PEM or DER), found by the addresses in them or by the file's name.
 
-``bob@partner.example.pem`` is for that address whatever it says inside, ``@partner.example.pem`` for a whole domain.
-Left out on purpose: folders inside the folder, and certificates behind the first one of a file, which are authorities'.
+``bob@partner.example.pem`` is for that address whatever it says inside and for no other, ``@partner.example.pem`` for a
+whole domain. What stands inside was written by whoever made the certificate: who names several people is believed only
+where an authority vouches. Left out on purpose: folders inside the folder, and certificates behind the first one of a file, which are authorities'.
 """
 
 import asyncio
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -35,18 +37,27 @@ class Folder:
         index = await asyncio.to_thread(self._files.get)
         own, shared = str(address), f"@{address.domain}"
         return [
-            *(Found(der, own, self._believed) for der in index.get(address.key, ())),
-            *(Found(der, shared, self._believed) for der in index.get(shared, ()) if self._believed),
+            *(Found(one.der, own, self._believed and one.is_sure) for one in index.get(address.key, ())),
+            *(Found(one.der, shared, self._believed) for one in index.get(shared, ()) if self._believed),
         ]
 
 
-def _index(paths: Iterable[Path]) -> Mapping[str, tuple[bytes, ...]]:
-    """By `Address.key` or ``@domain`` the DER form of the certificates for it."""
-    found = dict[str, tuple[bytes, ...]]()
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """``is_sure`` says that the file's name, or the only name inside, is whose it is."""
+
+    der: bytes
+    is_sure: bool
+
+
+def _index(paths: Iterable[Path]) -> Mapping[str, tuple[_Certificate, ...]]:
+    """By `Address.key` or ``@domain`` the certificates for it."""
+    found = dict[str, tuple[_Certificate, ...]]()
     for path in paths:
         der = _first(read_limited(path, _MOST_BYTES))
-        for name in {*_named(path), *_inside(der)}:
-            found[name] = (*found.get(name, ()), der)
+        names = frozenset(_named(path)) or _inside(der)
+        for name in names:
+            found[name] = (*found.get(name, ()), _Certificate(der, len(names) == 1))
     return found
 
 

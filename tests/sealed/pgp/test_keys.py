@@ -168,6 +168,16 @@ def test_a_folder_is_read_again_and_one_bad_file_hides_no_other(tmp_path: Path) 
     assert len(folder.find(BOB)) == 1
 
 
+def test_a_key_that_names_several_people_is_theirs_alone_for_whom_the_file_is_named(tmp_path: Path) -> None:
+    chief = parse_address("chief@partner.example")
+    grasping = bytes(Tsk.generate(user_ids=[f"Bob <{BOB}>", f"Chief <{chief}>"]).extract_certificate())
+    folder = KeyFolder(tmp_path)
+    (tmp_path / "x.asc").write_bytes(grasping)
+    assert (folder.find(BOB), folder.find(chief)) == ((), ())
+    (tmp_path / f"{BOB}.asc").write_bytes(grasping)
+    assert (len(folder.find(BOB)), folder.find(chief)) == (1, ())
+
+
 def test_a_folder_that_is_gone_or_a_file_too_large_cannot_be_told(tmp_path: Path) -> None:
     with pytest.raises(LookupFailed, match="cannot be read"):
         KeyFolder(tmp_path / "gone").find(BOB)
