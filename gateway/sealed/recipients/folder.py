@@ -2,7 +2,8 @@
 
 ``bob@partner.example.pem`` is for that address whatever it says inside and for no other, ``@partner.example.pem`` for a
 whole domain. What stands inside was written by whoever made the certificate: who names several people is believed only
-where an authority vouches. Left out on purpose: folders inside the folder, and certificates behind the first one of a file, which are authorities'.
+where an authority vouches. Left out on purpose: folders inside the folder, and certificates behind the first one of a
+file, which are authorities'.
 """
 
 import asyncio
