@@ -3,9 +3,11 @@
 It reads no spool and never answers for mail: what its pages cause waits in the store, where a worker finds it.
 """
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -20,6 +22,10 @@ from gateway.portal.application import application
 from gateway.portal.context import Context, InForce
 from gateway.portal.serving import serve_portal
 from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
+
+BEHIND: Final = 10
+"""How far behind the workers it stands in line for a processor: hashing what people type takes most of one, and mail
+comes first (`python -m bench.portal`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ async def _work(slot: int, link: Link, file: LogFile) -> None:
 
 def main() -> None:
     """Entry point of ``python -m gateway.app.portal``; only the supervisor calls it."""
+    os.nice(BEHIND)
     run_child("portal", _work)
 
 

@@ -258,6 +258,19 @@ async def test_a_key_that_the_folder_says_was_revoked_is_not_had_from_elsewhere(
         assert len(server.requests) == 1
 
 
+async def test_which_of_two_keys_is_theirs_the_domain_says_or_nobody(keys: Path, tmp_path: Path) -> None:
+    theirs = a_key()
+    folder = put(keys, theirs, a_key())
+    outcomes, host = await sent(tmp_path, OpenPgp.Options(keys=folder), delivery(BODY, "one"))
+    assert "no file is named for them, and keys differ: " in declined(outcomes[3])
+    assert host.received == []
+    says = answer(bytes(theirs.extract_certificate()))
+    async with publishing(tmp_path, says, OpenPgp.Options(keys=folder, wkd=True)) as (made, at, _):
+        assert isinstance((await made.deliver(delivery(BODY, "one")))[3], Delivered)
+        [arrived] = at.hosts[MX].received
+        assert decrypt(sealed(arrived.data), decryptor=theirs.decryptor()).bytes == INNER + BODY
+
+
 async def test_what_cannot_be_told_is_never_taken_for_no_key(tmp_path: Path) -> None:
     says = answer(b"", status="503 x")
     async with publishing(tmp_path, says, OpenPgp.Options(wkd=True)) as (made, at, _):

@@ -17,6 +17,7 @@ from gateway.core.outcome import Cause, Declined, Deferred, Delivered, Outcome, 
 from gateway.core.record import BodyRef
 from gateway.core.reply import Status
 from gateway.flow.ports import Delivery
+from gateway.sealed.cms.certificates import names
 from gateway.signing.dkim import Dkim
 from gateway.transports import TRANSPORTS
 from gateway.transports.network import SealingTools
@@ -77,11 +78,12 @@ async def mail_world(folder: Path) -> AsyncGenerator[World]:
 
 
 def certificates_of(folder: Path, *whom: Person) -> Path:
-    """A folder with them."""
+    """A folder with them, each in a file that is named for them."""
     path = folder / "recipients"
     path.mkdir(exist_ok=True)
-    for number, each in enumerate(whom):
-        (path / f"{number}.pem").write_bytes(each.pem)
+    for each in whom:
+        (name,) = names(each.certificate)
+        (path / f"{name}.pem").write_bytes(each.pem)
     return path
 
 
@@ -290,6 +292,19 @@ async def test_nobody_without_a_usable_certificate_gets_anything(tmp_path: Path)
         "bob": declined(f"The certificate of bob@{DOMAIN} cannot be used: it expired on 2026-03-01."),
         "x": declined(f"There is no certificate for x@{DOMAIN}."),
     }
+
+
+async def test_who_only_names_themselves_gets_nothing_without_an_authority(tmp_path: Path) -> None:
+    folder = certificates_of(tmp_path, CAROL)
+    (folder / "0.pem").write_bytes(person(f"bob@{DOMAIN}", f"carol@{DOMAIN}", valid=(NOW, NOW + 9 * YEAR)).pem)
+    async with mail_world(tmp_path) as at:
+        outcomes = await deliver(at, Smime.Options(certificates=folder), a_message("bob", "carol"))
+    assert outcomes["bob"] == declined(
+        f"The certificate of bob@{DOMAIN} cannot be used: no authority vouches for it, and no file is named for them."
+    )
+    theirs = outcomes["carol"]
+    assert isinstance(theirs, Delivered) and theirs.sealing is not None
+    assert CAROL.certificate.fingerprint(people.hashes.SHA256()).hex()[:16] in theirs.sealing.detail
 
 
 def declined(detail: str) -> Declined:

@@ -7,7 +7,7 @@ import pytest
 from pysequoia import Cert, Profile, Tsk
 
 from gateway.core.address import parse_address
-from gateway.sealed.pgp.keys import Choice, KeyFolder, NoKey, Usable, choose, read_keys
+from gateway.sealed.pgp.keys import Choice, Claim, Found, KeyFolder, NoKey, Usable, choose, read_keys
 from gateway.sealed.recipients.found import LookupFailed
 from tests.sealed.pgp.ring import Gpg, gpg
 
@@ -65,6 +65,10 @@ def test_the_address_is_that_of_the_user_id(user_id: str, is_found: bool) -> Non
     assert isinstance(chosen(bytes(public(a_key(user_id)))), Usable) is is_found
 
 
+def test_what_a_domain_publishes_may_name_its_other_people_too() -> None:
+    assert isinstance(chosen(bytes(public(a_key("carol@partner.example", f"Bob <{BOB}>")))), Usable)
+
+
 def test_a_revoked_user_id_names_nobody() -> None:
     key = a_key("Bob <bob@partner.example>", "Bob <bob@new.example>")
     cert = public(key)
@@ -84,26 +88,68 @@ def test_a_key_is_over_when_it_says_so() -> None:
     assert reason(chosen(data, choice.until)) == f"it expired on {choice.until:%Y-%m-%d}."
 
 
+def said(*certs: Cert) -> list[Found]:
+    """As from files that are named for the person."""
+    return [Found(cert, Claim.NAMED) for cert in certs]
+
+
+def claimed(*certs: Cert) -> list[Found]:
+    """As from files of any other name."""
+    return [Found(cert, Claim.ALONE) for cert in certs]
+
+
+def fingerprint(choice: Choice) -> str:
+    assert isinstance(choice, Usable), choice
+    return choice.fingerprint
+
+
+def revoked(key: Tsk) -> Cert:
+    return Cert.from_bytes(bytes(public(key)) + bytes(public(key).revoke(key.certifier())))
+
+
 def test_a_copy_that_was_revoked_stops_all_others_of_that_key_but_no_other_key() -> None:
-    key, other = a_key(), a_key(seconds=86400)
-    good = bytes(public(key))
-    revoked = bytes(Cert.from_bytes(good + bytes(public(key).revoke(key.certifier()))))
-    assert reason(chosen(revoked)) == "it was revoked."
-    both = [*read_keys(good, BOB), *read_keys(revoked, BOB)]
-    assert reason(choose(both, BOB, NOW)) == "it was revoked."
-    choice = choose([*both, public(other)], BOB, NOW)
-    assert isinstance(choice, Usable)
-    assert choice.fingerprint == public(other).fingerprint
+    key, other = a_key(), public(a_key(seconds=86400))
+    assert reason(choose(said(revoked(key)), BOB, NOW)) == "it was revoked."
+    for copy in (said(revoked(key)), claimed(revoked(key)), [Found(revoked(key), Claim.AMONG_OTHERS)]):
+        both = [*said(public(key)), *copy]
+        assert reason(choose(both, BOB, NOW)) == "it was revoked."
+        assert fingerprint(choose([*both, *said(other)], BOB, NOW)) == other.fingerprint
 
 
-def test_of_several_the_one_that_lives_longest_is_used() -> None:
-    keys = [a_key(seconds=seconds) for seconds in (864000, 8640000, 86400)]
-    choice = choose([public(key) for key in keys], BOB, NOW)
-    assert isinstance(choice, Usable)
-    assert choice.fingerprint == public(keys[1]).fingerprint
-    choice = choose([*(public(key) for key in keys), forever := public(a_key())], BOB, NOW)
-    assert isinstance(choice, Usable)
-    assert choice.fingerprint == forever.fingerprint
+def test_of_several_that_were_said_to_be_theirs_the_one_that_lives_longest_is_used() -> None:
+    certs = [public(a_key(seconds=seconds)) for seconds in (864000, 8640000, 86400)]
+    assert fingerprint(choose(said(*certs), BOB, NOW)) == certs[1].fingerprint
+    forever = public(a_key())
+    assert fingerprint(choose(said(*certs, forever), BOB, NOW)) == forever.fingerprint
+
+
+def test_of_several_that_only_say_so_themselves_none_is_used() -> None:
+    one, other = public(a_key(seconds=86400)), public(a_key())
+    both = " and ".join(sorted([one.fingerprint, other.fingerprint]))
+    for found in (claimed(one, other), claimed(other, one, one)):
+        assert reason(choose(found, BOB, NOW)) == f"no file is named for them, and keys differ: {both}."
+    assert fingerprint(choose(claimed(one, one), BOB, NOW)) == one.fingerprint
+
+
+def test_a_key_that_is_not_usable_makes_no_other_doubtful() -> None:
+    good, old = public(a_key()), public(a_key(seconds=86400))
+    late = NOW + timedelta(days=2)
+    assert fingerprint(choose(claimed(old, good), BOB, late)) == good.fingerprint
+    assert fingerprint(choose(claimed(revoked(a_key()), good), BOB, NOW)) == good.fingerprint
+
+
+def test_more_keys_than_are_looked_at_are_doubtful() -> None:
+    good, old = public(a_key()), public(a_key(seconds=86400))
+    late = NOW + timedelta(days=2)
+    assert fingerprint(choose(claimed(good, *[old] * 19), BOB, late)) == good.fingerprint
+    assert reason(choose(claimed(good, *[old] * 20), BOB, late)).startswith("no file is named for them")
+
+
+def test_a_named_file_wins_even_if_its_key_is_over() -> None:
+    named, other = public(a_key(seconds=86400)), public(a_key())
+    for found in ([*said(named), *claimed(other)], [*claimed(other), *said(named)]):
+        assert fingerprint(choose(found, BOB, NOW)) == named.fingerprint
+        assert reason(choose(found, BOB, NOW + timedelta(days=2))).startswith("it expired on ")
 
 
 @pytest.mark.parametrize(
@@ -170,12 +216,40 @@ def test_a_folder_is_read_again_and_one_bad_file_hides_no_other(tmp_path: Path) 
 
 def test_a_key_that_names_several_people_is_theirs_alone_for_whom_the_file_is_named(tmp_path: Path) -> None:
     chief = parse_address("chief@partner.example")
-    grasping = bytes(Tsk.generate(user_ids=[f"Bob <{BOB}>", f"Chief <{chief}>"]).extract_certificate())
+    grasping = bytes(public(a_key(f"Bob <{BOB}>", f"Chief <{chief}>")))
     folder = KeyFolder(tmp_path)
     (tmp_path / "x.asc").write_bytes(grasping)
-    assert (folder.find(BOB), folder.find(chief)) == ((), ())
+    assert reason(choose(folder.find(BOB), BOB, NOW)) == "it names several people, and no file is named for this one."
+    assert isinstance(choose(folder.find(chief), chief, NOW), NoKey)
     (tmp_path / f"{BOB}.asc").write_bytes(grasping)
+    assert isinstance(choose(folder.find(BOB), BOB, NOW), Usable)
+    (tmp_path / "x.asc").unlink()
     assert (len(folder.find(BOB)), folder.find(chief)) == (1, ())
+
+
+@pytest.mark.parametrize("file", ["mallory.asc", "mallory@other.example.asc", "0.asc"])
+@pytest.mark.parametrize("claims", [(f"<{BOB}>",), ("Mallory <mallory@other.example>", f"Bob <{BOB}>")])
+@pytest.mark.parametrize("own", ["bob.asc", f"{BOB}.asc"])
+def test_nobody_takes_anothers_mail_by_a_user_id_in_their_own(
+    file: str, claims: tuple[str, ...], own: str, tmp_path: Path
+) -> None:
+    real = public(a_key(seconds=86400))
+    (tmp_path / own).write_bytes(bytes(real))
+    (tmp_path / file).write_bytes(bytes(public(a_key(*claims))))
+    choice = choose(KeyFolder(tmp_path).find(BOB), BOB, NOW)
+    is_doubtful = own == "bob.asc" and len(claims) == 1 and "@" not in file
+    assert isinstance(choice, NoKey) if is_doubtful else fingerprint(choice) == real.fingerprint
+
+
+def test_an_old_and_a_new_key_of_somebody_differ_in_their_ending_or_are_in_one_file(tmp_path: Path) -> None:
+    old, new = public(a_key(seconds=86400)), public(a_key())
+    (tmp_path / f"{BOB}.asc").write_text(str(old))
+    (tmp_path / f"{BOB}.pgp").write_bytes(bytes(new))
+    folder = KeyFolder(tmp_path)
+    assert fingerprint(choose(folder.find(BOB), BOB, NOW)) == new.fingerprint
+    (tmp_path / f"{BOB}.asc").unlink()
+    (tmp_path / f"{BOB}.pgp").write_bytes(bytes(old) + bytes(new))
+    assert fingerprint(choose(folder.find(BOB), BOB, NOW)) == new.fingerprint
 
 
 def test_a_folder_that_is_gone_or_a_file_too_large_cannot_be_told(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from gateway.core.address import Address, parse_address
 from gateway.sealed.recipients.choosing import Choice, Chooser, Chosen, NoneUsable, NotTold
+from gateway.sealed.recipients.folder import Folder
 from gateway.sealed.recipients.found import Found, LookupFailed
 from gateway.sealed.recipients.trust import Trust
 from tests.sealed.cms.people import NOW, YEAR, Person, authority, person, revocations
@@ -62,6 +65,45 @@ async def test_the_persons_own_comes_before_their_domains(tmp_path: Path) -> Non
     chosen = await choose(tmp_path, Place(believed(shared, "@partner.example"), believed(EXPIRED)))
     assert isinstance(chosen, Chosen)
     assert chosen.holder == "@partner.example"
+
+
+async def test_who_is_named_by_an_administrator_comes_before_who_names_themselves(tmp_path: Path) -> None:
+    named, other = person(TEXT), person(TEXT, by=CA, valid=(NOW, NOW + 2 * YEAR))
+    for found in ((believed(named), collected(other)), (collected(other), believed(named))):
+        chosen = await choose(tmp_path, Place(*found))
+        assert isinstance(chosen, Chosen)
+        assert chosen.usable.certificate == named.certificate
+    chosen = await choose(tmp_path, Place(believed(EXPIRED), collected(other)))
+    assert isinstance(chosen, Chosen)
+    assert chosen.usable.certificate == other.certificate
+
+
+@pytest.mark.parametrize("file", ["mallory.pem", "mallory@other.example.pem", "0.pem"])
+@pytest.mark.parametrize("claims", [(TEXT,), ("mallory@other.example", TEXT)])
+async def test_nobody_takes_anothers_mail_by_a_name_inside_their_own(
+    file: str, claims: tuple[str, ...], tmp_path: Path
+) -> None:
+    recipients = tmp_path / "recipients"
+    recipients.mkdir()
+    real, taking = person(TEXT), person(*claims, valid=(NOW - YEAR, NOW + 100 * YEAR))
+    (recipients / file).write_bytes(taking.pem)
+    folder = Folder(recipients, believed=True)
+    (tmp_path / "ca.pem").write_bytes(CA.pem)
+    for trust in (Trust(None, None), Trust(tmp_path / "ca.pem", None)):
+        assert isinstance(await Chooser([folder], trust).choose(BOB, NOW), NoneUsable)
+    (recipients / f"{TEXT}.pem").write_bytes(real.pem)
+    chosen = await Chooser([folder], Trust(None, None)).choose(BOB, NOW)
+    assert isinstance(chosen, Chosen)
+    assert chosen.usable.certificate == real.certificate
+
+
+async def test_a_name_inside_counts_where_an_authority_vouches(tmp_path: Path) -> None:
+    both = person("carol@partner.example", TEXT, by=CA)
+    (tmp_path / "both.crt").write_bytes(both.der)
+    (tmp_path / "ca.txt").write_bytes(CA.pem)
+    chosen = await Chooser([Folder(tmp_path, believed=True)], Trust(tmp_path / "ca.txt", None)).choose(BOB, NOW)
+    assert isinstance(chosen, Chosen)
+    assert chosen.usable.certificate == both.certificate
 
 
 async def test_the_first_place_with_a_usable_one_has_it(tmp_path: Path) -> None:
