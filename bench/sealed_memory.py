@@ -164,7 +164,7 @@ def _way(way: str, folder: Path, store: SealedFiles, network: Network) -> Callab
     certificates, keys = folder / "certificates", folder / "keys"
     certificates.mkdir()
     keys.mkdir()
-    (certificates / "bob.pem").write_bytes(person(f"bob@{_DOMAIN}", key=rsa_key(), extensions=[GCM]).pem)
+    (certificates / f"bob@{_DOMAIN}.pem").write_bytes(person(f"bob@{_DOMAIN}", key=rsa_key(), extensions=[GCM]).pem)
     (keys / "bob.pgp").write_bytes(bytes(Tsk.generate(user_id=f"bob@{_DOMAIN}").extract_certificate()))
     routes: dict[str, Callable[[Network], Wrapping]] = {
         "smime": lambda network: Smime(_ROUTE, Smime.Options(certificates=certificates), network),

@@ -168,7 +168,7 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "hand_off": "Whether the text goes with the notification, and only the files wait in the portal.",
     },
     "smime": {
-        "certificates": "The folder of certificates: name@domain.pem, @domain.pem, or by the address in them.",
+        "certificates": "The folder of certificates: name@domain.pem, @domain.pem, or by the file's name.",
         "ldap": "A directory of certificates, such as ldaps://ldap.example/ou=people,dc=example.",
         "ldap_ca": "The file of the authorities that may vouch for the directory; without it the system's.",
         "bind_dn": "Our name at the directory; without it nobody's.",
@@ -188,7 +188,7 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "password_for": "How long the password can be shown again; default 7d, at least 6d.",
     },
     "openpgp": {
-        "keys": "The folder of recipients' public keys (.asc, .pgp, .gpg, .key), found by the addresses in them.",
+        "keys": "A folder of public keys (.asc, .pgp, .gpg, .key): name@domain.asc, or by the address in them.",
         "wkd": "Whether the recipient's domain is asked for a key that the folder does not have; default false.",
         "sign_key": "The file of the organisation's secret key that signs; without it nothing is signed.",
         "subject": "A neutral subject that stands outside; the message's own is then inside.",

@@ -262,7 +262,7 @@ async def test_which_of_two_keys_is_theirs_the_domain_says_or_nobody(keys: Path,
     theirs = a_key()
     folder = put(keys, theirs, a_key())
     outcomes, host = await sent(tmp_path, OpenPgp.Options(keys=folder), delivery(BODY, "one"))
-    assert "no file is named for them, and keys differ: " in declined(outcomes[3])
+    assert "several keys name them, and no file does: " in declined(outcomes[3])
     assert host.received == []
     says = answer(bytes(theirs.extract_certificate()))
     async with publishing(tmp_path, says, OpenPgp.Options(keys=folder, wkd=True)) as (made, at, _):

@@ -1,7 +1,7 @@
 """The OpenPGP keys of recipients: found by the file's name or the address in their user ids, and judged (RFC 9580).
 
-``bob@partner.example.asc`` is for that address and no other. Anybody can add user ids to a key of their own: one that
-names several people is found by the file's name alone.
+``bob@partner.example.asc`` is for that address and no other, and wins over all others. Anybody can write any user id
+into a key of their own: in a file of any other name it counts only if it is the only one, and no other key has it.
 
 Which part of a key encrypts, and whether its signatures hold, Sequoia says; what it lets pass all the same is looked at
 here. Everything blocks. Left out on purpose: key servers, and a web of trust.
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -61,45 +62,77 @@ Choice: TypeAlias = Usable | NoKey
 """For one recipient."""
 
 
+class Claim(Enum):
+    """Who says whose a key is."""
+
+    NAMED = auto()
+    """The name of its file, or the domain that publishes it."""
+    ALONE = auto()
+    """Only the key itself, and it names nobody else."""
+    AMONG_OTHERS = auto()
+    """Only the key itself, and it names others too. Nothing is encrypted for it; that it was revoked counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A key that is said to be of an address."""
+
+    cert: Cert
+    claim: Claim
+
+
 class KeyFolder:
     """A folder that the administrator keeps. It is read again when a file in it has changed."""
 
     def __init__(self, folder: Path) -> None:
         self._files = Watched(folder, _ENDINGS, _MOST_FILES, _index)
 
-    def find(self, address: Address) -> Sequence[Cert]:
+    def find(self, address: Address) -> Sequence[Found]:
         """All keys of that address, good or bad. Raises LookupFailed."""
         return self._files.get().get(address.key, ())
 
 
-def read_keys(data: bytes, address: Address) -> Sequence[Cert]:
-    """The keys of that address in a file, binary or armoured; none in a file that holds something else."""
-    return [cert for cert in _certs(data) if address.key in _addresses(cert)]
+def read_keys(data: bytes, address: Address) -> Sequence[Found]:
+    """The keys that a domain publishes for that address, binary or armoured; none in data that is something else."""
+    return [Found(cert, Claim.NAMED) for cert in _certs(data) if address.key in _addresses(cert)]
 
 
-def choose(found: Sequence[Cert], address: Address, now: datetime) -> Choice:
-    """The usable key that lives longest. One that some copy says was revoked is not used, whatever others say."""
-    revoked = {cert.fingerprint for cert in found if cert.is_revoked}
-    judged = [_judged(cert, cert.fingerprint in revoked, now) for cert in found[:_MOST_KEYS]]
+def choose(found: Sequence[Found], address: Address, now: datetime) -> Choice:
+    """The usable one that lives longest of the named keys; if none is named, the only usable one.
+
+    One that some copy says was revoked is not used, whatever others say.
+    """
+    revoked = {each.cert.fingerprint for each in found if each.cert.is_revoked}
+    named = [each for each in found if each.claim is Claim.NAMED]
+    asked = named or found
+    judged = [_judged(each, each.cert.fingerprint in revoked, now) for each in asked[:_MOST_KEYS]]
     usable = [each for each in judged if isinstance(each, Usable)]
-    if usable:
-        return max(usable, key=lambda each: each.until or datetime.max.replace(tzinfo=now.tzinfo))
-    reasons = list(dict.fromkeys(each.reason for each in judged if isinstance(each, _Unusable)))[:_MOST_REASONS]
-    if not reasons:
+    if not usable:
+        return _no_key(address, [each.reason for each in judged if isinstance(each, _Unusable)])
+    rivals = sorted({each.fingerprint for each in usable})
+    # Keys that nobody looked at may be usable, too.
+    if not named and (len(rivals) > 1 or len(asked) > _MOST_KEYS):
+        return _no_key(address, [f"several keys name them, and no file does: {', '.join(rivals[:_MOST_REASONS])}"])
+    return max(usable, key=lambda each: each.until or datetime.max.replace(tzinfo=now.tzinfo))
+
+
+def _no_key(address: Address, reasons: Iterable[str]) -> NoKey:
+    if not (some := list(dict.fromkeys(reasons))[:_MOST_REASONS]):
         return NoKey(f"There is no OpenPGP key of {address}.")
-    return NoKey(f"The OpenPGP key of {address} cannot be used: {'; '.join(reasons)}.")
+    return NoKey(f"The OpenPGP key of {address} cannot be used: {'; '.join(some)}.")
 
 
-def _index(paths: Iterable[Path]) -> Mapping[str, tuple[Cert, ...]]:
+def _index(paths: Iterable[Path]) -> Mapping[str, tuple[Found, ...]]:
     """By `Address.key`."""
-    found = dict[str, tuple[Cert, ...]]()
+    index = dict[str, tuple[Found, ...]]()
     for path in paths:
         named = frozenset(_named([path.stem]))
         for cert in _certs(read_limited(path, _LARGEST)):
             names = named or _addresses(cert)
-            for name in names if len(names) == 1 else ():
-                found[name] = (*found.get(name, ()), cert)
-    return found
+            own = Claim.ALONE if len(names) == 1 else Claim.AMONG_OTHERS
+            for name in names:
+                index[name] = (*index.get(name, ()), Found(cert, Claim.NAMED if named else own))
+    return index
 
 
 def _certs(data: bytes) -> Sequence[Cert]:
@@ -128,9 +161,15 @@ def _named(user_ids: Iterable[str]) -> Iterator[str]:
             continue
 
 
-def _judged(cert: Cert, is_revoked: bool, now: datetime) -> Usable | _Unusable:
+def _judged(found: Found, is_revoked: bool, now: datetime) -> Usable | _Unusable:
     if is_revoked:
         return _Unusable("it was revoked")
+    if found.claim is Claim.AMONG_OTHERS:
+        return _Unusable("it names several people, and no file is named for this one")
+    return _judged_alone(found.cert, now)
+
+
+def _judged_alone(cert: Cert, now: datetime) -> Usable | _Unusable:
     try:
         until, sample = cert.expiration, encrypt(b"", recipients=[cert], armor=False)
     except _BROKEN:

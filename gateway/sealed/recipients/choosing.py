@@ -1,7 +1,7 @@
 """Which certificate a message is sealed for: the places are asked in order, and the first with a usable one has it.
 
-Of several the person's own comes before their domain's, and then the one that lives longest. What cannot be told is
-never taken for "there is none".
+Of several the person's own comes before their domain's, then one whose holder an administrator named, and then the one
+that lives longest. What cannot be told is never taken for "there is none".
 """
 
 import asyncio
@@ -16,14 +16,16 @@ from gateway.sealed.recipients.found import Found, LookupFailed, Source
 from gateway.sealed.recipients.trust import Revoked, Stranger, Trust, Untold, Vouched
 
 _MOST_REASONS: Final = 3
+_NOBODYS_WORD: Final = "no authority vouches for it, and no file is named for them"
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """``holder`` is the address, or ``@domain`` for the certificate of a domain."""
+    """``holder`` is the address, or ``@domain`` for the certificate of a domain; ``believed`` is as in `Found`."""
 
     usable: Usable
     holder: str
+    believed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,19 @@ class Chooser:
         match word:
             case Vouched():
                 is_theirs = found.believed or _names(usable, address)
-                return Chosen(usable, found.holder) if is_theirs else Unusable("it does not name that address")
+                return _chosen(usable, found) if is_theirs else Unusable("it does not name that address")
             case Stranger():
-                return Chosen(usable, found.holder) if found.believed else Unusable("no authority vouches for it")
+                return _chosen(usable, found) if found.believed else Unusable(_NOBODYS_WORD)
             case Revoked(at):
                 return Unusable(f"it was revoked on {at:%Y-%m-%d}")
             case Untold(reason):
                 return NotTold(reason)
             case _:
                 assert_never(word)
+
+
+def _chosen(usable: Usable, found: Found) -> Chosen:
+    return Chosen(usable, found.holder, found.believed)
 
 
 def _names(usable: Usable, address: Address) -> bool:
@@ -96,8 +102,8 @@ def _names(usable: Usable, address: Address) -> bool:
         return False
 
 
-def _rank(chosen: Chosen) -> tuple[bool, datetime]:
-    return not chosen.holder.startswith("@"), chosen.usable.certificate.not_valid_after_utc
+def _rank(chosen: Chosen) -> tuple[bool, bool, datetime]:
+    return not chosen.holder.startswith("@"), chosen.believed, chosen.usable.certificate.not_valid_after_utc
 
 
 def _sentence(address: Address, reasons: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
 """Certificates in a folder, one in a file (PEM or DER), found by the addresses in them or by the file's name.
 
 ``bob@partner.example.pem`` is for that address whatever it says inside and for no other, ``@partner.example.pem`` for a
-whole domain. What stands inside was written by whoever made the certificate: who names several people is believed only
-where an authority vouches. Left out on purpose: folders inside the folder, and certificates behind the first one of a
-file, which are authorities'.
+whole domain. What stands inside was written by whoever made the certificate: in a file of any other name it counts only
+where an authority vouches for it. Left out on purpose: folders inside the folder, and certificates behind the first one
+of a file, which are authorities'.
 """
 
 import asyncio
@@ -38,17 +38,17 @@ class Folder:
         index = await asyncio.to_thread(self._files.get)
         own, shared = str(address), f"@{address.domain}"
         return [
-            *(Found(one.der, own, self._believed and one.is_sure) for one in index.get(address.key, ())),
+            *(Found(one.der, own, self._believed and one.is_named) for one in index.get(address.key, ())),
             *(Found(one.der, shared, self._believed) for one in index.get(shared, ()) if self._believed),
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Certificate:
-    """``is_sure`` says that the file's name, or the only name inside, is whose it is."""
+    """``is_named`` says that the file's name tells whose it is."""
 
     der: bytes
-    is_sure: bool
+    is_named: bool
 
 
 def _index(paths: Iterable[Path]) -> Mapping[str, tuple[_Certificate, ...]]:
@@ -56,9 +56,9 @@ def _index(paths: Iterable[Path]) -> Mapping[str, tuple[_Certificate, ...]]:
     found = dict[str, tuple[_Certificate, ...]]()
     for path in paths:
         der = _first(read_limited(path, _MOST_BYTES))
-        names = frozenset(_named(path)) or _inside(der)
-        for name in names:
-            found[name] = (*found.get(name, ()), _Certificate(der, len(names) == 1))
+        named = frozenset(_named(path))
+        for name in named or _inside(der):
+            found[name] = (*found.get(name, ()), _Certificate(der, bool(named)))
     return found
 
 

@@ -15,7 +15,7 @@ class LookupFailed(Exception):
 class Found:
     """A certificate that is said to be of ``holder``: an address, or ``@domain`` for all of a domain.
 
-    ``believed`` says that an administrator put it there; any other needs an authority, and has to name its holder.
+    ``believed`` says that an administrator named its holder; any other needs an authority, and has to name its holder.
     """
 
     der: bytes

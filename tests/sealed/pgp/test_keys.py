@@ -125,9 +125,9 @@ def test_of_several_that_were_said_to_be_theirs_the_one_that_lives_longest_is_us
 
 def test_of_several_that_only_say_so_themselves_none_is_used() -> None:
     one, other = public(a_key(seconds=86400)), public(a_key())
-    both = " and ".join(sorted([one.fingerprint, other.fingerprint]))
+    both = ", ".join(sorted([one.fingerprint, other.fingerprint]))
     for found in (claimed(one, other), claimed(other, one, one)):
-        assert reason(choose(found, BOB, NOW)) == f"no file is named for them, and keys differ: {both}."
+        assert reason(choose(found, BOB, NOW)) == f"several keys name them, and no file does: {both}."
     assert fingerprint(choose(claimed(one, one), BOB, NOW)) == one.fingerprint
 
 
@@ -142,7 +142,7 @@ def test_more_keys_than_are_looked_at_are_doubtful() -> None:
     good, old = public(a_key()), public(a_key(seconds=86400))
     late = NOW + timedelta(days=2)
     assert fingerprint(choose(claimed(good, *[old] * 19), BOB, late)) == good.fingerprint
-    assert reason(choose(claimed(good, *[old] * 20), BOB, late)).startswith("no file is named for them")
+    assert reason(choose(claimed(good, *[old] * 20), BOB, late)).startswith("several keys name them")
 
 
 def test_a_named_file_wins_even_if_its_key_is_over() -> None:

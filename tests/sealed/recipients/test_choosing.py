@@ -123,7 +123,10 @@ async def test_none_is_said_with_the_address_and_every_reason_once(tmp_path: Pat
     stranger = person(TEXT)
     assert await choose(
         tmp_path, Place(believed(EXPIRED), believed(EXPIRED)), Place(collected(stranger))
-    ) == NoneUsable(f"The certificate of {TEXT} cannot be used: it expired on 2026-03-01; no authority vouches for it.")
+    ) == NoneUsable(
+        f"The certificate of {TEXT} cannot be used: it expired on 2026-03-01; "
+        "no authority vouches for it, and no file is named for them."
+    )
 
 
 async def test_what_was_collected_needs_an_authority_and_the_name(tmp_path: Path) -> None:
