@@ -53,7 +53,9 @@ def evidence_lines(outcome: Outcome, indent: str = "    ") -> list[str]:
     """A block under the attempt that it belongs to, at most `WIDTH` columns wide; empty if there was no connection."""
     if isinstance(outcome, Sealed) or outcome.evidence is None:
         return []
-    facts = _facts(outcome.evidence, carried=isinstance(outcome, Delivered))
+    # Nobody on the way reads what was sealed before it left, whatever the connection.
+    carried = isinstance(outcome, Delivered) and outcome.sealing is None
+    facts = _facts(outcome.evidence, carried=carried)
     return [line for label, text in facts for line in wrapped(text, f"{indent}{label:<{_LABEL}}")]
 
 
@@ -65,7 +67,7 @@ def wrapped(text: str, start: str = "", then: str | None = None) -> list[str]:
 
 
 def _facts(evidence: Evidence, *, carried: bool) -> Iterator[tuple[str, str]]:
-    """What a grade means is said of a connection that a message went over, and of no other."""
+    """What a grade means is said of a connection that a message went over as it was, and of no other."""
     grade = grade_of_evidence(evidence)
     yield "Host", f"{evidence.mx_host} [{evidence.address}], port {evidence.port}"
     yield "Host's name", _NAME_KNOWN[evidence.mx]

@@ -70,12 +70,19 @@ class RecordedJson(TypedDict):
     not_recorded: list[str]
 
 
+class EarlierJson(TypedDict):
+    """A route that was left, and what the last attempt on it came to, as in `queue show`."""
+
+    route: str
+    outcome: dict[str, Json]
+
+
 class RecipientJson(TypedDict):
     """One recipient's decision. ``level`` is the one that held in the end, ``registers`` what they say of the address.
 
     ``patience`` and ``remind_after`` are seconds; ``decided`` is null for a message that nobody sent yet, and ``last``
-    too until it was tried: what came of it, as in `queue show`. ``opened`` says of each route into the portal how the
-    message would be opened.
+    too until it was tried: what came of it, as in `queue show`; ``earlier`` says the same of the routes before.
+    ``opened`` says of each route into the portal how the message would be opened.
     """
 
     recipient: str
@@ -101,6 +108,7 @@ class RecipientJson(TypedDict):
     patience: float | None
     registers: list[str]
     decided: DecidedJson | None
+    earlier: list[EarlierJson]
     last: dict[str, Json] | None
 
 
@@ -178,6 +186,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
     effects, reminder = told.effects, told.effects.remind_after
     before = explained.recorded.decisions.get(str(judged.address)) if explained.recorded else None
     last = explained.recorded.outcomes.get(str(judged.address)) if explained.recorded else None
+    earlier = explained.recorded.earlier.get(str(judged.address), ()) if explained.recorded else ()
     return {
         "recipient": str(judged.address),
         **_decided(told),
@@ -201,6 +210,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
         "patience": told.patience.total_seconds() if told.patience is not None else None,
         "registers": list(judged.entries),
         "decided": _decided(describe(before)) if before is not None else None,
+        "earlier": [{"route": route, "outcome": outcome_json(outcome)} for route, outcome in earlier],
         "last": outcome_json(last) if last is not None else None,
     }
 

@@ -1,7 +1,7 @@
 """A message that went through the gateway, explained: from the queue while it waits, else from the audit.
 
 What the policy of today would decide stands beside what was decided, and what the last attempt of each recipient came
-to stands with its evidence. The queue keeps all facts but the message's
+to stands with its evidence, behind what its earlier routes came to. The queue keeps all facts but the message's
 defects; the audit keeps no names of files either.
 """
 
@@ -19,6 +19,7 @@ from gateway.config.trial.what_if import answered
 from gateway.core.address import BadAddress, NullPath, ReversePath, parse_address
 from gateway.core.decision import Decision
 from gateway.core.facts import Facts
+from gateway.core.outcome import Outcome
 from gateway.core.policy import Policy
 from gateway.core.record import Event, EventKind, QueueId, State
 from gateway.flow.ports import QueueFilter, QueueItem, SpoolError
@@ -59,6 +60,7 @@ def explain_recorded(queue_id: str, config: Path | None, policy_file: Path | Non
             decisions=recorded.decisions,
             lost=lost,
             outcomes=recorded.outcomes,
+            earlier=recorded.earlier,
         ),
         portal=loaded.settings.portal,
         by_passphrase=by_passphrase(loaded.settings),
@@ -73,13 +75,13 @@ def _never_looked_for(facts: Facts, policy: Policy) -> tuple[str, ...]:
 def _find(reader: ShardReader, queue_id: QueueId) -> tuple[Facts, ReversePath, Recorded]:
     try:
         items = tuple(reader.items(QueueFilter(queue_id=queue_id, states=frozenset(State))))
-        events = () if items else tuple(event for _, event in reader.events(queue_id))
+        events = tuple(event for _, event in reader.events(queue_id))
     except SpoolError as error:
         raise Usage(str(error)) from error
-    return _in_queue(items) if items else _in_audit(queue_id, events)
+    return _in_queue(items, events) if items else _in_audit(queue_id, events)
 
 
-def _in_queue(items: tuple[QueueItem, ...]) -> tuple[Facts, ReversePath, Recorded]:
+def _in_queue(items: tuple[QueueItem, ...], events: tuple[Event, ...]) -> tuple[Facts, ReversePath, Recorded]:
     message = items[0].message
     if message.facts is None:
         raise _ours(message.queue_id)
@@ -90,6 +92,7 @@ def _in_queue(items: tuple[QueueItem, ...]) -> tuple[Facts, ReversePath, Recorde
         decisions={str(item.row.address): item.row.decision for item in items if not is_copy(item.row.decision)},
         lost=(_DEFECTS,),
         outcomes={str(item.row.address): item.row.last for item in items if item.row.last is not None},
+        earlier=_earlier(events),
     )
     return message.facts, message.envelope.reverse_path, recorded
 
@@ -107,8 +110,18 @@ def _in_audit(queue_id: QueueId, events: tuple[Event, ...]) -> tuple[Facts, Reve
         decisions=_decisions(events),
         lost=(_DEFECTS, _NAMES),
         outcomes={event.address: event.outcome for event in events if event.outcome is not None},
+        earlier=_earlier(events),
     )
     return accepted.facts, accepted.reverse_path or NullPath.NULL, recorded
+
+
+def _earlier(events: tuple[Event, ...]) -> Mapping[str, tuple[tuple[str, Outcome], ...]]:
+    """What each route of a chain came to at last, but for the one that was tried last."""
+    found: dict[str, dict[str, Outcome]] = {}
+    for event in events:
+        if event.kind is EventKind.ATTEMPT and event.outcome is not None:
+            found.setdefault(event.address, {})[event.route] = event.outcome
+    return {address: tuple(routes.items())[:-1] for address, routes in found.items()}
 
 
 def _decisions(events: tuple[Event, ...]) -> Mapping[str, Decision]:

@@ -118,6 +118,8 @@ def _before(explained: Explained, judged: Judged) -> Iterator[str]:
     if decision is not None:
         was = end(decision, explained.policy.routes)
         yield f"  Decided    `{was.rule}`: {was.route_text}, never below {was.floor.label}, because {decision.reason}"
+    for route, outcome in explained.recorded.earlier.get(str(judged.address), ()) if explained.recorded else ():
+        yield f"  Tried      {route}: {outcome_line(outcome)}"
     last = explained.recorded.outcomes.get(str(judged.address)) if explained.recorded else None
     if last is not None:
         yield f"  Came to    {outcome_line(last)}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.cli.evidence_view import WIDTH, evidence_json, evidence_lines, wrapped
 from gateway.core.outcome import Delivered, Failed
 from gateway.core.reply import Status
+from gateway.core.sealing import Method, Sealing
 from gateway.core.tls import Channel, Evidence, MxAuth
 from tests.telemetry.samples import DELIVERED, deferred
 
@@ -121,6 +122,8 @@ def test_unchecked_connection_is_called_neither_secure_nor_verified(channel: Cha
 def test_grade_is_explained_only_of_a_connection_that_carried_the_message() -> None:
     tried = evidence_lines(deferred(evidence=PLAIN))
     assert [line.split() for line in tried if line.strip().startswith("Grade")] == [["Grade", "plain"]]
+    sealed = replace(carried(PLAIN), sealing=Sealing(method=Method.SMIME, detail="AES-256"))
+    assert not any("can read it" in line for line in evidence_lines(sealed))
     assert evidence_lines(Failed(status=Status(5, 1, 2), detail="none")) == []
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from gateway.core.decision import Refused
 from gateway.core.facts import Attachment
+from gateway.core.outcome import Declined, Proof
 from gateway.core.record import Event, EventKind, Kind, QueueId
+from gateway.core.reply import Status
 from gateway.core.tls import Protection
 from tests.cli.conftest import Call
 from tests.config.certified import certified
@@ -294,6 +296,26 @@ def test_the_audit_tells_what_the_last_of_several_attempts_came_to(
     lines = tell("--queue-id", "000-e")
     assert "Came to    delivered to mx.tls.example, TLSv1.3, verified: checked" in lines
     assert len([line for line in lines if line.startswith("Came to")]) == 1
+
+
+def test_the_routes_that_were_left_stand_before_the_last_one_with_their_reasons(
+    ask: Ask, tell: Callable[..., list[str]], at_home: Path
+) -> None:
+    told = events("000-f", TAKEN, ("b@x.example", routed()), at=START)
+    tried = Event(kind=EventKind.ATTEMPT, at=START, queue_id=QueueId("000-f"), address="b@x.example")
+    no_key = Declined(proof=Proof.NO_KEY, status=Status(5, 7, 5), detail="There is no certificate.")
+    steps = (("tls", deferred()), ("tls", deferred(detail="it is busy.")), ("smime", no_key), ("encrypted", DELIVERED))
+    write(at_home / "spool", [*told, *(replace(tried, route=route, outcome=came_to) for route, came_to in steps)])
+    [one] = ask("--queue-id", "000-f")["recipients"]
+    found = [(each["route"], each["outcome"]["detail"]) for each in one["earlier"]]
+    assert found == [("tls", "it is busy."), ("smime", "There is no certificate.")]
+    assert one["last"]["result"] == "delivered"
+    lines = [line for line in tell("--queue-id", "000-f") if line.startswith(("Tried", "Came to"))]
+    assert lines == [
+        "Tried      tls: deferred (reply 4xx) 4.7.1 it is busy.",
+        "Tried      smime: declined (no usable key) 5.7.5 There is no certificate.",
+        "Came to    delivered to mx.tls.example, TLSv1.3, verified: checked",
+    ]
 
 
 def test_our_own_mail_is_explained_in_a_sentence(call: Call, at_home: Path) -> None:

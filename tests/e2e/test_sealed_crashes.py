@@ -87,7 +87,14 @@ async def replaced(world: PortalWorld, pid: int) -> None:
     """Kills a worker, and waits for the next one."""
     kill(pid)
     await gone(pid)
-    await world.here.until(lambda: worker(world) != pid)
+
+    def there() -> bool:
+        # Between taking the lock and writing its number the next one leaves the file empty.
+        with contextlib.suppress(ValueError):
+            return worker(world) != pid
+        return False
+
+    await world.here.until(there)
 
 
 async def all_sealed(world: PortalWorld, sent: list[Sent]) -> None:

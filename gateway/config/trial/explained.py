@@ -34,7 +34,8 @@ class Judged:
 class Recorded:
     """A message that the gateway took: decisions and last outcomes by address, and the policy that made the decisions.
 
-    ``lost`` are the facts that the place where it was found (``where``) does not keep, as sentences.
+    ``lost`` are the facts that the place where it was found (``where``) does not keep, as sentences. ``earlier`` are
+    the routes of a chain that were left, in their order, each with what it came to.
     """
 
     queue_id: str
@@ -43,6 +44,7 @@ class Recorded:
     decisions: Mapping[str, Decision]
     lost: tuple[str, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=lambda: MappingProxyType({}))
+    earlier: Mapping[str, tuple[tuple[str, Outcome], ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
