@@ -147,11 +147,11 @@ def erase(
 
     What is left is who had it and what happened to it.
     """
+    with_store(config, lambda store: _readers(store, package))
     if not yes and not typer.confirm(f"Erase {package} for all its recipients? Nothing brings it back."):
         raise typer.Exit(1)
 
     async def destroy(store: SealedStore) -> tuple[bool, bool]:
-        await _readers(store, package)
         return await store.erase(PackageId(package), _now(), operator()), await store.forget()
 
     done, forgotten = with_store(config, destroy)

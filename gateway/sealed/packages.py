@@ -43,7 +43,8 @@ class Sealing:
     """One message on its way into a file, which is removed again unless it is kept."""
 
     def __init__(self, folder: Path) -> None:
-        self.package = PackageId(secrets.token_urlsafe(16))
+        # It is typed behind a command, so that it must not begin like an option.
+        self.package = PackageId(secrets.token_hex(16))
         self.keys = Keys(secrets.token_bytes(KEY_BYTES), secrets.token_bytes(KEY_BYTES))
         self.path = folder / secrets.token_hex(16)
         self._file: BinaryIO = os.fdopen(

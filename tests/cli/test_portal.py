@@ -128,7 +128,7 @@ def test_erasing_asks_first_and_is_for_good(desk: Desk) -> None:
     assert desk.access() == ["erased", "erased"]
 
 
-@pytest.mark.parametrize("words", [("show",), ("revoke",), ("restore",), ("extend",), ("erase", "--yes")])
+@pytest.mark.parametrize("words", [("show",), ("revoke",), ("restore",), ("extend",), ("erase",), ("erase", "--yes")])
 def test_what_is_not_there_is_said(words: tuple[str, ...], desk: Desk) -> None:
     code, _, err = desk.run(words[0], "nonsense", *words[1:])
     assert (code, "there is no package nonsense" in err) == (1, True)
