@@ -63,6 +63,10 @@ class Gpg:
         """The public key, armoured."""
         return await self.run("--armor", "--export", address)
 
+    async def begin(self) -> None:
+        """Starts its agent; what gpg itself starts it does not wait for long enough on a busy machine."""
+        await asyncio.to_thread(subprocess.run, ["gpgconf", "--launch", "gpg-agent"], env=self._env, check=True)
+
     async def end(self) -> None:
         """Ends its agent."""
         await asyncio.to_thread(subprocess.run, ["gpgconf", "--kill", "gpg-agent"], env=self._env, check=False)
@@ -72,5 +76,6 @@ class Gpg:
 async def gpg(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gpg]:
     """Its agent's socket has a short path, or it cannot be made."""
     made = Gpg(tmp_path_factory.mktemp("g") / "h")
+    await made.begin()
     yield made
     await made.end()
