@@ -19,7 +19,7 @@ from gateway.cli.sealed_store import with_store
 from gateway.cli.who import operator
 from gateway.config.units import parse_duration
 from gateway.core.address import Address, BadAddress, parse_address
-from gateway.core.sealed import PackageId, Reader
+from gateway.core.sealed import Access, PackageId, Reader
 from gateway.core.sealing import archive_secret_name
 from gateway.flow.ports import SealedStore
 from gateway.sealed.guesses import normalise
@@ -119,7 +119,7 @@ def extend(
     by: Annotated[str, typer.Option("--by", metavar="TIME", help="How long from now, such as 14d.")] = "14d",
     config: ConfigOption = None,
 ) -> None:
-    """Let a sealed message be opened for longer.
+    """Let a sealed message be opened for longer; never for less.
 
     One that has expired opens again, as long as it is not erased.
     """
@@ -128,12 +128,15 @@ def extend(
     except ValueError as error:
         raise Usage(f"--by `{by}`: {error}") from error
 
-    async def move(store: SealedStore) -> bool:
-        await _readers(store, package)
-        return await store.extend(PackageId(package), until, _now(), operator())
+    async def move(store: SealedStore) -> tuple[bool, Reader]:
+        moved = await store.extend(PackageId(package), until, _now(), operator())
+        return moved, (await _readers(store, package))[0]
 
-    if not with_store(config, move):
+    moved, first = with_store(config, move)
+    if not moved and first.access is Access.ERASED:
         raise Finding(f"{package} is erased, and nothing brings it back")
+    if not moved:
+        raise Finding(f"{package} can be opened until {first.expires_at:%Y-%m-%d %H:%M} UTC already; nothing changed")
     typer.echo(f"{package} can be opened until {until:%Y-%m-%d %H:%M} UTC.")
 
 

@@ -74,8 +74,7 @@ class SenderPages:
             case "restore":
                 return await store.restore(package, only, at, _WHO) > 0
             case "extend":
-                later = at + _EXTENSION > sent.readers[0].expires_at
-                return later and await store.extend(package, at + _EXTENSION, at, _WHO)
+                return await store.extend(package, at + _EXTENSION, at, _WHO)
             case "erase":
                 return await store.erase(package, at, _WHO)
             case _:

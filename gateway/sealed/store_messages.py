@@ -96,7 +96,8 @@ class StoreMessages(StoreBase):
 
         def move(db: sqlite3.Connection) -> bool:
             changed = db.execute(
-                "UPDATE packages SET expires_at = ? WHERE id = ? AND erased_at IS NULL", (micros(until), package)
+                "UPDATE packages SET expires_at = ? WHERE id = ? AND erased_at IS NULL AND expires_at < ?",
+                (micros(until), package, micros(until)),
             )
             if changed.rowcount:
                 db.execute("UPDATE readers SET reminded_at = NULL WHERE package = ?", (package,))

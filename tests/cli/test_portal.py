@@ -117,6 +117,8 @@ def test_more_time(desk: Desk) -> None:
     assert code == 0 and out.startswith(f"{desk.package} can be opened until ")
     assert json.loads(desk.run("list", "--json")[1])[0]["expires_at"] > before
     assert desk.run("extend", desk.package, "--by", "soon")[0] == 2
+    code, _, err = desk.run("extend", desk.package, "--by", "3d")
+    assert code == 1 and err.endswith(" UTC already; nothing changed\n")
 
 
 def test_erasing_asks_first_and_is_for_good(desk: Desk) -> None:

@@ -256,6 +256,8 @@ async def test_more_time_opens_what_has_expired(store: SealedFiles) -> None:
     late = NOW + 30 * DAY
     assert (await reader(store, sealed, now=late)).access is Access.EXPIRED
     assert await store.extend(sealed, late + DAY, late, "anna")
+    assert not await store.extend(sealed, late + DAY / 2, late, "anna")
+    assert (await reader(store, sealed, now=late)).expires_at == late + DAY
     assert (await reader(store, sealed, now=late)).access is Access.OPEN
     assert await store.erase(sealed, late, "anna")
     assert not await store.extend(sealed, late + 2 * DAY, late, "anna")

@@ -137,7 +137,7 @@ class SealedStore(Protocol):
         ...
 
     async def extend(self, package: PackageId, until: datetime, now: datetime, who: str) -> bool:
-        """Moves the expiry; one that has expired opens again. False if it is erased."""
+        """Moves the expiry; one that has expired opens again. False if it is erased, or has as long already."""
         ...
 
     async def erase(self, package: PackageId, now: datetime, who: str) -> bool:
