@@ -13,6 +13,7 @@ from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.flow.ports import SealedStore, SealedStoreError
 from gateway.sealed.keys import Keyring
+from gateway.sealed.schema import NAME
 from gateway.sealed.store import SealedFiles
 
 _T = TypeVar("_T")
@@ -33,6 +34,10 @@ def with_store(config: Path | None, do: Callable[[SealedStore], Awaitable[_T]]) 
 
 def with_keys(settings: Settings, keyring: Keyring, do: Callable[[SealedStore], Awaitable[_T]]) -> _T:
     """The same under these keys; the store is closed afterwards. Raises Usage."""
+
+    if not (folder_of(settings) / NAME).exists():
+        # One made here would be empty, and a disk that is not there looks like "nothing lies sealed".
+        raise Usage(f"there is no store of sealed messages in {folder_of(settings)}; the gateway makes it at its start")
 
     async def run() -> _T:
         store = await SealedFiles.open(folder_of(settings), keyring, SystemClock())

@@ -178,3 +178,13 @@ def test_keys_of_a_variable_are_rotated_where_they_are_set(desk: Desk, monkeypat
     monkeypatch.setenv("COUNCIL_KEYS", desk.keys().rotated("new").to_bytes().decode())
     change(desk.config, (f'sealing = "file:{KEYS}"', 'sealing = "env:COUNCIL_KEYS"'))
     assert desk.run("rotate-key")[1].startswith("The keys are in a variable. 2 were wrapped with the first of them.")
+
+
+@pytest.mark.parametrize("words", [("list",), ("rotate-key", "--drop-old"), ("agree", "x@y.example", "--forget")])
+def test_without_a_store_nothing_is_made_and_no_key_dropped(desk: Desk, words: tuple[str, ...]) -> None:
+    old = desk.keys().current
+    (desk.folder / "spool" / FOLDER).rename(desk.folder / "away")
+    code, _, err = desk.run(*words)
+    assert code == 2 and "there is no store of sealed messages in" in err
+    assert not (desk.folder / "spool" / FOLDER).exists()
+    assert old.encode() in (desk.folder / KEYS).read_bytes()

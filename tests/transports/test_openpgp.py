@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +25,7 @@ from gateway.core.sealing import Method
 from gateway.core.tls import Channel
 from gateway.flow.ports import Delivery
 from gateway.net.wkd_fetch import WkdFetch, places
+from gateway.sealed.pgp.mime import Sealer
 from gateway.transports.openpgp import OpenPgp
 from tests.fakes import certificates
 from tests.fakes.https import Answer, PolicyServer, answer
@@ -302,3 +303,28 @@ async def test_a_key_that_does_not_sign_is_refused_and_not_repeated(content: str
         with pytest.raises(ValueError, match="signs without a passphrase") as found:
             OpenPgp(ROUTE, OpenPgp.Options(wkd=True, sign_key=path), at.network)
     assert str(found.value) == f"sign_key: {path} is no OpenPGP key that signs without a passphrase"
+
+
+async def test_a_fault_for_one_does_not_carry_it_to_the_others_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    put(keys, a_key("one"), a_key("two"))
+    seal, seen = Sealer.seal, list[bytes]()
+
+    async def at_first(
+        self: Sealer, key: bytes, entity: AsyncIterator[bytes], take: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        seen.append(key)
+        if len(seen) > 1:
+            raise KeyError("a fault of ours")
+        await seal(self, key, entity, take)
+
+    monkeypatch.setattr(Sealer, "seal", at_first)
+    outcomes, _ = await sent(tmp_path, OpenPgp.Options(keys=keys))
+    # The flow hears of who is left out, and tries them again alone.
+    assert [type(outcome) for outcome in outcomes.values()] == [Delivered]
+    assert len(seen) == 2
+    with pytest.raises(KeyError):
+        await sent(tmp_path, OpenPgp.Options(keys=keys), delivery(BODY, "one"))
