@@ -470,7 +470,7 @@ async def test_who_opened_nothing_is_reminded_once_before_the_end(store: SealedF
     await store.note(sealed, 3, Happening.REMINDED, late)
     await store.open_session(sealed, 7, "", late)
     assert await store.remindable(late, late + 3 * DAY, 10) == ()
-    await store.extend(sealed, late + 2 * DAY, late, "")
+    await store.extend(sealed, NOW + 28 * DAY + HOUR, late, "")
     assert [one.number for one in await store.remindable(late, late + 3 * DAY, 10)] == [3]
 
 
