@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 MIB = 1024 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+_LOCATION = re.compile(rb"\r\nlocation: (\S+)", re.IGNORECASE)
 _COOKIE = re.compile(rb"\r\nset-cookie: ([^;]+)", re.IGNORECASE)
 
 
@@ -19,6 +20,7 @@ class Line:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.visitor = 0
         self.cookie = b""
+        self.led = b""
 
     async def get(self, path: str) -> bytes:
         """The page. Raises RuntimeError for any answer but 200."""
@@ -40,6 +42,8 @@ class Line:
             raise RuntimeError(f"{what[:8]} {answer[:40]!r}")
         if (given := _COOKIE.search(answer)) is not None:
             self.cookie = given[1]
+        if (leads := _LOCATION.search(answer)) is not None:
+            self.led = leads[1]
         return body
 
     def _head(self, what: str, form: bytes) -> bytes:

@@ -99,8 +99,9 @@ class Crowd:
             await to.post(f"/m/{link.token}/code", proof=proof)
             to.hang_up()
             await to.post(f"/m/{link.token}/open", proof=proof, secret=await code, who="Bob")
-            await to.get("/read")
-            assert len(await to.get("/read/part/1")) == MIB
+            home = to.led.decode()
+            await to.get(home)
+            assert len(await to.get(f"{home}/part/1")) == MIB
 
     async def look(self, links: Sequence[Link]) -> list[str]:
         """What each of their forms has to carry; each is opened once, so that the first opening is behind them."""

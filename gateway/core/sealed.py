@@ -5,9 +5,9 @@ content is in these records but in `Face`, which exists in memory only while a p
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType, TypeAlias
+from typing import Final, NewType, TypeAlias
 
 from gateway.core.address import Address
 from gateway.core.record import Kind, QueueId
@@ -15,6 +15,10 @@ from gateway.core.sealing import Unlock
 
 PackageId = NewType("PackageId", str)
 """22 URL-safe characters of randomness; never in a link."""
+
+
+IDLE: Final = timedelta(minutes=30)
+"""So long after its last page a reader's session ends."""
 
 
 class Access(StrEnum):

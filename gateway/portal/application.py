@@ -13,10 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.flow.ports import SealedStoreError
 from gateway.portal import downloads, reading, reply
-from gateway.portal.context import Context, Visit, came_from_us, cookie_name, is_proof, secured
+from gateway.portal.context import Context, Visit, came_from_us, is_proof, secured
 from gateway.portal.form import read_form
+from gateway.portal.home import HOME, cookie_name, name_in
 from gateway.portal.landing import Landing, disown
 from gateway.portal.limits import Limits
+from gateway.portal.opened import ended
 from gateway.portal.sender import SenderPages
 
 _SENTENCES: Final = frozenset({400, 403, 404, 405, 408, 413, 415})
@@ -33,8 +35,8 @@ def application(context: Context) -> ASGIApp:
             *reading.routes(context),
             *downloads.routes(context),
             *reply.routes(context),
-            Route("/read/not-for-me", shell.disown, methods=["POST"]),
-            Route("/leave", shell.leave, methods=["POST"]),
+            Route(f"{HOME}/not-for-me", shell.disown, methods=["POST"]),
+            Route(f"{HOME}/leave", shell.leave, methods=["POST"]),
             Route("/", shell.nothing, methods=["GET"]),
             Route("/robots.txt", _robots, methods=["GET"]),
         ],
@@ -55,7 +57,7 @@ class _Shell:
     async def disown(self, request: Request) -> Response:
         visit = await self._proven(request)
         if visit is None:
-            return self._context.render("ended.html", request, status=401)
+            return ended(self._context, request)
         return await disown(self._context, request, visit.reader, visit.who, visit.now)
 
     async def leave(self, request: Request) -> Response:
@@ -64,7 +66,8 @@ class _Shell:
             await self._context.store.end_session(visit.cookie)
         page = self._context.in_force().page
         response = self._context.render("left.html", request)
-        response.delete_cookie(cookie_name(page), path="/", secure=page.url.startswith("https:"), httponly=True)
+        name = cookie_name(page, name_in(request))
+        response.delete_cookie(name, path="/", secure=page.url.startswith("https:"), httponly=True)
         return response
 
     async def _proven(self, request: Request) -> Visit | None:
@@ -73,7 +76,7 @@ class _Shell:
         form = await read_form(request)
         if visit is None:
             return None
-        if not (came_from_us(request, visit.now.page) and is_proof(form.get("proof", ""), visit.cookie, visit.now.key)):
+        if not (came_from_us(request, visit.now.page) and is_proof(form.get("proof", ""), visit.home, visit.now.key)):
             raise HTTPException(403)
         return visit
 

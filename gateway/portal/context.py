@@ -25,13 +25,13 @@ from gateway.core.sealed import Reader
 from gateway.core.sizes import roughly
 from gateway.flow.options import PortalOptions
 from gateway.flow.ports import Clock, Ids, SealedStore
+from gateway.portal.home import cookie_name, name_in, name_of, path_of
 from gateway.portal.language import translations_for
 from gateway.portal.options import PageOptions
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_FOLDER / "style.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_COOKIE: Final = "reading"
 _PURPOSE: Final = b"sealpost portal form v1"
 
 
@@ -54,6 +54,11 @@ class Visit:
     cookie: str
     now: InForce
 
+    @property
+    def home(self) -> str:
+        """The path that all their pages lie under."""
+        return path_of(name_of(self.reader))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -66,11 +71,13 @@ class Context:
     events: Callable[[str, Mapping[str, str]], None]
 
     async def visit_of(self, request: Request) -> Visit | None:
-        """Who visits; None without a living session."""
+        """Who visits, where the path is theirs; None without a living session."""
         now = self.in_force()
-        cookie = request.cookies.get(cookie_name(now.page), "")
+        cookie = request.cookies.get(cookie_name(now.page, name_in(request)), "")
         found = await self.store.session(cookie, self.clock.now()) if cookie else None
-        return None if found is None else Visit(found[0], found[1], cookie, now)
+        if found is None or name_of(found[0]) != name_in(request):
+            return None
+        return Visit(found[0], found[1], cookie, now)
 
     def render(
         self, name: str, request: Request, status: int = 200, visit: Visit | None = None, **values: object
@@ -85,7 +92,7 @@ class Context:
             style=_STYLE,
             lang=language,
             visit=visit,
-            proof=proof(visit.cookie, now.key) if visit is not None else "",
+            proof=proof(visit.home, now.key) if visit is not None else "",
             **values,
         )
         return HTMLResponse(page, status, headers={"Content-Language": language, "Vary": "Accept-Language"})
@@ -98,13 +105,8 @@ class Context:
         return Stamp(now=self.clock.now(), message_id=self.ids.new(), boundary=self.ids.new())
 
 
-def cookie_name(page: PageOptions) -> str:
-    """With the prefix that ties it to this host and path, where there is TLS (RFC 6265bis section 4.1.3.2)."""
-    return f"__Host-{_COOKIE}" if page.url.startswith("https:") else _COOKIE
-
-
 def proof(about: str, key: bytes) -> str:
-    """What a form carries that our page made for this session, or this link."""
+    """What a form carries that our page made for this reader, or this link."""
     own = hmac.digest(key, _PURPOSE, "sha256")
     return base64.urlsafe_b64encode(hmac.digest(own, about.encode(), "sha256")).decode().rstrip("=")
 

@@ -20,6 +20,7 @@ from gateway.core.sealed import PackageId, PartPlace
 from gateway.portal.begun import Begun
 from gateway.portal.contents import contents
 from gateway.portal.context import Context
+from gateway.portal.home import HOME
 from gateway.portal.opened import SANDBOXED, Opened, opened
 from gateway.portal.ranges import OutOfRange, Span, read_range
 from gateway.portal.zip_stream import Entry, zipped
@@ -36,9 +37,9 @@ def routes(context: Context) -> list[Route]:
     """Where files are fetched."""
     downloads = _Downloads(context)
     return [
-        Route("/read/part/{number:int}", opened(context, downloads.part), methods=["GET", "HEAD"]),
-        Route("/read/all.zip", opened(context, downloads.all), methods=["GET", "HEAD"]),
-        Route("/read/message.eml", opened(context, downloads.original), methods=["GET", "HEAD"]),
+        Route(f"{HOME}/part/{{number:int}}", opened(context, downloads.part), methods=["GET", "HEAD"]),
+        Route(f"{HOME}/all.zip", opened(context, downloads.all), methods=["GET", "HEAD"]),
+        Route(f"{HOME}/message.eml", opened(context, downloads.original), methods=["GET", "HEAD"]),
     ]
 
 

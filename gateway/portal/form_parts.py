@@ -16,7 +16,7 @@ from gateway.core.params import MimeValue, read_value
 MOST_FILES: Final = 20
 PROOF: Final = "proof"
 _MOST_PARTS: Final = MOST_FILES + 10
-_LONGEST_FIELD: Final = 256 * 1024
+LONGEST_FIELD: Final = 256 * 1024
 _NO_VALUE: Final = read_value(b"")
 
 
@@ -84,6 +84,7 @@ class Parts:
         self._part = _Part()
         self._header = bytearray()
         self._value = bytearray()
+        self._proven = False
         self._ended = False
 
     def parser(self, boundary: bytes, size: int) -> MultipartParser:
@@ -103,6 +104,15 @@ class Parts:
             },
             max_size=max(size, 1),
         )
+
+    def text(self, name: str) -> str:
+        """What has come of the field of that name; nothing of a form that is not ours."""
+        found = [part for part in (*self._done, self._part) if part.disposition.text("name") == name]
+        return found[0].content.decode("utf-8", "replace") if found and self._proven else ""
+
+    def has(self, name: str) -> bool:
+        """Whether the field of that name has come whole."""
+        return any(part.disposition.text("name") == name for part in self._done)
 
     def upload(self) -> Upload:
         """All of it, once it has ended. Raises NotTaken."""
@@ -132,12 +142,13 @@ class Parts:
         if not self._done and self._part.disposition.text("name") != PROOF:
             raise NotTaken(Trouble.FORGED)
         self._part.content += data[start:end]
-        if not self._part.is_file and len(self._part.content) > _LONGEST_FIELD:
+        if not self._part.is_file and len(self._part.content) > LONGEST_FIELD:
             raise NotTaken(Trouble.TOO_LARGE)
 
     def _end(self) -> None:
         if not self._done and not self._accepts(self._part.content.decode("utf-8", "replace")):
             raise NotTaken(Trouble.FORGED)
+        self._proven = True
         self._done.append(self._part)
 
     def _finish(self) -> None:

@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from gateway.core.sealed import Access, Closed, Happening, Reader, Unlocked, Wrong
 from gateway.core.sealing import Unlock
-from gateway.portal.context import Context, InForce, came_from_us, cookie_name, is_proof, proof
+from gateway.portal.context import Context, InForce, came_from_us, is_proof, proof
 from gateway.portal.form import read_form
+from gateway.portal.home import cookie_name, name_of, path_of
 from gateway.portal.letters import Letters
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.visitor import address_of
@@ -107,10 +108,10 @@ class Landing:
         if guest.now.portal.receipts and opening.first:
             await Letters(context, guest.now, reader).opened(who)
         context.events("portal opened", {"package": reader.package})
-        response = RedirectResponse("/read", 303)
-        secure = guest.now.page.url.startswith("https:")
+        home, secure = name_of(reader), guest.now.page.url.startswith("https:")
+        response = RedirectResponse(path_of(home), 303)
         response.set_cookie(
-            cookie_name(guest.now.page), opening.cookie, path="/", secure=secure, httponly=True, samesite="lax"
+            cookie_name(guest.now.page, home), opening.cookie, path="/", secure=secure, httponly=True, samesite="lax"
         )
         return response
 

@@ -36,19 +36,21 @@ class Opened:
 Page: TypeAlias = Callable[[Opened], Awaitable[Response]]
 
 
-def opened(context: Context, page: Page) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint that shows ``page`` to somebody who has unlocked its message, and to nobody else."""
+def opened(
+    context: Context, page: Page, *, otherwise: Callable[[Request], Awaitable[Response]] | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that shows ``page`` to somebody who has unlocked its message, and ``otherwise`` to all others."""
 
     async def endpoint(request: Request) -> Response:
         visit = await context.visit_of(request)
         face = await context.store.face(visit.reader.package) if visit is not None else None
-        if visit is None or face is None:
-            return ended(context, request)
-        return await page(Opened(request, visit, face))
+        if visit is not None and face is not None:
+            return await page(Opened(request, visit, face))
+        return ended(context, request) if otherwise is None else await otherwise(request)
 
     return endpoint
 
 
-def ended(context: Context, request: Request) -> Response:
-    """For somebody whose session is over: how to begin another."""
-    return context.render("ended.html", request, 401)
+def ended(context: Context, request: Request, text: str = "") -> Response:
+    """For somebody whose session is over: how to begin another, and ``text`` that they wrote in the last."""
+    return context.render("ended.html", request, 401, text=text)

@@ -16,6 +16,7 @@ from gateway.core.sealed import PartPlace
 from gateway.core.texts import HTML
 from gateway.portal.contents import Contents, contents, decoded, pictures_by_id
 from gateway.portal.context import Context
+from gateway.portal.home import HOME
 from gateway.portal.opened import SANDBOXED, Opened, opened
 from gateway.portal.pictures import with_pictures
 from gateway.portal.sanitise import MOST_HTML, Clean, sanitise
@@ -34,8 +35,8 @@ def routes(context: Context) -> list[Route]:
     """The pages of reading."""
     reading = _Reading(context)
     return [
-        Route("/read", opened(context, reading.read), methods=["GET"]),
-        Route("/read/frame/{number:int}", opened(context, reading.frame), methods=["GET"]),
+        Route(HOME, opened(context, reading.read), methods=["GET"]),
+        Route(f"{HOME}/frame/{{number:int}}", opened(context, reading.frame), methods=["GET"]),
     ]
 
 

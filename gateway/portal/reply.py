@@ -4,42 +4,39 @@ It goes to the sender alone, in by the organisation's own way for mail from outs
 anybody else, and keeping what was not sent.
 """
 
-import asyncio
 from datetime import timedelta
 from typing import Final, assert_never
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.core.file_names import safe_name
-from gateway.core.record import Kind
-from gateway.core.sealed import Happening, OwnMail
+from gateway.core.sealed import IDLE
 from gateway.portal.context import Context, came_from_us, is_proof
 from gateway.portal.form_parts import MOST_FILES, NotTaken, Trouble, Upload
+from gateway.portal.home import HOME, name_in, path_of
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.opened import Opened, ended, opened
-from gateway.portal.reply_mail import Headline, Reply, ReplyFile, build_reply, digest_of, message_id_of, room
+from gateway.portal.options import PageOptions
+from gateway.portal.posting import Posting
+from gateway.portal.reply_mail import Reply, ReplyFile, room
 from gateway.portal.scanner import Clean, Found, Unscanned, parse_scanner
-from gateway.portal.shown import beginning
 from gateway.portal.turns import Turns
-from gateway.portal.uploads import Budget, announced, discard, read_upload
+from gateway.portal.uploads import Budget, Incoming, announced
 from gateway.portal.visitor import address_of
 
-SENT: Final = "/reply/sent"
-_MOST_A_DAY: Final = 20
-"""Replies of one reader; more is no conversation."""
-_DAY: Final = timedelta(days=1)
-_HEADER_BYTES: Final = 32 * 1024
+_TEXT: Final = "text"
 
 
 def routes(context: Context) -> list[Route]:
     """The form, what it is sent to, and what is said afterwards."""
     replies = _Replies(context)
     return [
-        Route("/reply", opened(context, replies.form), methods=["GET"]),
-        Route("/reply", opened(context, replies.send), methods=["POST"]),
-        Route(SENT, opened(context, replies.sent), methods=["GET"]),
+        Route(f"{HOME}/reply", opened(context, replies.form), methods=["GET"]),
+        Route(f"{HOME}/reply", opened(context, replies.send, otherwise=replies.ended), methods=["POST"]),
+        Route(f"{HOME}/reply/sent", opened(context, replies.sent), methods=["GET"]),
     ]
 
 
@@ -49,8 +46,7 @@ class _Replies:
         self._limits = Limits(context.clock.monotonic)
         self._budget = Budget()
         self._turns = Turns()
-        # One after the other: a mail is in memory several times while it is built, and no reply is sent twice.
-        self._sending = asyncio.Lock()
+        self._posting = Posting(context)
 
     async def form(self, of: Opened) -> Response:
         """An empty form."""
@@ -62,28 +58,50 @@ class _Replies:
 
     async def send(self, of: Opened) -> Response:
         """Sends it, once, or says why not with what was written."""
-        most = _room(of)
-        text = ""
+        incoming = self._incoming(of.request, of.visit.now.key)
         try:
-            if not came_from_us(of.request, of.visit.now.page):
-                raise NotTaken(Trouble.FORGED)
-            if not self._limits.allows(Act.REPLY, place_of(address_of(of.request, of.visit.now.page))):
-                raise NotTaken(Trouble.TOO_OFTEN)
-            size = announced(of.request, most)
-            async with self._turns.taking(of.visit.cookie, f"{of.visit.reader.package}/{of.visit.reader.number}"):
+            self._admit(of.request, of.visit.now.page)
+            size = announced(of.request, _room(of))
+            async with self._turns.taking(of.visit.cookie, of.visit.home):
                 with self._budget.holding() as hold:
-                    upload = await read_upload(of.request, size, lambda given: _is_ours(of, given), hold)
-                    text = upload.fields.get("text", "")
-                    reply = await self._reply(of, upload, text, most)
-                    # It may have taken long to arrive.
-                    if await self._context.visit_of(of.request) is None:
-                        return ended(self._context, of.request)
-                    await self._send(of, reply, upload.fields.get("key", ""))
+                    if not await self._taken(of, await incoming.read(size, hold)):
+                        return ended(self._context, of.request, await incoming.written(_TEXT, 0))
         except NotTaken as problem:
-            if problem.trouble in (Trouble.TOO_LARGE, Trouble.BUSY):
-                await discard(of.request, 2 * most)
-            return self._form(of, problem, text)
-        return RedirectResponse(SENT, 303)
+            return self._form(of, problem, await self._written(incoming, problem, _room(of)))
+        return RedirectResponse(f"{of.visit.home}/reply/sent", 303)
+
+    async def ended(self, request: Request) -> Response:
+        """Gives back what was written, where the session ended meanwhile."""
+        now = self._context.in_force()
+        incoming = self._incoming(request, now.key)
+        try:
+            self._admit(request, now.page)
+        except NotTaken:
+            return ended(self._context, request)
+        return ended(self._context, request, await incoming.written(_TEXT, 2 * now.portal.max_reply))
+
+    def _incoming(self, request: Request, key: bytes) -> Incoming:
+        home = path_of(name_in(request))
+        return Incoming(request, lambda given: is_proof(given, home, key))
+
+    def _admit(self, request: Request, page: PageOptions) -> None:
+        """Raises NotTaken for what another page sends, and for what is sent too often."""
+        if not came_from_us(request, page):
+            raise NotTaken(Trouble.FORGED)
+        if not self._limits.allows(Act.REPLY, place_of(address_of(request, page))):
+            raise NotTaken(Trouble.TOO_OFTEN)
+
+    async def _written(self, incoming: Incoming, problem: NotTaken, most: int) -> str:
+        """Nothing more is read of what another page made, or of what comes too slowly."""
+        return await incoming.written(_TEXT, 0 if problem.trouble in (Trouble.FORGED, Trouble.LATE) else 2 * most)
+
+    async def _taken(self, of: Opened, upload: Upload) -> bool:
+        """Sends it; False where the session has ended, since it may have taken long to arrive. Raises NotTaken."""
+        reply = await self._reply(of, upload, upload.fields.get(_TEXT, ""), _room(of))
+        if await self._context.visit_of(of.request) is None:
+            return False
+        await self._posting.send(of, reply, upload.fields.get("key", ""))
+        return True
 
     def _form(self, of: Opened, problem: NotTaken | None = None, text: str = "") -> Response:
         trouble = problem.trouble if problem is not None else None
@@ -98,6 +116,7 @@ class _Replies:
             key=self._context.ids.new(),
             room=_room(of),
             most_files=MOST_FILES,
+            minutes=IDLE // timedelta(minutes=1),
         )
         if trouble in (Trouble.BUSY, Trouble.UNSCANNED):
             page.headers["Retry-After"] = "60"
@@ -135,49 +154,6 @@ class _Replies:
                     assert_never(verdict)
         return True
 
-    async def _send(self, of: Opened, reply: Reply, key: str) -> None:
-        """Puts it into the store, unless the same was sent before: a form may come twice."""
-        reader, now = of.visit.reader, self._context.clock.now()
-        message_id = f"{digest_of(key, reply)}@{of.visit.now.identity.hostname}"
-        async with self._sending:
-            before = [
-                one
-                for one in await self._context.store.history(reader.package)
-                if one.what is Happening.REPLIED and one.number == reader.number
-            ]
-            if any(one.detail == message_id for one in before):
-                return
-            if sum(one.at > now - _DAY for one in before) >= _MOST_A_DAY:
-                raise NotTaken(Trouble.TOO_OFTEN)
-            await self._context.store.post(await self._mail(of, reply, message_id))
-            await self._context.store.note(
-                reader.package, reader.number, Happening.REPLIED, now, who=of.visit.who, detail=message_id
-            )
-        self._tell(of, "portal reply", files=str(len(reply.files)), scanned=str(reply.scanned).lower())
-
-    async def _mail(self, of: Opened, reply: Reply, message_id: str) -> OwnMail:
-        reader, portal = of.visit.reader, of.visit.now.portal
-        header = await beginning(self._context.store.read(reader.package, 0, _HEADER_BYTES))
-        head = Headline(
-            reader=reader,
-            who=of.visit.who,
-            sender=portal.sender,
-            subject=of.face.subject,
-            message_id=message_id,
-            answers=message_id_of(header),
-            now=self._context.clock.now(),
-        )
-        return OwnMail(
-            kind=Kind.REPLY,
-            to=reader.sender,
-            text=await asyncio.to_thread(build_reply, head, reply),
-            reason="a reply from the portal",
-            message_id=message_id,
-            package=reader.package,
-            number=reader.number,
-            queue_id=reader.queue_id,
-        )
-
     def _tell(self, of: Opened, name: str, **facts: str) -> None:
         self._context.events(name, {"queue_id": of.visit.reader.queue_id, **facts})
 
@@ -188,7 +164,3 @@ def _room(of: Opened) -> int:
     if most == 0:
         raise HTTPException(404)
     return room(most)
-
-
-def _is_ours(of: Opened, given: str) -> bool:
-    return is_proof(given, of.visit.cookie, of.visit.now.key)

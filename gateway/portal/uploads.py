@@ -5,7 +5,7 @@ It is kept in memory alone, and nothing behind a wrong proof is read. Its parts 
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from python_multipart.exceptions import FormParserError
@@ -13,7 +13,7 @@ from python_multipart.multipart import MultipartParser
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.core.params import read_value
-from gateway.portal.form_parts import NotTaken, Parts, Trouble, Upload
+from gateway.portal.form_parts import LONGEST_FIELD, NotTaken, Parts, Trouble, Upload
 
 MOST_AT_ONCE: Final = 100 * 1024 * 1024
 """Bytes of all forms together that are in memory."""
@@ -59,46 +59,64 @@ def announced(request: Request, most: int) -> int:
     return int(length)
 
 
-async def read_upload(
-    request: Request, size: int, accepts: Callable[[str], bool], hold: Callable[[int], None]
-) -> Upload:
-    """The form, of at most ``size`` bytes; ``accepts`` judges the proof, ``hold`` makes room. Raises NotTaken."""
-    kind = read_value(request.headers.get("content-type", "").encode("latin-1"))
-    if kind.main != "multipart/form-data":
-        raise NotTaken(Trouble.BAD)
-    parts = Parts(accepts)
-    try:
-        parser = parts.parser(kind.parameters.get("boundary", b""), size)
-        async with asyncio.timeout(_WITHIN):
-            await _feed(request, parser, size, hold)
-    except (TimeoutError, ClientDisconnect):
-        raise NotTaken(Trouble.LATE) from None
-    except (FormParserError, ValueError):
-        raise NotTaken(Trouble.BAD) from None
-    return parts.upload()
+class Incoming:
+    """One form on its way, of which what was written is given back if it is not taken; ``accepts`` judges the proof."""
 
+    def __init__(self, request: Request, accepts: Callable[[str], bool]) -> None:
+        self._request = request
+        self._parts = Parts(accepts)
+        self._parser: MultipartParser | None = None
 
-async def _feed(request: Request, parser: MultipartParser, size: int, hold: Callable[[int], None]) -> None:
-    stream = aiter(request.stream())
-    while True:
-        async with asyncio.timeout(_IDLE):
-            block = await anext(stream, None)
-        if block is None:
-            return
-        size -= len(block)
-        if size < 0:
-            raise NotTaken(Trouble.TOO_LARGE)
-        hold(len(block))
-        parser.write(block)
+    async def read(self, size: int, hold: Callable[[int], None]) -> Upload:
+        """All of it, of at most ``size`` bytes; ``hold`` makes room. Raises NotTaken."""
+        try:
+            self._parser = self._begun(size)
+            async with asyncio.timeout(_WITHIN):
+                await self._feed(self._parser, size, hold)
+        except (TimeoutError, ClientDisconnect):
+            raise NotTaken(Trouble.LATE) from None
+        except (FormParserError, ValueError):
+            raise NotTaken(Trouble.BAD) from None
+        return self._parts.upload()
 
+    async def written(self, field: str, most: int) -> str:
+        """What has come of the field, after up to ``most`` bytes more, of which the rest is forgotten.
 
-async def discard(request: Request, most: int) -> None:
-    """Reads up to ``most`` bytes and forgets them: a browser that is still sending sees no answer."""
-    try:
-        async with asyncio.timeout(_IDLE):
-            async for block in request.stream():
-                most -= len(block)
-                if most < 0:
-                    return
-    except (TimeoutError, ClientDisconnect, RuntimeError):
-        return  # It has gone, or all of it had come (Starlette's RuntimeError).
+        They are read because a browser that is still sending sees no answer.
+        """
+        # It may have gone, or all of it had come (Starlette's RuntimeError).
+        with suppress(NotTaken, TimeoutError, ClientDisconnect, RuntimeError):
+            if most:
+                async with asyncio.timeout(_IDLE):
+                    await self._go_on(self._parser or self._begun(_AROUND + LONGEST_FIELD), field, most)
+        return self._parts.text(field)
+
+    async def _go_on(self, parser: MultipartParser, field: str, most: int) -> None:
+        read = 0
+        async for block in self._request.stream():
+            read += len(block)
+            if read > most:
+                return
+            if read <= _AROUND + LONGEST_FIELD and not self._parts.has(field):
+                # What is no form says so with every block.
+                with suppress(NotTaken, FormParserError, ValueError):
+                    parser.write(block)
+
+    def _begun(self, size: int) -> MultipartParser:
+        kind = read_value(self._request.headers.get("content-type", "").encode("latin-1"))
+        if kind.main != "multipart/form-data":
+            raise NotTaken(Trouble.BAD)
+        return self._parts.parser(kind.parameters.get("boundary", b""), size)
+
+    async def _feed(self, parser: MultipartParser, size: int, hold: Callable[[int], None]) -> None:
+        stream = aiter(self._request.stream())
+        while True:
+            async with asyncio.timeout(_IDLE):
+                block = await anext(stream, None)
+            if block is None:
+                return
+            size -= len(block)
+            if size < 0:
+                raise NotTaken(Trouble.TOO_LARGE)
+            parser.write(block)
+            hold(len(block))

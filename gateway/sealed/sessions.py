@@ -6,12 +6,11 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.core.sealed import Access, PackageId, Reader
+from gateway.core.sealed import IDLE, Access, PackageId, Reader
 from gateway.sealed.readers import one
 from gateway.sealed.schema import micros
 from gateway.sealed.secrets_box import Box
 
-IDLE: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(hours=12)
 MOST: Final = 200
 """Of one package; beyond it the oldest ends."""

@@ -190,7 +190,7 @@ class Visitor:
         """All the way to the message."""
         await self.land(address)
         await self.type_secret(await self.ask_code(address), who)
-        await self.tab.wait_for_url("**/read")
+        await self.tab.wait_for_url("**/read/*")
 
     async def heading(self) -> str:
         return await self.tab.locator("h1").inner_text()

@@ -139,13 +139,14 @@ class Page:
         return {"proof": proof[1]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reader:
-    """A browser without scripts."""
+    """A browser without scripts; ``home`` is the page of the message, once it is open."""
 
     session: aiohttp.ClientSession
     url: str
     link: str
+    home: str = ""
 
     async def get(self, path: str) -> Page:
         """A page, or a file."""
@@ -167,7 +168,10 @@ class Reader:
 
     async def open(self, secret: str) -> Page:
         """Types a code or a passphrase."""
-        return await self.post(f"{self.link}/open", {**(await self.land()).form, "secret": secret, "who": ""})
+        page = await self.post(f"{self.link}/open", {**(await self.land()).form, "secret": secret, "who": ""})
+        if (found := re.search(r'action="(/read/\w+)/leave"', page.text)) is not None:
+            self.home = found[1]
+        return page
 
     async def disown(self) -> Page:
         """Presses "This is not for me", and means it."""
@@ -175,7 +179,7 @@ class Reader:
 
     async def original(self) -> bytes:
         """The message as it was sealed, once it is open."""
-        page = await self.get("/read/message.eml")
+        page = await self.get(f"{self.home}/message.eml")
         assert page.status == 200
         return page.content
 

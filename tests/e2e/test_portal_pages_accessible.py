@@ -16,12 +16,12 @@ from tests.portal.opened_pages import World
 from tests.portal.sealed_mail import Sealed, letter
 
 OPENED: Mapping[str, str] = {
-    "read": "/read",
-    "read as plain text": "/read?text",
-    "frame": "/read/frame/1",
-    "frame alone": "/read/frame/1?alone",
-    "reply": "/reply",
-    "replied": "/reply/sent",
+    "read": ".",
+    "read as plain text": "?text",
+    "frame": "frame/1",
+    "frame alone": "frame/1?alone",
+    "reply": "reply",
+    "replied": "reply/sent",
 }
 
 
@@ -36,14 +36,14 @@ async def pages() -> dict[str, Answer]:
     there = rich_world()
     found = {name: await there.caller.get(url) for name, url in OPENED.items()}
     hidden = [form_field(name, found["reply"].field(name)) for name in ("proof", "key")]
-    found["reply, empty"] = await there.caller.post("/reply", [*hidden, form_field("text", "")])
+    found["reply, empty"] = await there.caller.post("reply", [*hidden, form_field("text", "")])
     there.limit_downloads(1)
-    found["read, few downloads"] = await there.caller.get("/read")
-    await there.caller.get("/read/message.eml")
-    found["enough"] = await there.caller.get("/read/message.eml")
+    found["read, few downloads"] = await there.caller.get(".")
+    await there.caller.get("message.eml")
+    found["enough"] = await there.caller.get("message.eml")
     bare = World(Sealed(b"From: Sam <worker@council.example>\r\n\r\n"))
     bare.store.reader = replace(bare.store.reader, hand_off=True)
-    found["read, nothing in it"] = await bare.caller.get("/read")
+    found["read, nothing in it"] = await bare.caller.get(".")
     return found
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from gateway.core.outcome import Deferred
 from gateway.core.record import EventKind, State
-from gateway.sandbox.behaviour import Act, Behaviour, Fault, Starttls
+from gateway.sandbox.behaviour import Act, Behaviour, Fault, Shown, Starttls
 from gateway.sandbox.behaviour import Stage as At
 from gateway.sandbox.zone import Trouble
 from tests.e2e.scenes import MIB, TRUST, Sent, known, pdf, playing, send, somebody
@@ -121,7 +121,8 @@ async def test_s1_of_the_trust_egress_silent_waits_and_egress_refusing_is_follow
         await on.until(lambda: len(causes(sent)) >= 2)
         assert on.events(sent.queue_id, EventKind.MOVED) == []
 
-        on.world.hosts[EGRESS.name].behave(Behaviour(starttls=Starttls.NONE))
+        # No STARTTLS would be a host that lost it, which is waited for; this proves that it is another.
+        on.world.hosts[EGRESS.name].behave(Behaviour(shown=Shown.WRONG_HOST))
         ends = await sent.ended()
         assert ends[surgery] == (State.DELIVERED, "archive")
         assert sent.arrived(surgery).mx == ARCHIVE.name

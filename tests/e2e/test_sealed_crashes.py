@@ -220,6 +220,7 @@ class Browsing:
 
     def __init__(self, world: PortalWorld) -> None:
         self._world = world
+        self.home = ""
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
     async def get(self, url: str) -> str:
@@ -238,7 +239,10 @@ class Browsing:
 
     async def open(self, link: str, code: str) -> str:
         [proof] = set(re.findall(r'name="proof" value="([^"]+)"', await self.get(link)))
-        return await self.post(f"{link}/open", proof=proof, secret=code)
+        page = await self.post(f"{link}/open", proof=proof, secret=code)
+        if (found := re.search(r'action="(/read/\w+)/leave"', page)) is not None:
+            self.home = found[1]
+        return page
 
 
 async def test_the_pages_die_and_their_readers_go_on(tmp_path: Path) -> None:
@@ -257,7 +261,7 @@ async def test_the_pages_die_and_their_readers_go_on(tmp_path: Path) -> None:
             await gone(pid)
             later.append(await world.send("dave"))
             # The socket is the supervisor's: who comes meanwhile waits for the next process.
-            assert MARKER in await reader.get(f"{world.url}/read")
+            assert MARKER in await reader.get(f"{world.url}{reader.home}")
             assert portal_process(world) not in (0, pid)
             if number == 0:
                 # It was asked for before the kill, and is good behind it.

@@ -67,7 +67,7 @@ async def test_s2_without_a_label_it_is_sealed_and_opens_with_a_code(here: Seali
     assert "Case file" not in whole(letter)
 
     async with here.reader(await here.link(PARISH, sent)) as reader:
-        assert (await reader.get("/read")).status == 401
+        assert (await reader.get("/read/0123456789abcdef")).status == 401
         assert (await reader.ask_code()).status == 200
         page = await reader.open(await code(here, PARISH, sent))
         assert sent.writer.word in page.text
@@ -98,7 +98,7 @@ async def test_s4_the_limit_is_exact_and_all_of_it_can_be_read(here: SealingStag
         await reader.ask_code()
         await reader.open(await code(here, LAWYER, sent))
         assert same_body(sent, await reader.original())
-        fetched = [await reader.get(f"/read/part/{number}") for number in (1, 2)]
+        fetched = [await reader.get(f"{reader.home}/part/{number}") for number in (1, 2)]
         assert [page.content for page in fetched] == [file.content for file in files]
 
     files = (pdf(10_000_000), pdf(LIMIT - 9_999_999))
@@ -144,7 +144,7 @@ async def test_s4_an_inline_logo_tips_nothing_and_is_there(here: SealingStage) -
     async with here.reader(await here.link(LAWYER, sent)) as reader:
         await reader.ask_code()
         await reader.open(await code(here, LAWYER, sent))
-        parts = [(await reader.get(f"/read/part/{number}")).content for number in range(4)]
+        parts = [(await reader.get(f"{reader.home}/part/{number}")).content for number in range(4)]
     assert logo in parts and b"y" * LIMIT in parts
 
 

@@ -15,7 +15,7 @@ class Pages:
     async def all(self) -> dict[str, Answer]:
         there, link = self.there, self.there.link()
         reading, browser = await there.open(2), there.browser()
-        proof = (await reading.get("/read")).field("proof")
+        proof = (await reading.get(".")).field("proof")
         pages = {
             "landing": await browser.get(link),
             "landing after a code": await browser.get(f"{link}?code=sent"),
@@ -28,13 +28,13 @@ class Pages:
             "sender, nothing": await browser.form(there.sender_link, await self._sender("restore")),
             "sender, forged": await browser.form(there.sender_link, {}),
             "unknown": await browser.get("/m/unknown"),
-            "ended": await browser.get("/read"),
+            "ended": await browser.get("."),
             "no form": await browser.raw(f"{link}/open", b"", Content_Type="text/plain"),
-            "read": await reading.get("/read"),
-            "reply": await reading.get("/reply"),
-            "reply of another form": await reading.post("/reply", []),
-            "replied": await reading.get("/reply/sent"),
-            "left": await reading.form("/leave", {"proof": proof}),
+            "read": await reading.get("."),
+            "reply": await reading.get("reply"),
+            "reply of another form": await reading.post("reply", []),
+            "replied": await reading.get("reply/sent"),
+            "left": await reading.form("leave", {"proof": proof}),
         }
         for left in range(4, -1, -1):
             pages[f"wrong, {left} left"] = await there.try_secret(browser, "00000000", number=5)

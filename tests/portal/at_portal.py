@@ -19,7 +19,7 @@ from gateway.portal.context import Context, InForce
 from gateway.sealed.keys import Keyring
 from gateway.sealed.store import SealedFiles
 from tests.fakes.clock import SteppedClock
-from tests.portal.caller import HOST, Answer, Caller
+from tests.portal.caller import HOST, Answer, Caller, cookie_of
 from tests.portal.opened_pages import PORTAL, Numbers, World
 from tests.portal.sealed_mail import NOW, Sealed, letter
 
@@ -29,8 +29,15 @@ KEY = b"k" * 32
 DAYS_28 = timedelta(days=28)
 
 
+@dataclass
 class Browser(Caller):
-    """One that keeps cookies and sends forms as a browser does."""
+    """One that keeps cookies and sends forms as a browser does; it is at the ``home`` that it opened last."""
+
+    jar: dict[str, str] = field(default_factory=dict)
+
+    def cookies(self) -> str:
+        self.jar[self.home] = self.cookie
+        return "; ".join(f"{cookie_of(home)}={value}" for home, value in self.jar.items() if value)
 
     async def form(self, url: str, fields: Mapping[str, str], **headers: str) -> Answer:
         return await self.raw(url, urlencode(fields).encode(), **headers)
@@ -47,8 +54,9 @@ class Browser(Caller):
 
     async def send(self, method: str, url: str, blocks: list[bytes], headers: dict[str, str]) -> Answer:  # type: ignore[override]
         answer = await super().send(method, url, blocks, {**self.headers, **headers})
-        if (cookie := re.match(r"__Host-reading=([^;]*)", answer.headers.get("set-cookie", ""))) is not None:
-            self.cookie = cookie[1].strip('"')
+        if (given := re.match(r'__Host-reading-(\w+)="?([^";]*)', answer.headers.get("set-cookie", ""))) is not None:
+            self.jar[self.home] = self.cookie
+            self.home, self.cookie = f"/read/{given[1]}", given[2]
         return answer
 
 
@@ -123,7 +131,7 @@ class Portal:
         by_mail = self.unlock is not Unlock.PASSPHRASE
         secret = await self.ask_code(browser, number) if by_mail else self.passphrases[number]
         answer = await self.try_secret(browser, secret, number=number, who=who)
-        assert (answer.status, answer.headers["location"]) == (303, "/read")
+        assert (answer.status, answer.headers["location"]) == (303, browser.home)
         return browser
 
 

@@ -35,10 +35,14 @@ class Answer:
 
 @dataclass
 class Caller:
-    """``read`` counts the blocks of the last request that were taken; ``address`` is where the connection is from."""
+    """``read`` counts the blocks of the last request that were taken; ``address`` is where the connection is from.
+
+    A path that does not begin with "/" is below ``home``, the page of what was opened; "." is that page.
+    """
 
     app: ASGIApp
     cookie: str = ""
+    home: str = "/read/0123456789abcdef"
     read: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     address: str = "198.51.100.7"
@@ -57,9 +61,13 @@ class Caller:
         own = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.send("POST", url, blocks, {**kind, **own})
 
+    def cookies(self) -> str:
+        """What is sent with every request."""
+        return f"{cookie_of(self.home)}={self.cookie}" if self.cookie else ""
+
     async def send(self, method: str, url: str, blocks: Sequence[bytes], headers: dict[str, str]) -> Answer:
-        parts = urlsplit(url)
-        own = {"Host": HOST, **({"Cookie": f"__Host-reading={self.cookie}"} if self.cookie else {}), **headers}
+        parts = urlsplit(url if url.startswith("/") else f"{self.home}/{url}".removesuffix("/.").replace("/?", "?"))
+        own = {"Host": HOST, **({"Cookie": kept} if (kept := self.cookies()) else {}), **headers}
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -91,6 +99,10 @@ class Caller:
         [start, *rest] = said
         fields = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
         return Answer(start["status"], fields, [message["body"] for message in rest])
+
+
+def cookie_of(home: str) -> str:
+    return f"__Host-reading-{home.rpartition('/')[2]}"
 
 
 def form_field(name: str, value: str) -> bytes:

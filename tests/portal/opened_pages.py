@@ -10,6 +10,7 @@ from gateway.flow.options import PortalOptions
 from gateway.flow.ports import SealedStore
 from gateway.portal.application import application
 from gateway.portal.context import Context, InForce
+from gateway.portal.home import name_of, path_of
 from gateway.portal.options import PageOptions
 from tests.fakes.clock import SteppedClock
 from tests.portal.caller import HOST, Caller
@@ -68,6 +69,7 @@ class World:
                 )
             ),
             COOKIE,
+            path_of(name_of(self.store.reader)),
         )
 
     def in_force(self) -> InForce:

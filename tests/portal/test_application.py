@@ -118,9 +118,34 @@ async def test_a_form_without_the_proof_of_this_link_does_nothing(tmp_path: Path
 async def test_a_proof_of_one_session_is_none_of_another(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         jo, kim = await there.open(2), await there.open(5)
-        proof = (await jo.get("/read")).field("proof")
-        assert (await kim.form("/read/not-for-me", {"proof": proof})).status == 403
-        assert (await kim.get("/read")).status == 200
+        proof = (await jo.get(".")).field("proof")
+        assert (await kim.form("not-for-me", {"proof": proof})).status == 403
+        assert (await kim.get(".")).status == 200
+
+
+async def test_two_messages_open_in_one_browser_stay_apart(tmp_path: Path) -> None:
+    async with portal(tmp_path) as there:
+        browser = await there.open(2)
+        first = browser.home
+        answer = await there.try_secret(browser, await there.ask_code(browser, 5), number=5)
+        second = browser.home
+        assert answer.headers["location"] == second != first
+        for home, who in ((first, "jo@firm.example"), (second, "kim@firm.example")):
+            assert (await browser.get(home)).status == 200
+            assert who in (await browser.get(f"{home}/reply")).text
+        proof = (await browser.get(first)).field("proof")
+        assert (await browser.form(f"{second}/leave", {"proof": proof})).status == 403
+        assert (await browser.form(f"{first}/leave", {"proof": proof})).status == 200
+        assert (await browser.get(first)).status == 401
+        assert (await browser.get(second)).status == 200
+
+
+async def test_a_cookie_opens_nothing_under_another_path(tmp_path: Path) -> None:
+    async with portal(tmp_path) as there:
+        jo, kim = await there.open(2), await there.open(5)
+        kim.cookie = jo.cookie
+        assert (await kim.get(".")).status == 401
+        assert (await jo.get(".")).status == 200
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", f"{HOST}.elsewhere.example", f"{HOST}:8443", "", "127.0.0.1"])
@@ -182,7 +207,7 @@ async def test_a_body_beyond_the_limit_is_refused_before_it_is_read(tmp_path: Pa
         browser = there.browser()
         announced = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": "99999999"}
         blocks = [b"x" * 1000] * 100
-        for url in (f"{there.link()}/open", there.sender_link, "/leave", "/read/not-for-me"):
+        for url in (f"{there.link()}/open", there.sender_link, "leave", "not-for-me"):
             assert (await browser.send("POST", url, blocks, announced)).status == 413
             assert browser.read == 0
             assert (await browser.send("POST", url, blocks, {**announced, "Content-Length": "0"})).status == 413
@@ -208,7 +233,7 @@ async def _every_answer(there: Portal) -> dict[str, Answer]:
     """One of each kind."""
     reading = await there.open()
     browser = there.browser()
-    proof = (await reading.get("/read")).field("proof")
+    proof = (await reading.get(".")).field("proof")
     answers = {
         "landing": await browser.get(there.link(5)),
         "code": await browser.form(f"{there.link(5)}/code", {"proof": "x"}),
@@ -222,11 +247,11 @@ async def _every_answer(there: Portal) -> dict[str, Answer]:
         "host": await browser.get("/", Host="elsewhere.example"),
         "too large": await browser.raw(f"{there.link()}/open", b"x" * 20_000),
         "robots": await browser.get("/robots.txt"),
-        "read": await reading.get("/read"),
-        "reply": await reading.get("/reply"),
-        "ended": await browser.get("/read"),
+        "read": await reading.get("."),
+        "reply": await reading.get("reply"),
+        "ended": await browser.get("."),
         "redirect": await there.try_secret(browser, await there.ask_code(browser, 5), number=5),
-        "leave": await reading.form("/leave", {"proof": proof}),
+        "leave": await reading.form("leave", {"proof": proof}),
     }
     for _ in range(120):
         await browser.get(UNKNOWN)

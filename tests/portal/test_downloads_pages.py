@@ -33,7 +33,7 @@ def details(there: World) -> list[str]:
 
 async def test_a_file() -> None:
     there = world()
-    answer = await there.caller.get("/read/part/1")
+    answer = await there.caller.get("part/1")
     assert (answer.status, answer.body) == (200, FILES["Übersicht.pdf"])
     assert len(answer.blocks) > 3
     assert answer.headers["content-type"] == "application/pdf"
@@ -49,7 +49,7 @@ async def test_a_file() -> None:
 
 
 async def test_an_empty_file() -> None:
-    answer = await world().caller.get("/read/part/2")
+    answer = await world().caller.get("part/2")
     assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"", "0")
 
 
@@ -58,19 +58,19 @@ async def test_what_a_browser_might_run_has_no_type(kind: str) -> None:
     message = letter()
     message.set_content("words")
     message.add_attachment(b"<script>x</script>", maintype="application", subtype=kind, filename="x.html")
-    answer = await World(Sealed(message.as_bytes())).caller.get("/read/part/1")
+    answer = await World(Sealed(message.as_bytes())).caller.get("part/1")
     assert answer.headers["content-type"] == "application/octet-stream"
 
 
 async def test_the_original_is_the_same_to_the_byte() -> None:
     there = world()
-    answer = await there.caller.get("/read/message.eml")
+    answer = await there.caller.get("message.eml")
     assert answer.body == there.store.original
     assert answer.headers["content-disposition"].startswith('attachment; filename="message.eml"')
     assert details(there) == ["the original message"]
 
 
-@pytest.mark.parametrize("path", ["/read/part/1", "/read/message.eml"])
+@pytest.mark.parametrize("path", ["part/1", "message.eml"])
 async def test_a_download_goes_on_where_it_broke_off(path: str) -> None:
     there = world()
     whole = await there.caller.get(path)
@@ -90,98 +90,98 @@ async def test_a_download_goes_on_where_it_broke_off(path: str) -> None:
 @given(st.integers(0, 5200), st.integers(0, 5200))
 async def test_any_range_is_the_slice(first: int, more: int) -> None:
     content = FILES["Übersicht.pdf"]
-    answer = await world().caller.get("/read/part/1", Range=f"bytes={first}-{first + more}")
+    answer = await world().caller.get("part/1", Range=f"bytes={first}-{first + more}")
     assert answer.body == content[first : first + more + 1]
     assert answer.status == (206 if answer.body else 416)
 
 
 async def test_tags_are_different_for_different_files() -> None:
     there = world()
-    paths = ["/read/part/1", "/read/part/2", "/read/message.eml"]
+    paths = ["part/1", "part/2", "message.eml"]
     assert len({(await there.caller.get(path)).headers["etag"] for path in paths}) == 3
 
 
 async def test_each_download_is_counted_once() -> None:
     there = world()
     for headers in ({"Range": "bytes=0-9"}, {"Range": "bytes=10-19"}, {"Range": "bytes=20-"}):
-        await there.caller.get("/read/part/1", **headers)
-    await there.caller.get("/read/part/1", "HEAD")
-    await there.caller.get("/read/part/1", Range="bytes=99999-")
+        await there.caller.get("part/1", **headers)
+    await there.caller.get("part/1", "HEAD")
+    await there.caller.get("part/1", Range="bytes=99999-")
     assert details(there) == ["part 2"]
-    await there.caller.get("/read/all.zip")
+    await there.caller.get("all.zip")
     assert details(there) == ["part 2", "all files"]
 
 
 async def test_a_rest_of_nothing_is_counted_too() -> None:
     there = world()
-    await there.caller.get("/read/part/1", Range="bytes=1-")
+    await there.caller.get("part/1", Range="bytes=1-")
     assert details(there) == ["part 2"]
 
 
 async def test_no_more_than_may_be() -> None:
     there = world()
     there.limit_downloads(2)
-    assert (await there.caller.get("/read/part/1")).status == 200
-    assert (await there.caller.get("/read/all.zip")).status == 200
-    for path in ("/read/part/1", "/read/message.eml", "/read/all.zip"):
+    assert (await there.caller.get("part/1")).status == 200
+    assert (await there.caller.get("all.zip")).status == 200
+    for path in ("part/1", "message.eml", "all.zip"):
         refused = await there.caller.get(path)
         assert refused.status == 403
         assert "The sender allows 2 downloads" in refused.text
-    assert (await there.caller.get("/read/part/1", Range="bytes=10-")).status == 206
+    assert (await there.caller.get("part/1", Range="bytes=10-")).status == 206
     assert len(details(there)) == 2
 
 
 async def test_a_range_that_begins_later_is_free_only_where_the_same_file_was_counted() -> None:
     there = world()
     for _ in range(3):
-        assert (await there.caller.get("/read/part/1", Range="bytes=1-")).status == 206
+        assert (await there.caller.get("part/1", Range="bytes=1-")).status == 206
     assert details(there) == ["part 2"]
-    for path in ("/read/part/3", "/read/message.eml"):
+    for path in ("part/3", "message.eml"):
         assert (await there.caller.get(path, Range="bytes=1-")).status == 206
     assert details(there) == ["part 2", "part 4", "the original message"]
     for range_ in ("bytes=0-", "bytes=-5120"):
-        await there.caller.get("/read/part/1", Range=range_)
+        await there.caller.get("part/1", Range=range_)
     assert details(there)[3:] == ["part 2"] * 2
 
 
 async def test_past_the_limit_only_the_rest_of_what_was_counted_is_given() -> None:
     there = world()
     there.limit_downloads(1)
-    assert (await there.caller.get("/read/part/1", Range="bytes=1-")).status == 206
-    assert (await there.caller.get("/read/part/1", Range="bytes=9-")).status == 206
-    for path in ("/read/part/3", "/read/message.eml"):
+    assert (await there.caller.get("part/1", Range="bytes=1-")).status == 206
+    assert (await there.caller.get("part/1", Range="bytes=9-")).status == 206
+    for path in ("part/3", "message.eml"):
         for range_ in ("bytes=1-", "bytes=-1", "bytes=0-0", ""):
             assert (await there.caller.get(path, Range=range_)).status == 403
-    assert (await there.caller.get("/read/part/1", Range="bytes=0-")).status == 403
-    assert (await there.caller.get("/read/part/1", "HEAD", Range="bytes=1-")).status == 200
+    assert (await there.caller.get("part/1", Range="bytes=0-")).status == 403
+    assert (await there.caller.get("part/1", "HEAD", Range="bytes=1-")).status == 200
     assert details(there) == ["part 2"]
 
 
 async def test_what_one_session_counted_is_not_free_in_another() -> None:
     there = world()
-    await there.caller.get("/read/part/1")
+    await there.caller.get("part/1")
     there.store.sessions["other"] = (there.store.reader, "Kim")
     other = replace(there.caller, cookie="other")
-    assert (await other.get("/read/part/1", Range="bytes=1-")).status == 206
+    assert (await other.get("part/1", Range="bytes=1-")).status == 206
     assert [one.who for one in there.store.events] == ["Jo Miller", "Kim"]
 
 
 async def test_the_archive_makes_no_file_in_it_free() -> None:
     there = world()
-    await there.caller.get("/read/all.zip")
-    await there.caller.get("/read/part/1", Range="bytes=1-")
+    await there.caller.get("all.zip")
+    await there.caller.get("part/1", Range="bytes=1-")
     assert details(there) == ["all files", "part 2"]
 
 
 async def test_after_a_restart_it_counts_anew() -> None:
     there = world()
-    await there.caller.get("/read/part/1")
+    await there.caller.get("part/1")
     again = World(there.store)
-    await again.caller.get("/read/part/1", Range="bytes=1-")
+    await again.caller.get("part/1", Range="bytes=1-")
     assert details(again) == ["part 2", "part 2"]
 
 
-@pytest.mark.parametrize("path", ["/read/part/1", "/read/message.eml", "/read/all.zip"])
+@pytest.mark.parametrize("path", ["part/1", "message.eml", "all.zip"])
 async def test_head_says_the_same_without_the_content(path: str) -> None:
     there = world()
     head = await there.caller.get(path, "HEAD")
@@ -191,13 +191,13 @@ async def test_head_says_the_same_without_the_content(path: str) -> None:
         assert head.headers.get(name) == whole.headers.get(name)
 
 
-@pytest.mark.parametrize("path", ["/read/part/4", "/read/part/-1", "/read/part/x"])
+@pytest.mark.parametrize("path", ["part/4", "part/-1", "part/x"])
 async def test_what_is_not_there(path: str) -> None:
     assert (await world().caller.get(path)).status == 404
 
 
 async def test_no_archive_of_nothing() -> None:
-    assert (await world({}).caller.get("/read/all.zip")).status == 404
+    assert (await world({}).caller.get("all.zip")).status == 404
 
 
 _names = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"]), min_size=1, max_size=20)
@@ -215,13 +215,13 @@ async def test_original_and_opened_are_the_same(files: list[tuple[str, bytes]], 
         message.add_attachment(inner)
     there = World(Sealed(message.as_bytes()))
     for number, (_, content) in enumerate(files, 1):
-        assert (await there.caller.get(f"/read/part/{number}")).body == content
+        assert (await there.caller.get(f"part/{number}")).body == content
     if files or nested:
-        archive = zipfile.ZipFile(io.BytesIO((await there.caller.get("/read/all.zip")).body))
+        archive = zipfile.ZipFile(io.BytesIO((await there.caller.get("all.zip")).body))
         contents = [archive.read(one) for one in archive.infolist()]
         assert contents[: len(files)] == [content for _, content in files]
         assert not nested or b"inner words" in contents[-1]
-    again = email.message_from_bytes((await there.caller.get("/read/message.eml")).body, policy=email.policy.default)
+    again = email.message_from_bytes((await there.caller.get("message.eml")).body, policy=email.policy.default)
     assert isinstance(again, EmailMessage)
     assert again.as_bytes() == email.message_from_bytes(there.store.original, policy=email.policy.default).as_bytes()
 

@@ -11,6 +11,7 @@ from gateway.core.record import Kind
 from gateway.core.sealed import Access, Happening
 from gateway.core.sealing import Unlock
 from tests.portal.at_portal import JO, KIM, OFFICER, WORKER, portal
+from tests.portal.caller import cookie_of
 from tests.portal.sealed_mail import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -51,9 +52,9 @@ async def test_a_code_by_mail_opens_the_message_once(tmp_path: Path) -> None:
         assert "A code is on its way" in asked.text and "Send another code" in asked.text
         answer = await there.try_secret(browser, code, who="Jo Miller")
         cookie = answer.headers["set-cookie"].lower()
-        assert cookie.startswith("__host-reading=")
+        assert cookie.startswith(f"{cookie_of(browser.home).lower()}=")
         assert {part.strip() for part in cookie.split(";")[1:]} == {"httponly", "path=/", "samesite=lax", "secure"}
-        assert (await browser.get("/read")).status == 200
+        assert (await browser.get(".")).status == 200
         assert (await there.try_secret(there.browser(), code)).status == 422
 
 
@@ -190,33 +191,33 @@ async def test_the_officer_gets_no_link_that_opens_it_again(tmp_path: Path) -> N
 async def test_not_for_me_after_opening_it_ends_the_session(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         browser = await there.open(who="Jo Miller")
-        page = await browser.get("/read")
-        assert (await browser.form("/read/not-for-me", {"proof": "other"})).status == 403
-        assert (await browser.get("/read")).status == 200
-        done = await browser.form("/read/not-for-me", {"proof": page.field("proof")})
+        page = await browser.get(".")
+        assert (await browser.form("not-for-me", {"proof": "other"})).status == 403
+        assert (await browser.get(".")).status == 200
+        done = await browser.form("not-for-me", {"proof": page.field("proof")})
         assert done.status == 200 and "Thank you" in done.text
-        assert (await browser.get("/read")).status == 401
-        assert (await browser.form("/read/not-for-me", {"proof": page.field("proof")})).status == 401
+        assert (await browser.get(".")).status == 401
+        assert (await browser.form("not-for-me", {"proof": page.field("proof")})).status == 401
         assert b"Jo Miller" in (await there.mails(Kind.NOTICE))[-1].text
 
 
 async def test_leaving_ends_the_session(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         browser = await there.open()
-        cookie, page = browser.cookie, await browser.get("/read")
-        assert (await browser.form("/leave", {"proof": "other"})).status == 403
-        assert (await browser.form("/leave", {"proof": page.field("proof")})).status == 200
+        cookie, page = browser.cookie, await browser.get(".")
+        assert (await browser.form("leave", {"proof": "other"})).status == 403
+        assert (await browser.form("leave", {"proof": page.field("proof")})).status == 200
         assert browser.cookie == ""
         browser.cookie = cookie
-        assert (await browser.get("/read")).status == 401
-        assert (await there.browser().form("/leave", {})).status == 200
+        assert (await browser.get(".")).status == 401
+        assert (await there.browser().form("leave", {})).status == 200
 
 
 async def test_a_session_ends_with_its_time(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         browser = await there.open()
         await there.clock.advance(31 * MINUTE)
-        assert (await browser.get("/read")).status == 401
+        assert (await browser.get(".")).status == 401
 
 
 async def test_this_is_not_for_me_pressed_often_is_told_once_and_so_is_an_opening(tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, async_playwright
 
+from gateway.portal.home import cookie_name, name_of, path_of
 from gateway.web.serving import serve
 from tests.peers.chromium import program
 from tests.portal.opened_pages import World
-from tests.portal.sealed_mail import COOKIE, Sealed, letter
+from tests.portal.sealed_mail import COOKIE, READER, Sealed, letter
+
+HOME = path_of(name_of(READER))
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -52,7 +55,16 @@ async def browsing() -> AsyncGenerator[tuple[World, BrowserContext]]:
                 try:
                     context = await browser.new_context()
                     context.set_default_timeout(10_000)
-                    await context.add_cookies([{"name": "reading", "value": COOKIE, "url": url, "sameSite": "Lax"}])
+                    await context.add_cookies(
+                        [
+                            {
+                                "name": cookie_name(there.page, name_of(READER)),
+                                "value": COOKIE,
+                                "url": url,
+                                "sameSite": "Lax",
+                            }
+                        ]
+                    )
                     yield there, context
                 finally:
                     await browser.close()
@@ -67,13 +79,13 @@ async def test_a_message_in_a_browser(tmp_path: Path) -> None:
         tab = await context.new_page()
         asked: list[str] = []
         tab.on("request", lambda request: asked.append(request.url))
-        await tab.goto(f"{there.page.url}/read")
+        await tab.goto(f"{there.page.url}{HOME}")
         frame = tab.frame_locator("iframe")
         assert await frame.locator("p").nth(1).inner_text() == "Rich"
         assert await frame.locator("img").first.evaluate("picture => picture.naturalWidth") == 1
         assert await frame.locator("p").nth(1).evaluate("text => getComputedStyle(text).color") == "rgb(0, 102, 0)"
         assert await tab.title() != "1"
-        assert asked == [f"{there.page.url}/read", f"{there.page.url}/read/frame/1"]
+        assert asked == [f"{there.page.url}{HOME}", f"{there.page.url}{HOME}/frame/1"]
 
         async with context.expect_page() as opening:
             await frame.locator("a").click()
@@ -101,7 +113,7 @@ async def test_a_message_in_a_browser(tmp_path: Path) -> None:
 async def test_a_reply_in_a_browser() -> None:
     async with browsing() as (there, context):
         tab = await context.new_page()
-        await tab.goto(f"{there.page.url}/reply")
+        await tab.goto(f"{there.page.url}{HOME}/reply")
         await tab.get_by_label("Your reply").fill("Thank you.")
         await tab.get_by_label("Files").set_input_files(
             [{"name": "ä.txt", "mimeType": "text/plain", "buffer": b"words"}]
@@ -118,7 +130,7 @@ async def test_somebody_with_too_large_a_file_sees_why() -> None:
     async with browsing() as (there, context):
         there.portal = replace(there.portal, max_reply=200_000)
         tab = await context.new_page()
-        await tab.goto(f"{there.page.url}/reply")
+        await tab.goto(f"{there.page.url}{HOME}/reply")
         await tab.get_by_label("Files").set_input_files(
             [{"name": "large.bin", "mimeType": "x/y", "buffer": bytes(250_000)}]
         )

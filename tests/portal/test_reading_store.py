@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.core.sealed import Happening, NewPackage, NewReader
 from gateway.portal.application import application
 from gateway.portal.context import Context
+from gateway.portal.home import name_of, path_of
 from gateway.sealed.keys import Keyring
 from gateway.sealed.store import SealedFiles
 from tests.portal.caller import Caller, form_field, form_file
@@ -55,6 +56,8 @@ async def opened(folder: Path, original: bytes) -> AsyncGenerator[tuple[SealedFi
         package = await store.seal(new, blocks(original))
         opening = await store.open_session(package, 2, "Jo", NOW)
         assert opening is not None
+        found = await store.session(opening.cookie, NOW)
+        assert found is not None
         context = Context(
             in_force=world.in_force,
             store=store,
@@ -62,7 +65,7 @@ async def opened(folder: Path, original: bytes) -> AsyncGenerator[tuple[SealedFi
             ids=Numbers(),
             events=lambda name, facts: world.events.append((name, facts)),
         )
-        yield store, Caller(application(context), opening.cookie)
+        yield store, Caller(application(context), opening.cookie, path_of(name_of(found[0])))
 
 
 async def blocks(data: bytes) -> AsyncIterator[bytes]:
@@ -73,14 +76,14 @@ async def blocks(data: bytes) -> AsyncIterator[bytes]:
 async def test_everything_that_was_sealed_is_opened(tmp_path: Path) -> None:
     original = everything().as_bytes()
     async with opened(tmp_path, original) as (store, caller):
-        page = await caller.get("/read")
+        page = await caller.get(".")
         assert (page.status, "Case 12: Café" in page.text) == (200, True)
-        assert "data:image/png;base64," in (await caller.get("/read/frame/1")).text
-        assert (await caller.get("/read/message.eml")).body == original
-        assert (await caller.get("/read/message.eml", Range="bytes=1000-2999")).body == original[1000:3000]
-        assert (await caller.get("/read/part/3")).body == LARGE
-        assert (await caller.get("/read/part/3", Range="bytes=99999-1234567")).body == LARGE[99999:1234568]
-        archive = zipfile.ZipFile(io.BytesIO((await caller.get("/read/all.zip")).body))
+        assert "data:image/png;base64," in (await caller.get("frame/1")).text
+        assert (await caller.get("message.eml")).body == original
+        assert (await caller.get("message.eml", Range="bytes=1000-2999")).body == original[1000:3000]
+        assert (await caller.get("part/3")).body == LARGE
+        assert (await caller.get("part/3", Range="bytes=99999-1234567")).body == LARGE[99999:1234568]
+        archive = zipfile.ZipFile(io.BytesIO((await caller.get("all.zip")).body))
         assert archive.testzip() is None
         contents = {one.filename: archive.read(one) for one in archive.infolist()}
         assert contents["Übersicht.bin"] == LARGE
@@ -95,11 +98,11 @@ async def test_everything_that_was_sealed_is_opened(tmp_path: Path) -> None:
 
 async def test_a_reply_waits_for_a_worker(tmp_path: Path) -> None:
     async with opened(tmp_path, everything().as_bytes()) as (store, caller):
-        page = await caller.get("/reply")
+        page = await caller.get("reply")
         hidden = [form_field(name, page.field(name)) for name in ("proof", "key")]
         form = [*hidden, form_field("text", "Thank you."), form_file("a.bin", PNG)]
         for _ in range(2):
-            assert (await caller.post("/reply", form)).status == 303
+            assert (await caller.post("reply", form)).status == 303
         [number] = await store.outgoing(NOW, 10)
         mail = await store.own_mail(number)
         assert mail is not None
@@ -111,12 +114,12 @@ async def test_revoked_while_it_is_read(tmp_path: Path) -> None:
     async with opened(tmp_path, everything().as_bytes()) as (store, caller):
         [sealed] = await store.list(NOW)
         await store.revoke(sealed.package, None, NOW, "an operator")
-        assert (await caller.get("/read")).status == 401
-        assert (await caller.get("/read/part/3")).status == 401
+        assert (await caller.get(".")).status == 401
+        assert (await caller.get("part/3")).status == 401
 
 
 async def test_erased_while_it_is_read(tmp_path: Path) -> None:
     async with opened(tmp_path, everything().as_bytes()) as (store, caller):
         [sealed] = await store.list(NOW)
         await store.erase(sealed.package, NOW, "an operator")
-        assert (await caller.get("/read")).status == 401
+        assert (await caller.get(".")).status == 401

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
@@ -12,7 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.core.record import Kind
 from gateway.core.sealed import Happening
-from gateway.portal import reply, turns
+from gateway.portal import posting, reply, turns
+from gateway.portal.home import name_of, path_of
 from gateway.portal.scanner import Clean, Found, Unscanned, Verdict
 from tests.portal.caller import Answer, form_field, form_file
 from tests.portal.opened_pages import World
@@ -27,14 +29,21 @@ def world() -> World:
 
 async def parts(there: World, text: str = "Thank you.", *files: bytes) -> list[bytes]:
     """A filled form."""
-    page = await there.caller.get("/reply")
+    page = await there.caller.get("reply")
     assert page.status == 200
     hidden = [form_field(name, page.field(name)) for name in ("proof", "key")]
     return [*hidden, form_field("text", text), *files]
 
 
 async def sent(there: World, text: str = "Thank you.", *files: bytes) -> Answer:
-    return await there.caller.post("/reply", await parts(there, text, *files))
+    return await there.caller.post("reply", await parts(there, text, *files))
+
+
+def replace_caller(there: World, home: str, cookie: str) -> World:
+    """The same, visited by another."""
+    other = copy(there)
+    other.caller = replace(there.caller, home=home, cookie=cookie)
+    return other
 
 
 def posted(there: World) -> EmailMessage:
@@ -48,7 +57,7 @@ async def test_a_reply_becomes_mail() -> None:
     there = world()
     content = bytes(range(256)) * 100
     answer = await sent(there, "Grüße\r\nJo", form_file("Übersicht.pdf", content), form_file("../x.txt", b""))
-    assert (answer.status, answer.headers["location"]) == (303, "/reply/sent")
+    assert (answer.status, answer.headers["location"]) == (303, f"{there.caller.home}/reply/sent")
     [mail] = there.store.mails
     assert mail.kind is Kind.REPLY
     assert mail.to == READER.sender
@@ -69,7 +78,7 @@ async def test_a_reply_becomes_mail() -> None:
     assert found == [("Übersicht.pdf", content), ("x.txt", b"")]
     [event] = there.store.events
     assert (event.what, event.number, event.who) == (Happening.REPLIED, READER.number, "Jo Miller")
-    page = await there.caller.get("/reply/sent")
+    page = await there.caller.get("reply/sent")
     assert "worker@council.example" in page.text
 
 
@@ -84,7 +93,7 @@ async def test_the_log_says_nothing_of_it() -> None:
 async def test_a_double_click_sends_once() -> None:
     there = world()
     form = await parts(there)
-    answers = await asyncio.gather(*(replace(there.caller).post("/reply", form) for _ in range(3)))
+    answers = await asyncio.gather(*(replace(there.caller).post("reply", form) for _ in range(3)))
     assert [answer.status for answer in answers] == [303] * 3
     assert len(there.store.mails) == 1
     assert len(there.store.events) == 1
@@ -100,8 +109,8 @@ async def test_the_same_words_in_another_form_are_another_reply() -> None:
 async def test_the_same_form_with_other_words_is_another_reply() -> None:
     there = world()
     form = await parts(there)
-    await there.caller.post("/reply", form)
-    await there.caller.post("/reply", [*form[:2], form_field("text", "I forgot something.")])
+    await there.caller.post("reply", form)
+    await there.caller.post("reply", [*form[:2], form_field("text", "I forgot something.")])
     assert len(there.store.mails) == 2
 
 
@@ -123,38 +132,61 @@ async def test_another_page_cannot_send() -> None:
     there = world()
     form = await parts(there)
     for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}):
-        assert (await there.caller.post("/reply", form, **headers)).status == 403
+        assert (await there.caller.post("reply", form, **headers)).status == 403
     for first in (form_field("proof", "x" * 43), form_field("proof", ""), form[1]):
-        assert (await there.caller.post("/reply", [first, *form[1:], *[bytes(1000)] * 20])).status == 403
+        assert (await there.caller.post("reply", [first, *form[1:], *[bytes(1000)] * 20])).status == 403
         assert there.caller.read <= 2
     assert there.store.mails == []
 
 
-async def test_the_proof_is_of_this_session() -> None:
+async def test_a_form_that_was_begun_in_one_session_is_sent_in_the_next() -> None:
     there = world()
-    there.store.sessions["other"] = (READER, "")
-    there.caller.cookie = "other"
+    there.store.sessions["earlier"] = (READER, "")
+    there.caller.cookie = "earlier"
     form = await parts(there)
     there.caller.cookie = COOKIE
-    assert (await there.caller.post("/reply", form)).status == 403
-    assert there.store.mails == []
+    assert (await there.caller.post("reply", form)).status == 303
+    assert len(there.store.mails) == 1
 
 
-async def test_nobody_sends_without_a_session() -> None:
+async def test_a_form_about_another_message_is_not_sent() -> None:
     there = world()
-    form = await parts(there)
-    there.end_session()
-    answer = await there.caller.post("/reply", form)
-    assert answer.status == 401
-    assert there.caller.read == 0
+    other = replace(READER, number=READER.number + 1)
+    there.store.sessions["other"] = (other, "")
+    form = await parts(replace_caller(there, path_of(name_of(other)), "other"))
+    assert (await there.caller.post("reply", form)).status == 403
+    assert (await replace(there.caller, cookie="other").post("reply", form)).status == 401
     assert there.store.mails == []
+
+
+async def test_nobody_sends_without_a_session_and_what_was_written_is_given_back() -> None:
+    there = world()
+    form = await parts(there, "my <words>", form_file("a.bin", bytes(200_000)))
+    there.end_session()
+    answer = await there.caller.post("reply", form)
+    assert answer.status == 401
+    assert "my &lt;words&gt;</textarea>" in answer.text and "was not sent" in answer.text
+    assert there.store.mails == []
+
+
+async def test_what_another_page_wrote_is_not_even_read_without_a_session() -> None:
+    there = world()
+    form = await parts(there, "their words")
+    there.end_session()
+    answer = await there.caller.post("reply", form, Origin="https://evil.example")
+    assert (answer.status, there.caller.read) == (401, 0)
+    answer = await there.caller.post("reply", [form_field("proof", "x"), *form[1:]])
+    assert answer.status == 401 and "their words" not in answer.text
+    statuses = [("their words" in (await there.caller.post("reply", form)).text) for _ in range(15)]
+    assert (statuses[0], statuses[-1]) == (True, False), "an address that asks too often"
 
 
 async def test_a_session_that_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     there = world()
     form = await parts(there, "x", form_file("a.txt", b"x"))
     use(monkeypatch, there, there.end_session, Clean())
-    assert (await there.caller.post("/reply", form)).status == 401
+    answer = await there.caller.post("reply", form)
+    assert answer.status == 401 and ">x</textarea>" in answer.text
     assert there.store.mails == []
 
 
@@ -163,8 +195,9 @@ async def test_what_is_too_large_is_refused_before_it_is_read_whole() -> None:
     there.portal = replace(there.portal, max_reply=100_000)
     form = await parts(there)
     blocks = [*form, form_file("large.bin", b"x"), *[bytes(10_000)] * 500]
-    answer = await there.caller.post("/reply", blocks)
+    answer = await there.caller.post("reply", blocks)
     assert answer.status == 413
+    assert ">Thank you.</textarea>" in answer.text and "chosen again" in answer.text
     assert "text and files together can have" in answer.text
     assert there.caller.read < 50
     assert there.store.mails == []
@@ -175,10 +208,10 @@ async def test_a_false_length_does_not_help() -> None:
     there.portal = replace(there.portal, max_reply=100_000)
     form = await parts(there)
     blocks = [*form, form_file("large.bin", bytes(60_000)), *[bytes(10_000)] * 500]
-    answer = await there.caller.post("/reply", blocks, Content_Length="50000")
+    answer = await there.caller.post("reply", blocks, Content_Length="50000")
     assert answer.status == 413
     assert there.caller.read < 50
-    assert (await there.caller.post("/reply", form, Content_Length="")).status == 400
+    assert (await there.caller.post("reply", form, Content_Length="")).status == 400
     assert there.store.mails == []
 
 
@@ -194,7 +227,7 @@ async def test_too_many_files() -> None:
     there = world()
     answer = await sent(there, "x", *(form_file(f"{n}.txt", b"x") for n in range(21)))
     assert answer.status == 413
-    assert "20 files" in answer.text
+    assert "20 files" in answer.text and ">x</textarea>" in answer.text
 
 
 async def test_too_many_replies_at_once_are_asked_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +236,7 @@ async def test_too_many_replies_at_once_are_asked_to_wait(monkeypatch: pytest.Mo
     answer = await sent(there)
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
+    assert ">Thank you.</textarea>" in answer.text
     assert there.store.mails == []
 
 
@@ -227,7 +261,7 @@ class Slow:
 
             await self._there.caller.app(scope, slowly, send)
 
-        return await replace(self._there.caller, app=app, cookie=self._cookie).post("/reply", self._form, **headers)
+        return await replace(self._there.caller, app=app, cookie=self._cookie).post("reply", self._form, **headers)
 
     def go_on(self) -> None:
         self._goes_on.set()
@@ -235,7 +269,7 @@ class Slow:
 
 async def of_session(there: World, cookie: str) -> list[bytes]:
     there.store.sessions[cookie] = (there.store.reader, "Jo Miller")
-    page = await replace(there.caller, cookie=cookie).get("/reply")
+    page = await replace(there.caller, cookie=cookie).get("reply")
     return [*(form_field(name, page.field(name)) for name in ("proof", "key")), form_field("text", "Thank you.")]
 
 
@@ -247,14 +281,14 @@ async def test_one_form_of_a_session_at_a_time_and_two_of_a_reader(monkeypatch: 
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(slow[0].post())
         await slow[0].going.wait()
-        again = await replace(there.caller, cookie="s1").post("/reply", forms["s1"])
+        again = await replace(there.caller, cookie="s1").post("reply", forms["s1"])
         assert (again.status, again.headers["retry-after"]) == (503, "60")
         second = tasks.create_task(slow[1].post())
         await slow[1].going.wait()
-        assert (await replace(there.caller, cookie="s3").post("/reply", forms["s3"])).status == 503
+        assert (await replace(there.caller, cookie="s3").post("reply", forms["s3"])).status == 503
         slow[0].go_on()
         await asyncio.wait([first])
-        assert (await replace(there.caller, cookie="s3").post("/reply", forms["s3"])).status == 303
+        assert (await replace(there.caller, cookie="s3").post("reply", forms["s3"])).status == 303
         slow[1].go_on()
     assert [first.result().status, second.result().status] == [303, 303]
     assert len(there.store.mails) == 3
@@ -267,14 +301,14 @@ async def test_large_forms_that_only_announce_themselves_keep_nobody_out(monkeyp
     slow = Slow(there, forms["s1"], "s1")
     waiting = asyncio.create_task(slow.post(Content_Length="15000000"))
     await slow.going.wait()
-    answer = await replace(there.caller, cookie="s2").post("/reply", forms["s2"])
+    answer = await replace(there.caller, cookie="s2").post("reply", forms["s2"])
     assert answer.status == 303
     slow.go_on()
     assert (await waiting).status == 303
 
 
 async def test_too_many_replies_in_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reply, "_MOST_A_DAY", 2)
+    monkeypatch.setattr(posting, "_MOST_A_DAY", 2)
     there = world()
     assert [(await sent(there)).status for _ in range(3)] == [303, 303, 429]
     await there.clock.advance(timedelta(days=1, seconds=1))
@@ -283,9 +317,9 @@ async def test_too_many_replies_in_a_day(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def test_too_many_replies_in_a_moment() -> None:
     there = world()
-    statuses = [(await sent(there, "")).status for _ in range(15)]
-    assert statuses[0] == 400
-    assert statuses[-1] == 429
+    answers = [await sent(there, " ") for _ in range(15)]
+    assert answers[0].status == 400
+    assert answers[-1].status == 429 and "> </textarea>" in answers[-1].text
 
 
 class Says:
@@ -340,7 +374,12 @@ async def test_an_unscanned_file_is_not_sent(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_a_form_says_what_fits() -> None:
-    page = await world().caller.get("/reply")
+    page = await world().caller.get("reply")
     assert "Up to 20 files; text and files together up to 18.2 MiB." in page.text
     assert 'enctype="multipart/form-data"' in page.text
     assert page.text.index('name="proof"') < page.text.index('name="key"') < page.text.index('name="text"')
+
+
+async def test_a_form_says_how_long_it_is_good() -> None:
+    page = await world().caller.get("reply")
+    assert "within 30 minutes" in page.text and 'aria-describedby="text-hint"' in page.text

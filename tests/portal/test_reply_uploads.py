@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from gateway.portal import uploads
 from gateway.portal.form_parts import NotTaken, Trouble, Upload, UploadedFile
-from gateway.portal.uploads import Budget, announced, read_upload
+from gateway.portal.uploads import Budget, Incoming, announced
 
 BOUNDARY = "----WebKitFormBoundaryABC123"
 
@@ -47,12 +47,16 @@ class Wire:
         return {"type": "http.request", "body": self.blocks[self.read - 1], "more_body": more}
 
 
+def is_right(proof: str) -> bool:
+    return proof == "right"
+
+
 def no_limit(size: int) -> None:
     assert size >= 0
 
 
 async def taken(*blocks: bytes, size: int = 1_000_000) -> Upload:
-    return await read_upload(Wire(blocks).request, size, lambda proof: proof == "right", no_limit)
+    return await Incoming(Wire(blocks).request, is_right).read(size, no_limit)
 
 
 async def trouble(*blocks: bytes, size: int = 1_000_000) -> Trouble:
@@ -98,7 +102,7 @@ async def test_a_form_is_the_same_however_it_is_split(cuts: list[int]) -> None:
 async def test_nothing_is_read_behind_a_wrong_proof(begin: bytes) -> None:
     wire = Wire([begin + field("x", ""), *[bytes(1000)] * 50])
     with pytest.raises(NotTaken) as caught:
-        await read_upload(wire.request, 1_000_000, lambda proof: proof == "right", no_limit)
+        await Incoming(wire.request, is_right).read(1_000_000, no_limit)
     assert caught.value.trouble is Trouble.FORGED
     assert wire.read == 1
 
@@ -124,14 +128,14 @@ async def test_what_is_no_form(form: bytes) -> None:
 )
 async def test_what_is_no_type(kind: str) -> None:
     with pytest.raises(NotTaken) as caught:
-        await read_upload(Wire([FORM], kind).request, 1_000_000, lambda _: True, no_limit)
+        await Incoming(Wire([FORM], kind).request, lambda _: True).read(1_000_000, no_limit)
     assert caught.value.trouble is Trouble.BAD
 
 
 async def test_more_than_was_announced_is_not_read() -> None:
     wire = Wire([field("proof", "right"), *[bytes(1000)] * 50])
     with pytest.raises(NotTaken) as caught:
-        await read_upload(wire.request, 5000, lambda _: True, no_limit)
+        await Incoming(wire.request, lambda _: True).read(5000, no_limit)
     assert caught.value.trouble is Trouble.TOO_LARGE
     assert wire.read < 8
 
@@ -156,7 +160,7 @@ async def test_a_browser_that_goes_away() -> None:
 
     request = Request(wire.request.scope, gone)
     with pytest.raises(NotTaken) as caught:
-        await read_upload(request, 1_000_000, lambda _: True, no_limit)
+        await Incoming(request, lambda _: True).read(1_000_000, no_limit)
     assert caught.value.trouble is Trouble.LATE
 
 
@@ -169,7 +173,7 @@ async def test_a_browser_that_stops(monkeypatch: pytest.MonkeyPatch) -> None:
 
     request = Request(Wire([FORM]).request.scope, stops)
     with pytest.raises(NotTaken) as caught:
-        await read_upload(request, 1_000_000, lambda _: True, no_limit)
+        await Incoming(request, lambda _: True).read(1_000_000, no_limit)
     assert caught.value.trouble is Trouble.LATE
 
 
@@ -215,7 +219,7 @@ def test_all_forms_together_have_a_limit() -> None:
 async def test_a_form_holds_what_has_arrived_and_not_what_it_announces() -> None:
     held: list[int] = []
     wire = Wire([field("proof", "right"), file("a", bytes(5000)), END])
-    await read_upload(wire.request, 1_000_000, lambda _: True, held.append)
+    await Incoming(wire.request, lambda _: True).read(1_000_000, held.append)
     assert [size for size in held if size] == [len(block) for block in wire.blocks]
 
 
@@ -223,7 +227,7 @@ async def test_a_form_that_finds_no_room_is_not_read_on() -> None:
     budget = Budget(3000)
     wire = Wire([field("proof", "right"), file("a", bytes(1000)), *[bytes(1000)] * 50])
     with pytest.raises(NotTaken) as caught, budget.holding() as hold:
-        await read_upload(wire.request, 1_000_000, lambda _: True, hold)
+        await Incoming(wire.request, lambda _: True).read(1_000_000, hold)
     assert (caught.value.trouble, wire.read) == (Trouble.BUSY, 4)
     with budget.holding() as hold:
         hold(3000)

@@ -69,7 +69,7 @@ async def test_closing_for_one_and_for_all_and_opening_again(tmp_path: Path) -> 
         assert "closed by you" in (await page.look()).text
         assert (await page.press("revoke")).status == 303
         assert await page.access() == [Access.REVOKED, Access.REVOKED]
-        assert (await reading.get("/read")).status == 401
+        assert (await reading.get(".")).status == 401
         assert (await page.press("restore", "5")).status == 303
         assert await page.access() == [Access.REVOKED, Access.OPEN]
         assert (await page.press("restore")).status == 303

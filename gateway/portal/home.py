@@ -1,0 +1,37 @@
+"""Where the pages of what one reader has opened lie: a path and a cookie for each, so that two can be open at once.
+
+The name in both says nothing and stays the same, so a form that was begun in one session is still good in the next.
+Left out on purpose: the session (`gateway.core.sealed.Opening`), whose cookie's value alone opens anything.
+"""
+
+import hashlib
+from typing import Final
+
+from starlette.requests import Request
+
+from gateway.core.sealed import Reader
+from gateway.portal.options import PageOptions
+
+HOME: Final = "/read/{home}"
+"""Of the routes below it."""
+_COOKIE: Final = "reading"
+
+
+def name_of(reader: Reader) -> str:
+    """16 hexadecimal digits, which are no secret."""
+    return hashlib.sha256(f"{reader.package}/{reader.number}".encode()).hexdigest()[:16]
+
+
+def path_of(name: str) -> str:
+    """The page of the message; all others are below it."""
+    return HOME.format(home=name)
+
+
+def name_in(request: Request) -> str:
+    """Which one a request is about."""
+    return request.path_params["home"]
+
+
+def cookie_name(page: PageOptions, name: str) -> str:
+    """With the prefix that ties it to this host and path, where there is TLS (RFC 6265bis section 4.1.3.2)."""
+    return f"{'__Host-' if page.url.startswith('https:') else ''}{_COOKIE}-{name}"
