@@ -6,7 +6,7 @@ Works on the store itself, so also while the gateway is down. Left out on purpos
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import typer
@@ -20,7 +20,7 @@ from gateway.cli.who import operator
 from gateway.config.units import parse_duration
 from gateway.core.address import Address, BadAddress, parse_address
 from gateway.core.sealed import Access, PackageId, Reader
-from gateway.core.sealing import archive_secret_name
+from gateway.core.sealing import archive_secret_names
 from gateway.flow.ports import SealedStore
 from gateway.sealed.guesses import normalise
 
@@ -33,6 +33,7 @@ _Recipient = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON; keys are added at times, never renamed.")]
 
 _PAGE: Final = 100
+_LONGEST: Final = timedelta(days=366)
 _SHORTEST: Final = 10
 
 
@@ -124,9 +125,12 @@ def extend(
     One that has expired opens again, as long as it is not erased.
     """
     try:
-        until = _now() + parse_duration(by)
+        longer = parse_duration(by)
     except ValueError as error:
         raise Usage(f"--by `{by}`: {error}") from error
+    if longer > _LONGEST:
+        raise Usage(f"--by `{by}`: a sealed message is left open for {_LONGEST.days}d at most")
+    until = _now() + longer
 
     async def move(store: SealedStore) -> tuple[bool, Reader]:
         moved = await store.extend(PackageId(package), until, _now(), operator())
@@ -186,20 +190,28 @@ def agree(
 @portal.command()
 def password(
     queue_id: Annotated[str, typer.Argument(metavar="ID", help="The queue id of the message.")],
-    recipient: Annotated[
-        int, typer.Option("--number", metavar="N", min=0, help="The recipient's number, as `queue show --json` says.")
-    ] = 0,
     config: ConfigOption = None,
 ) -> None:
-    """Show again the password of a protected archive.
+    """Show again the passwords of a message's protected archives.
 
-    For its sender alone; it is kept for as long as the route says.
+    For its sender alone; they are kept for as long as the route says. The numbers are those of `queue show --json`;
+    recipients at one organisation share an archive, which has the lowest of theirs.
     """
-    name = archive_secret_name(queue_id, recipient)
-    found = with_store(config, lambda store: store.known_password(name, _now()))
-    if found is None:
-        raise Finding(f"no password is kept for {queue_id}, recipient {recipient}")
-    typer.echo(found)
+
+    async def look(store: SealedStore) -> list[tuple[int, str]]:
+        names = await store.password_names(archive_secret_names(queue_id), _now())
+        asked = [(_last_number(name), await store.known_password(name, _now())) for name in names]
+        return sorted((number, found) for number, found in asked if found is not None)
+
+    passwords = with_store(config, look)
+    if not passwords:
+        raise Finding(f"no password is kept for {queue_id}")
+    for number, found in passwords:
+        typer.echo(f"recipient {number}: {found}" if len(passwords) > 1 else found)
+
+
+def _last_number(name: str) -> int:
+    return int(name.rpartition("/")[2])
 
 
 def _typed() -> str:

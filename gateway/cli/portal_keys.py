@@ -42,14 +42,14 @@ def rotate_key(
     source = _source(bundle)
     if source is None:
         count = _rewrap(settings, keyring)
-        typer.echo(f"The keys are in a variable. {count} were wrapped with the first of them.")
+        typer.echo(f"The keys are in a variable. Wrapped with the first of them: {count}.")
         typer.echo("To rotate, put a new line in front there, restart the gateway, and call this again.")
         return
     new = keyring.rotated(f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(4)}")
     _write(source, new)
     typer.echo(f"{source} has a new key in front.")
     _reload(settings)
-    typer.echo(f"{_rewrap(settings, new)} keys were wrapped with it.")
+    typer.echo(f"Wrapped with it: {_rewrap(settings, new)}.")
     if drop_old:
         _write(source, new.only_current())
         _reload(settings)

@@ -37,7 +37,7 @@ class Happening(StrEnum):
 
     SEALED = "sealed"
     LANDED = "landed"
-    CODE_SENT = "code sent"
+    CODE_ASKED = "code asked for"
     WRONG = "wrong code"
     LOCKED = "locked"
     OPENED = "opened"
@@ -65,8 +65,8 @@ class NewReader:
 class NewPackage:
     """A message to be sealed. ``delivery_id`` is the same on every repeat, so that a repeat gives the same package.
 
-    ``downloads`` is how often each reader may fetch a file or all of it; None is no limit. With ``hand_off`` the text
-    went with the notification, and the files alone matter.
+    ``downloads`` is how often each reader may fetch each file, or all at once; None is no limit. With ``hand_off``
+    the text went with the notification, and the files alone matter.
     """
 
     delivery_id: str
@@ -83,7 +83,11 @@ class NewPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """One recipient of one package as it stands. ``size`` is the message's in bytes, ``opened`` how many openings."""
+    """One recipient of one package as it stands.
+
+    ``lasts`` is what its route gave it when it was sealed. ``size`` is the message's in bytes, ``opened`` how many
+    openings.
+    """
 
     package: PackageId
     number: int
@@ -97,6 +101,7 @@ class Reader:
     route: str
     sealed_at: datetime
     expires_at: datetime
+    lasts: timedelta
     size: int
     opened: int
     opened_at: datetime | None
@@ -168,9 +173,19 @@ class Opening:
     first: bool
 
 
+class Secret(StrEnum):
+    """What a reader opens a message with."""
+
+    CODE = "a code"
+    PASSPHRASE = "the passphrase"  # noqa: S105  a word for it
+    AGREED = "the agreed passphrase"
+
+
 @dataclass(frozen=True, slots=True)
 class Unlocked:
-    """The secret was right."""
+    """The secret was right; ``by`` says which one it was."""
+
+    by: Secret
 
 
 @dataclass(frozen=True, slots=True)

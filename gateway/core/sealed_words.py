@@ -114,7 +114,8 @@ def _opened(reader: Reader) -> str:
     )
     match reader.unlock:
         case Unlock.MAIL:
-            return "With a code: the page sends it to this mailbox when you ask for it."
+            code = "With a code: the page sends it to this mailbox when you ask for it."
+            return f"{code[:-1]}; or with {spoken}." if reader.agreed else code
         case Unlock.VERIFIED_MAIL:
             return (
                 "With a code: the page sends it to this mailbox when you ask for it, if your mail system can be reached"

@@ -54,7 +54,12 @@ class Sealing:
 
 def archive_secret_name(queue_id: str, number: int) -> str:
     """What the password of an archive is kept under; ``number`` is the smallest of the recipients that share it."""
-    return f"archive/{queue_id}/{number}"
+    return f"{archive_secret_names(queue_id)}{number}"
+
+
+def archive_secret_names(queue_id: str) -> str:
+    """How the names of all of them begin, for one message; the number follows."""
+    return f"archive/{queue_id}/"
 
 
 _NAMES: Final = {

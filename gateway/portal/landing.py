@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.core.sealed import Access, Closed, Happening, Reader, Unlocked, Wrong
+from gateway.core.sealed import Access, Closed, Happening, Reader, Secret, Unlocked, Wrong
 from gateway.core.sealing import Unlock
 from gateway.portal.context import Context, InForce, came_from_us, is_proof, proof
 from gateway.portal.form import read_form
@@ -91,8 +91,8 @@ class Landing:
         reader, store = guest.reader, self._context.store
         tried = await store.unlock(reader.package, reader.number, secret, self._context.clock.now())
         match tried:
-            case Unlocked():
-                return await self._opened(request, guest, who)
+            case Unlocked(by=by):
+                return await self._opened(request, guest, who, by)
             case Wrong(left=left) if left:
                 return self._page(request, guest, status=422, problem="wrong", left=left)
             case Wrong() | Closed():
@@ -100,14 +100,14 @@ class Landing:
                     await Letters(self._context, guest.now, reader).locked()
                 return self._context.render("locked.html", request, status=403, reader=reader)
 
-    async def _opened(self, request: Request, guest: _Guest, who: str) -> Response:
+    async def _opened(self, request: Request, guest: _Guest, who: str, by: Secret) -> Response:
         reader, context = guest.reader, self._context
-        opening = await context.store.open_session(reader.package, reader.number, who, context.clock.now())
+        opening = await context.store.open_session(reader.package, reader.number, who, context.clock.now(), by)
         if opening is None:
             return context.render("gone.html", request, status=404)
         if guest.now.portal.receipts and opening.first:
             await Letters(context, guest.now, reader).opened(who)
-        context.events("portal opened", {"package": reader.package})
+        context.events("portal opened", {"package": reader.package, "by": by})
         home, secure = name_of(reader), guest.now.page.url.startswith("https:")
         response = RedirectResponse(path_of(home), 303)
         response.set_cookie(

@@ -4,7 +4,6 @@ Whoever has the link may do all of this, so it goes inside the organisation alon
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from starlette.requests import Request
@@ -19,7 +18,6 @@ from gateway.portal.landing import too_often
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.visitor import address_of
 
-_EXTENSION: Final = timedelta(days=28)
 _WHO: Final = "the sender, by their link"
 
 
@@ -74,7 +72,7 @@ class SenderPages:
             case "restore":
                 return await store.restore(package, only, at, _WHO) > 0
             case "extend":
-                return await store.extend(package, at + _EXTENSION, at, _WHO)
+                return await store.extend(package, at + sent.readers[0].lasts, at, _WHO)
             case "erase":
                 return await store.erase(package, at, _WHO)
             case _:

@@ -86,6 +86,9 @@ class Database:
     def _make(self) -> None:
         db = self._connect()
         try:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise sqlite3.DatabaseError(f"it is of version {version}, and this program reads {VERSION}")
             db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         finally:
             db.close()

@@ -129,10 +129,11 @@ def keep(db: sqlite3.Connection, done: Finished, keyring: Keyring, box: Box) -> 
     name, wrapped = keyring.wrap(sealing.keys.data + sealing.keys.seed, about)
     face = seal_bytes(sealing.keys.data, index_to_bytes(index), b"face " + about)
     db.execute(
-        "INSERT INTO packages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO packages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         (
             sealing.package, new.delivery_id, new.queue_id, str(new.sender), new.level, new.route,
-            micros(new.sealed_at), micros(new.expires_at), index.face.size, new.downloads, int(new.hand_off),
+            micros(new.sealed_at), micros(new.expires_at),
+            micros(new.expires_at) - micros(new.sealed_at), index.face.size, new.downloads, int(new.hand_off),
             name, wrapped, face, sealing.path.name,
         ),
     )  # fmt: skip
@@ -143,8 +144,6 @@ def keep(db: sqlite3.Connection, done: Finished, keyring: Keyring, box: Box) -> 
 
 def _keep_reader(db: sqlite3.Connection, sealing: Sealing, reader: NewReader, own: str | None) -> None:
     agreed = db.execute("SELECT passphrase FROM agreed WHERE address_key = ?", (reader.address.key,)).fetchone()
-    if own is None:
-        agreed = None
     db.execute(
         "INSERT INTO readers (package, number, address, address_key, unlock, agreed, token, passphrase)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -231,7 +230,7 @@ def erase(db: sqlite3.Connection, package: PackageId, at: int) -> str | None:
         (at, package),
     )
     db.execute("UPDATE readers SET passphrase = NULL, code = NULL WHERE package = ?", (package,))
-    for table in ("sessions", "asked"):
+    for table in ("sessions", "asked", "fetched"):
         db.execute(f"DELETE FROM {table} WHERE package = ?", (package,))  # noqa: S608  the names are ours
     marks = ", ".join("?" * len(_OF_READERS))
     db.execute(

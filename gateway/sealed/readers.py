@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.core.address import parse_address
 from gateway.core.record import QueueId
-from gateway.core.sealed import Access, PackageId, Reader
+from gateway.core.sealed import Access, PackageId, Reader, Secret
 from gateway.core.sealing import Unlock
 from gateway.sealed.guesses import token_hash
 from gateway.sealed.schema import micros, moment
@@ -21,7 +21,7 @@ _AN_HOUR: Final = (timedelta(hours=1), 5)
 _A_DAY: Final = (timedelta(days=1), 20)
 _SELECT: Final = (
     "SELECT readers.*, packages.queue_id, packages.sender, packages.level, packages.route, packages.sealed_at,"
-    " packages.expires_at, packages.size, packages.downloads, packages.hand_off, packages.erased_at"
+    " packages.expires_at, packages.lasts, packages.size, packages.downloads, packages.hand_off, packages.erased_at"
     " FROM readers JOIN packages ON packages.id = readers.package "
 )
 
@@ -100,6 +100,7 @@ class Guess:
 
     code: str | None
     passphrase: str | None
+    kind: Secret
     tries: int
 
 
@@ -110,7 +111,8 @@ def begin_guess(db: sqlite3.Connection, package: PackageId, number: int, now: da
         return None
     db.execute("UPDATE readers SET tries = tries + 1 WHERE package = ? AND number = ?", (package, number))
     code = row["code"] if row["code_until"] > micros(now) else None
-    return Guess(code, row["passphrase"], row["tries"] + 1)
+    kind = Secret.AGREED if row["agreed"] else Secret.PASSPHRASE
+    return Guess(code, row["passphrase"], kind, row["tries"] + 1)
 
 
 def guessed(db: sqlite3.Connection, package: PackageId, number: int, guess: Guess) -> bool:
@@ -177,6 +179,7 @@ def _reader(row: sqlite3.Row, now: datetime) -> Reader:
         route=row["route"],
         sealed_at=moment(row["sealed_at"]),
         expires_at=moment(row["expires_at"]),
+        lasts=timedelta(microseconds=row["lasts"]),
         size=row["size"],
         opened=row["opened"],
         opened_at=moment(row["opened_at"]) if row["opened_at"] is not None else None,

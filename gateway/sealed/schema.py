@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 NAME: Final = "sealed.db"
-VERSION: Final = 1
+VERSION: Final = 2
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -23,8 +23,8 @@ STRICT;
 CREATE TABLE IF NOT EXISTS packages (
     id TEXT PRIMARY KEY, delivery_id TEXT NOT NULL UNIQUE, queue_id TEXT NOT NULL, sender TEXT NOT NULL,
     level TEXT NOT NULL, route TEXT NOT NULL, sealed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-    size INTEGER NOT NULL, downloads INTEGER, hand_off INTEGER NOT NULL, key_name TEXT, wrapped BLOB, face BLOB,
-    file TEXT, erased_at INTEGER
+    lasts INTEGER NOT NULL, size INTEGER NOT NULL, downloads INTEGER, hand_off INTEGER NOT NULL, key_name TEXT,
+    wrapped BLOB, face BLOB, file TEXT, erased_at INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS packages_age ON packages (sealed_at);
 CREATE INDEX IF NOT EXISTS packages_end ON packages (expires_at) WHERE erased_at IS NULL;
@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS readers (
     locked_at INTEGER, revoked_at INTEGER, disowned_at INTEGER, reminded_at INTEGER,
     opened INTEGER NOT NULL DEFAULT 0, opened_at INTEGER, downloaded INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (package, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fetched (
+    package TEXT NOT NULL, number INTEGER NOT NULL, file TEXT NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (package, number, file)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS asked (package TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS asked_by ON asked (package, number);

@@ -42,6 +42,15 @@ class StoreLetters(StoreBase):
 
         return await self._db.read(look)
 
+    async def password_names(self, start: str, now: datetime) -> Sequence[str]:
+        """See the port."""
+
+        def look(db: sqlite3.Connection) -> Sequence[str]:
+            rows = db.execute("SELECT name FROM passwords WHERE until > ? ORDER BY rowid", (micros(now),))
+            return [row["name"] for row in rows.fetchall() if row["name"].startswith(start)]
+
+        return await self._db.read(look)
+
     async def post(self, mail: OwnMail) -> None:
         """See the port."""
         sealed = await self._db.run(lambda: self._box.seal_bytes(outbox.to_bytes(mail), _OUTBOX))

@@ -4,8 +4,9 @@ import sqlite3
 from datetime import datetime
 
 from gateway.core.address import Address
-from gateway.core.sealed import Access, Closed, Happening, Opening, PackageId, Reader, Tried, Unlocked, Wrong
+from gateway.core.sealed import Access, Closed, Happening, Opening, PackageId, Reader, Secret, Tried, Unlocked, Wrong
 from gateway.sealed import readers, sessions, trail
+from gateway.sealed.fetched import fetch
 from gateway.sealed.guesses import hash_secret, matches, new_code, normalise
 from gateway.sealed.readers import Guess
 from gateway.sealed.schema import micros
@@ -37,7 +38,7 @@ class StoreReaders(StoreBase):
             if reader is None or not readers.may_ask(db, reader, now):
                 return False
             readers.set_code(db, reader, hashed, now)
-            trail.add(db, self._box, package, number, Happening.CODE_SENT, now)
+            trail.add(db, self._box, package, number, Happening.CODE_ASKED, now)
             return True
 
         return code if await self._db.write(ask) else None
@@ -58,7 +59,8 @@ class StoreReaders(StoreBase):
         if not isinstance(begun, Guess):
             return begun
         right = same and against is not None
-        return await self._db.write(lambda db: self._tried(db, package, number, begun, now, right=right))
+        by = Secret.CODE if is_code else begun.kind
+        return await self._db.write(lambda db: self._tried(db, package, number, begun, now, right=right, by=by))
 
     def _tried(
         self,
@@ -69,9 +71,10 @@ class StoreReaders(StoreBase):
         now: datetime,
         *,
         right: bool,
+        by: Secret,
     ) -> Tried:
         if right:
-            return Unlocked() if readers.guessed(db, package, number, guess) else Closed()
+            return Unlocked(by) if readers.guessed(db, package, number, guess) else Closed()
         trail.add(db, self._box, package, number, Happening.WRONG, now)
         left = readers.TRIES - guess.tries
         return Wrong(left) if left > 0 else self._spent(db, package, number, now)
@@ -83,14 +86,16 @@ class StoreReaders(StoreBase):
         trail.add(db, self._box, package, number, Happening.LOCKED, now)
         return Wrong(0)
 
-    async def open_session(self, package: PackageId, number: int, who: str, now: datetime) -> Opening | None:
+    async def open_session(
+        self, package: PackageId, number: int, who: str, now: datetime, by: Secret
+    ) -> Opening | None:
         """See the port."""
 
         def start(db: sqlite3.Connection) -> Opening | None:
             reader = readers.one(db, package, number, now)
             if reader is None or reader.access is not Access.OPEN:
                 return None
-            trail.add(db, self._box, package, number, Happening.OPENED, now, who)
+            trail.add(db, self._box, package, number, Happening.OPENED, now, who, f"by {by}")
             cookie = sessions.start(db, self._box, package, number, who, now)
             return Opening(cookie, first=reader.opened == 0)
 
@@ -114,11 +119,8 @@ class StoreReaders(StoreBase):
 
         def count(db: sqlite3.Connection) -> bool:
             reader = readers.one(db, package, number, now)
-            if reader is None or (reader.downloads is not None and reader.downloaded >= reader.downloads):
+            if reader is None or not fetch(db, reader, detail):
                 return False
-            db.execute(
-                "UPDATE readers SET downloaded = downloaded + 1 WHERE package = ? AND number = ?", (package, number)
-            )
             trail.add(db, self._box, package, number, Happening.DOWNLOADED, now, who, detail)
             return True
 

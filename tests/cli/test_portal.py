@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from gateway.app.vault import FOLDER
-from gateway.core.sealed import PackageId
+from gateway.core.sealed import PackageId, Secret
 from gateway.core.sealing import archive_secret_name
 from gateway.sealed.keys import Keyring, new_keyring
 from gateway.sealed.store import SealedFiles
@@ -81,11 +81,11 @@ def test_the_list_has_a_line_for_each_recipient_with_the_whole_name_of_the_packa
 
 def test_a_name_that_a_reader_gave_cannot_pass_for_an_operator_or_a_link(desk: Desk) -> None:
     given = "root  https://evil.example/"
-    desk.do(lambda store: store.open_session(desk.package, 3, given, NOW))
+    desk.do(lambda store: store.open_session(desk.package, 3, given, NOW, Secret.CODE))
     desk.do(lambda store: store.download(desk.package, 3, NOW, "", "part 2"))
     desk.do(lambda store: store.disown(desk.package, 3, NOW, given))
     out = desk.run("show", desk.package)[1]
-    assert '  opened  recipient 3  gave the name "root https evil example"\n' in out
+    assert '  opened  recipient 3  gave the name "root https evil example"  by a code\n' in out
     assert "  downloaded  recipient 3  part 2\n" in out
     assert '  not for me  recipient 3  gave the name "root https evil example"\n' in out
     told = json.loads(desk.run("show", desk.package, "--json")[1])
@@ -113,10 +113,12 @@ def test_all_that_happened_is_shown_with_who_did_it(desk: Desk) -> None:
 
 def test_more_time(desk: Desk) -> None:
     before = json.loads(desk.run("list", "--json")[1])[0]["expires_at"]
-    code, out, _ = desk.run("extend", desk.package, "--by", "400d")
+    code, out, _ = desk.run("extend", desk.package, "--by", "366d")
     assert code == 0 and out.startswith(f"{desk.package} can be opened until ")
     assert json.loads(desk.run("list", "--json")[1])[0]["expires_at"] > before
     assert desk.run("extend", desk.package, "--by", "soon")[0] == 2
+    code, _, err = desk.run("extend", desk.package, "--by", "367d")
+    assert code == 2 and "366d at most" in err
     code, _, err = desk.run("extend", desk.package, "--by", "3d")
     assert code == 1 and err.endswith(" UTC already; nothing changed\n")
 
@@ -158,14 +160,18 @@ def test_an_agreed_passphrase_is_one_that_can_be_typed(typed: str, code: int, de
 def test_an_archives_password_is_shown_again_for_a_while(desk: Desk) -> None:
     until = datetime.now(UTC) + timedelta(days=7)
     words = desk.do(lambda store: store.password(archive_secret_name("000-1", 2), until))
-    assert desk.run("password", "000-1", "--number", "2")[1] == f"{words}\n"
-    assert desk.run("password", "000-1")[0] == 1
+    assert desk.run("password", "000-1")[1] == f"{words}\n"
+    more = desk.do(lambda store: store.password(archive_secret_name("000-1", 10), until))
+    desk.do(lambda store: store.password(archive_secret_name("000-12", 0), until))
+    assert desk.run("password", "000-1")[1] == f"recipient 2: {words}\nrecipient 10: {more}\n"
+    code, _, err = desk.run("password", "000")
+    assert (code, err) == (1, "sealpost: no password is kept for 000\n")
 
 
 def test_a_new_key_wraps_everything_and_the_old_one_can_go(desk: Desk) -> None:
     before = desk.keys()
     code, out, err = desk.run("rotate-key")
-    assert (code, err) == (0, "") and "2 keys were wrapped with it.\n" in out
+    assert (code, err) == (0, "") and "Wrapped with it: 2.\n" in out
     assert desk.keys().keys[1:] == before.keys and desk.keys().current != before.current
     assert (desk.folder / KEYS).stat().st_mode & 0o777 == 0o600
     assert "The old keys are taken out." in desk.run("rotate-key", "--drop-old")[1]
@@ -177,7 +183,7 @@ def test_a_new_key_wraps_everything_and_the_old_one_can_go(desk: Desk) -> None:
 def test_keys_of_a_variable_are_rotated_where_they_are_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNCIL_KEYS", desk.keys().rotated("new").to_bytes().decode())
     change(desk.config, (f'sealing = "file:{KEYS}"', 'sealing = "env:COUNCIL_KEYS"'))
-    assert desk.run("rotate-key")[1].startswith("The keys are in a variable. 2 were wrapped with the first of them.")
+    assert desk.run("rotate-key")[1].startswith("The keys are in a variable. Wrapped with the first of them: 2.")
 
 
 @pytest.mark.parametrize("words", [("list",), ("rotate-key", "--drop-old"), ("agree", "x@y.example", "--forget")])

@@ -20,6 +20,7 @@ from gateway.core.sealed import (
     OwnMail,
     PackageId,
     Reader,
+    Secret,
     Unlocked,
     Wrong,
 )
@@ -92,7 +93,7 @@ async def reader(store: SealedFiles, of: PackageId, number: int = 3, now: dateti
 
 async def begun(store: SealedFiles, package: PackageId, who: str) -> str:
     """The cookie of an opening by reader 3."""
-    opening = await store.open_session(package, 3, who, NOW)
+    opening = await store.open_session(package, 3, who, NOW, Secret.CODE)
     assert opening is not None
     return opening.cookie
 
@@ -148,7 +149,7 @@ async def test_a_code_opens_once_for_a_quarter_of_an_hour_and_only_the_last_one_
     assert isinstance(await store.unlock(sealed, 7, new, NOW), Wrong), "another reader's"
     if old != new:
         assert await store.unlock(sealed, 3, old, NOW) == Wrong(4)
-    assert await store.unlock(sealed, 3, f"{new[:4]} {new[4:]}", NOW) == Unlocked()
+    assert await store.unlock(sealed, 3, f"{new[:4]} {new[4:]}", NOW) == Unlocked(Secret.CODE)
     assert await store.unlock(sealed, 3, new, NOW) == Wrong(4)
     late = await store.ask_code(sealed, 3, NOW)
     assert late is not None
@@ -159,7 +160,7 @@ async def test_a_passphrase_opens_again_and_again_and_no_code_goes_where_none_ma
     sealed = await store.seal(package(unlock=Unlock.PASSPHRASE), given_out())
     passphrase = (await store.secrets(sealed))[3].passphrase
     for typed in (passphrase, passphrase.upper().replace("-", " ")):
-        assert await store.unlock(sealed, 3, typed, NOW) == Unlocked()
+        assert await store.unlock(sealed, 3, typed, NOW) == Unlocked(Secret.PASSPHRASE)
     assert await store.ask_code(sealed, 3, NOW) is None
 
 
@@ -168,7 +169,7 @@ async def test_the_fifth_wrong_one_in_a_row_locks_this_reader_alone(store: Seale
     passphrase = (await store.secrets(sealed))[3].passphrase
     for left in (4, 3):
         assert await store.unlock(sealed, 3, "wrong", NOW) == Wrong(left)
-    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked()
+    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked(Secret.PASSPHRASE)
     for left in (4, 3, 2):
         assert await store.unlock(sealed, 3, "wrong", NOW) == Wrong(left)
     code = await store.ask_code(sealed, 3, NOW)
@@ -181,7 +182,7 @@ async def test_the_fifth_wrong_one_in_a_row_locks_this_reader_alone(store: Seale
     assert (await reader(store, sealed, 7)).access is Access.OPEN
     assert await store.ask_code(sealed, 3, NOW) is None
     assert await store.restore(sealed, 3, NOW, "desk") == 1
-    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked()
+    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked(Secret.PASSPHRASE)
 
 
 async def test_many_guesses_at_once_are_no_more_than_five(store: SealedFiles) -> None:
@@ -229,7 +230,7 @@ async def test_what_is_closed_opens_for_nobody_and_ends_sessions(way: str, store
     assert await store.unlock(sealed, 3, secret.passphrase, now) == Closed()
     assert await store.session(cookie, now) is None
     assert await store.ask_code(sealed, 3, now) is None
-    assert await store.open_session(sealed, 3, "me", now) is None
+    assert await store.open_session(sealed, 3, "me", now, Secret.CODE) is None
     assert [one.what for one in await store.history(sealed)].count(Happening.OPENED) == 1
 
 
@@ -282,26 +283,30 @@ async def test_a_session_lives_half_an_hour_idle_and_half_a_day_at_most(store: S
 
 async def test_each_opening_is_recorded_with_who_it_was(store: SealedFiles) -> None:
     sealed = await store.seal(package(), given_out())
-    openings = [await store.open_session(sealed, 3, who, NOW + n * HOUR) for n, who in enumerate(("Carol", "Dave"))]
+    openings = [
+        await store.open_session(sealed, 3, who, NOW + n * HOUR, by)
+        for n, (who, by) in enumerate((("Carol", Secret.CODE), ("Dave", Secret.PASSPHRASE)))
+    ]
     assert [one is not None and one.first for one in openings] == [True, False]
     found = await reader(store, sealed)
     assert (found.opened, found.opened_at) == (2, NOW)
-    who = [one.who for one in await store.history(sealed) if one.what is Happening.OPENED]
-    assert who == ["Carol", "Dave"]
+    told = [(one.who, one.detail) for one in await store.history(sealed) if one.what is Happening.OPENED]
+    assert told == [("Carol", "by a code"), ("Dave", "by the passphrase")]
 
 
 async def test_downloads_are_counted_up_to_their_number(store: SealedFiles) -> None:
     sealed = await store.seal(package(downloads=2), given_out())
     assert [await store.download(sealed, 3, NOW, "Carol", "part 1") for _ in range(3)] == [True, True, False]
     assert await store.download(sealed, 7, NOW, "", "part 1")
-    assert (await reader(store, sealed)).downloaded == 2
+    assert [await store.download(sealed, 3, NOW, "", "all files") for _ in range(3)] == [True, True, False]
+    assert (await reader(store, sealed)).downloaded == 4
     free = await store.seal(package("d2"), given_out())
     assert all([await store.download(free, 3, NOW, "", "") for _ in range(5)])
 
 
 async def test_erased_is_erased(store: SealedFiles, tmp_path: Path, keyring: Keyring) -> None:
     sealed = await store.seal(package(), given_out())
-    await store.open_session(sealed, 3, "Carol", NOW)
+    await store.open_session(sealed, 3, "Carol", NOW, Secret.CODE)
     await store.download(sealed, 3, NOW, "Carol", "part 1")
     assert await store.erase(sealed, NOW, "anna")
     assert not await store.erase(sealed, NOW, "anna")
@@ -383,7 +388,7 @@ async def test_tries_that_were_counted_and_never_answered_lock_in_the_end(store:
     assert await store.unlock(sealed, 3, passphrase, NOW) == Closed()
     assert [one.what for one in await store.history(sealed)] == [Happening.SEALED, Happening.LOCKED]
     assert await store.restore(sealed, 3, NOW, "desk") == 1
-    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked()
+    assert await store.unlock(sealed, 3, passphrase, NOW) == Unlocked(Secret.PASSPHRASE)
 
 
 async def test_what_was_erased_while_somebody_read_is_overwritten_later(store: SealedFiles, tmp_path: Path) -> None:
@@ -406,13 +411,21 @@ async def test_an_agreed_passphrase_takes_the_place_of_one_that_is_made(store: S
     assert [(one.agreed, one.number) for one in await store.readers(sealed, NOW)] == [(True, 3), (False, 7)]
     secrets = await store.secrets(sealed)
     assert secrets[3].passphrase == "" != secrets[7].passphrase
-    assert await store.unlock(sealed, 3, "our own  words", NOW) == Unlocked()
+    assert await store.unlock(sealed, 3, "our own  words", NOW) == Unlocked(Secret.AGREED)
     await store.agree(BOB, None)
     later = await store.seal(package("d2"), given_out())
     assert not (await reader(store, later)).agreed
     assert isinstance(await store.unlock(later, 3, "our own words", NOW), Wrong)
     by_mail = await store.seal(package("d3", Unlock.MAIL), given_out())
     assert not (await reader(store, by_mail)).agreed
+    await store.agree(BOB, "other words")
+    also = await store.seal(package("d4", Unlock.MAIL), given_out())
+    assert [one.agreed for one in await store.readers(also, NOW)] == [True, False]
+    assert await store.unlock(also, 3, "other words", NOW) == Unlocked(Secret.AGREED)
+    code = await store.ask_code(also, 3, NOW)
+    assert code is not None
+    assert await store.unlock(also, 3, code, NOW) == Unlocked(Secret.CODE)
+    assert await store.unlock(also, 7, "other words", NOW) == Wrong(4)
 
 
 async def test_a_password_is_the_same_for_its_name_until_its_time_is_over(store: SealedFiles) -> None:
@@ -420,6 +433,11 @@ async def test_a_password_is_the_same_for_its_name_until_its_time_is_over(store:
     assert await store.password("archive/1/0", NOW + 9 * DAY) == first == await store.known_password("archive/1/0", NOW)
     assert await store.password("archive/1/1", NOW + DAY) != first
     assert await store.known_password("archive/2/0", NOW) is None
+    await store.password("archive/30/0", NOW + 2 * DAY)
+    await store.password("archive/3/0", NOW + DAY)
+    await store.password("archive/3/7", NOW + 2 * DAY)
+    assert await store.password_names("archive/3/", NOW) == ["archive/3/0", "archive/3/7"]
+    assert await store.password_names("archive/3/", NOW + DAY) == ["archive/3/7"]
     assert await store.known_password("archive/1/0", NOW + DAY) is None
 
 
@@ -431,7 +449,7 @@ async def test_keys_are_rotated_without_losing_anything(store: SealedFiles, keyr
     assert await store.rewrap() == 2 and await store.rewrap() == 0
     await store.use(rotated.only_current())
     assert await whole(store.read(sealed)) == RAW and await store.secrets(sealed) == secrets
-    assert await store.unlock(sealed, 3, secrets[3].passphrase, NOW) == Unlocked()
+    assert await store.unlock(sealed, 3, secrets[3].passphrase, NOW) == Unlocked(Secret.PASSPHRASE)
     assert await store.password("n", NOW + DAY) == password
     with pytest.raises(SealedStoreError, match="second"):
         await store.use(keyring)
@@ -468,7 +486,7 @@ async def test_who_opened_nothing_is_reminded_once_before_the_end(store: SealedF
     assert await store.remindable(NOW, NOW + 3 * DAY, 10) == ()
     assert [one.number for one in await store.remindable(late, late + 3 * DAY, 10)] == [3, 7]
     await store.note(sealed, 3, Happening.REMINDED, late)
-    await store.open_session(sealed, 7, "", late)
+    await store.open_session(sealed, 7, "", late, Secret.CODE)
     assert await store.remindable(late, late + 3 * DAY, 10) == ()
     await store.extend(sealed, NOW + 28 * DAY + HOUR, late, "")
     assert [one.number for one in await store.remindable(late, late + 3 * DAY, 10)] == [3]

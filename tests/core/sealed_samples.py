@@ -49,6 +49,7 @@ READER = Reader(
     route="encrypted",
     sealed_at=NOW,
     expires_at=NOW + timedelta(days=28),
+    lasts=timedelta(days=28),
     size=1000,
     opened=0,
     opened_at=None,

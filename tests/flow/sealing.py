@@ -77,6 +77,7 @@ class Packages:
             route=delivery.route.name,
             sealed_at=now,
             expires_at=now + timedelta(days=28),
+            lasts=timedelta(days=28),
             size=delivery.size,
             opened=0,
             opened_at=None,

@@ -69,6 +69,7 @@ class Portal:
     package: PackageId = field(init=False)
     unlock: Unlock = Unlock.MAIL
     language: str = ""
+    lasts: timedelta = DAYS_28
     tokens: dict[int, str] = field(default_factory=dict)
     passphrases: dict[int, str] = field(default_factory=dict)
     world: World = field(default_factory=lambda: World(Sealed(b"Subject: x\r\n\r\n")))
@@ -140,12 +141,12 @@ async def _blocks(data: bytes) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def portal(folder: Path, unlock: Unlock = Unlock.MAIL) -> AsyncGenerator[Portal]:
+async def portal(folder: Path, unlock: Unlock = Unlock.MAIL, lasts: timedelta = DAYS_28) -> AsyncGenerator[Portal]:
     """A message that was sealed for two people."""
     clock = SteppedClock(NOW)
     store = await SealedFiles.open(folder, Keyring((("first", b"1" * 32),)), clock)
     async with aclosing(store):
-        made = Portal(store, clock)
+        made = Portal(store, clock, lasts=lasts)
         await seal(made, "d-1", unlock)
         yield made
 
@@ -162,7 +163,7 @@ async def seal(there: Portal, delivery: str, unlock: Unlock) -> None:
         level="controlled",
         route="secure",
         sealed_at=NOW,
-        expires_at=NOW + DAYS_28,
+        expires_at=NOW + there.lasts,
         readers=tuple(NewReader(number=number, address=who, unlock=unlock) for number, who in ((2, JO), (5, KIM))),
     )
     there.package = await there.store.seal(new, _blocks(message.as_bytes()))

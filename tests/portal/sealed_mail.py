@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ READER = Reader(
     route="secure",
     sealed_at=NOW,
     expires_at=NOW + timedelta(days=28),
+    lasts=timedelta(days=28),
     size=1000,
     opened=1,
     opened_at=NOW,
@@ -49,6 +51,7 @@ class Sealed:
     original: bytes
     reader: Reader = READER
     who: str = "Jo Miller"
+    fetched: Counter[str] = field(default_factory=lambda: Counter())
     sessions: dict[str, tuple[Reader, str]] = field(default_factory=dict)
     events: list[Happened] = field(default_factory=list)
     mails: list[OwnMail] = field(default_factory=list)
@@ -120,10 +123,10 @@ class Sealed:
         return _blocks(self.contents[number][start:end])
 
     async def download(self, package: PackageId, number: int, now: datetime, who: str, detail: str) -> bool:
-        had = self.reader.downloaded
-        if self.reader.downloads is not None and had >= self.reader.downloads:
+        if self.reader.downloads is not None and self.fetched[detail] >= self.reader.downloads:
             return False
-        self.reader = replace(self.reader, downloaded=had + 1)
+        self.fetched[detail] += 1
+        self.reader = replace(self.reader, downloaded=self.reader.downloaded + 1)
         self.sessions[COOKIE] = (self.reader, self.who)
         await self.note(package, number, Happening.DOWNLOADED, now, who=who, detail=detail)
         return True

@@ -121,14 +121,16 @@ async def test_a_rest_of_nothing_is_counted_too() -> None:
 async def test_no_more_than_may_be() -> None:
     there = world()
     there.limit_downloads(2)
-    assert (await there.caller.get("part/1")).status == 200
-    assert (await there.caller.get("all.zip")).status == 200
+    assert "each file 2 times" in (await there.caller.get(".")).text
     for path in ("part/1", "message.eml", "all.zip"):
+        assert [(await there.caller.get(path)).status for _ in range(2)] == [200, 200]
         refused = await there.caller.get(path)
         assert refused.status == 403
-        assert "The sender allows 2 downloads" in refused.text
+        assert "Each file can be downloaded 2 times" in refused.text
     assert (await there.caller.get("part/1", Range="bytes=10-")).status == 206
-    assert len(details(there)) == 2
+    assert len(details(there)) == 6
+    there.limit_downloads(1)
+    assert "each file once" in (await there.caller.get(".")).text
 
 
 async def test_a_range_that_begins_later_is_free_only_where_the_same_file_was_counted() -> None:
@@ -150,11 +152,12 @@ async def test_past_the_limit_only_the_rest_of_what_was_counted_is_given() -> No
     assert (await there.caller.get("part/1", Range="bytes=1-")).status == 206
     assert (await there.caller.get("part/1", Range="bytes=9-")).status == 206
     for path in ("part/3", "message.eml"):
-        for range_ in ("bytes=1-", "bytes=-1", "bytes=0-0", ""):
+        assert (await there.caller.get(path, Range="bytes=0-0")).status == 206
+        for range_ in ("bytes=0-", "bytes=0-0", ""):
             assert (await there.caller.get(path, Range=range_)).status == 403
     assert (await there.caller.get("part/1", Range="bytes=0-")).status == 403
     assert (await there.caller.get("part/1", "HEAD", Range="bytes=1-")).status == 200
-    assert details(there) == ["part 2"]
+    assert details(there) == ["part 2", "part 4", "the original message"]
 
 
 async def test_what_one_session_counted_is_not_free_in_another() -> None:

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from email.message import EmailMessage
 from pathlib import Path
 
-from gateway.core.sealed import Happening, NewPackage, NewReader
+from gateway.core.sealed import Happening, NewPackage, NewReader, Secret
 from gateway.portal.application import application
 from gateway.portal.context import Context
 from gateway.portal.home import name_of, path_of
@@ -54,7 +54,7 @@ async def opened(folder: Path, original: bytes) -> AsyncGenerator[tuple[SealedFi
             readers=(NewReader(number=2, address=READER.address, unlock=READER.unlock),),
         )
         package = await store.seal(new, blocks(original))
-        opening = await store.open_session(package, 2, "Jo", NOW)
+        opening = await store.open_session(package, 2, "Jo", NOW, Secret.CODE)
         assert opening is not None
         found = await store.session(opening.cookie, NOW)
         assert found is not None

@@ -30,6 +30,7 @@ READER = Reader(
     route="secure",
     sealed_at=NOW,
     expires_at=NOW + timedelta(days=28),
+    lasts=timedelta(days=28),
     size=1000,
     opened=1,
     opened_at=NOW,

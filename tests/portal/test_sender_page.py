@@ -103,6 +103,18 @@ async def test_extending_opens_what_has_expired_and_never_shortens(tmp_path: Pat
         assert (jo.access, jo.expires_at) == (Access.OPEN, NOW + 2 * DAYS_28)
 
 
+async def test_it_is_extended_by_what_its_route_gave_it(tmp_path: Path) -> None:
+    async with portal(tmp_path, lasts=timedelta(days=7)) as there:
+        page = at(there)
+        await there.clock.advance(timedelta(days=2))
+        assert "for 7 days from now" in (await page.look()).text
+        for days in (2, 5):
+            assert (await page.press("extend")).status == 303
+            [jo, _] = await there.store.readers(there.package, there.clock.now())
+            assert jo.expires_at == NOW + timedelta(days=days + 7)
+            await there.clock.advance(timedelta(days=3))
+
+
 async def test_erasing_asks_whether_one_is_sure(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         page = at(there)

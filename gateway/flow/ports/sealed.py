@@ -19,6 +19,7 @@ from gateway.core.sealed import (
     PackageId,
     Reader,
     ReaderSecret,
+    Secret,
     Tried,
 )
 
@@ -57,6 +58,10 @@ class SealedStore(Protocol):
         """The password of that name, if there is one still."""
         ...
 
+    async def password_names(self, start: str, now: datetime) -> Sequence[str]:
+        """The names that begin so of all passwords that there are still, the oldest first."""
+        ...
+
     async def find(self, token: str, now: datetime) -> Reader | None:
         """The reader of a link, whatever its access. It takes as long for a token that is none."""
         ...
@@ -86,8 +91,10 @@ class SealedStore(Protocol):
         """Tries a code or passphrase. Five wrong ones in a row lock this reader alone, whatever codes came between."""
         ...
 
-    async def open_session(self, package: PackageId, number: int, who: str, now: datetime) -> Opening | None:
-        """Starts a session of an unlocked reader and records the opening; None if its access is not open any more."""
+    async def open_session(
+        self, package: PackageId, number: int, who: str, now: datetime, by: Secret
+    ) -> Opening | None:
+        """Starts and records a session of a reader unlocked with ``by``; None if its access is not open any more."""
         ...
 
     async def session(self, cookie: str, now: datetime) -> tuple[Reader, str] | None:
@@ -111,7 +118,7 @@ class SealedStore(Protocol):
         ...
 
     async def download(self, package: PackageId, number: int, now: datetime, who: str, detail: str) -> bool:
-        """Counts and records a download; False if the reader has had as many as may be."""
+        """Counts and records a download of the file that ``detail`` names; False if the reader had it often enough."""
         ...
 
     async def note(
