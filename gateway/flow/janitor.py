@@ -1,7 +1,7 @@
 """The janitor: what has to be done now and then in a worker, each at its own pace, none of it for a message's sake.
 
 It measures the queue for the gauges, and sweeps out old audit events, policies that no entry needs, and bodies that no
-message has; what else there is to do is given to it. A chore that fails is heard of and done again next time.
+message has; what else there is to do is given to it. A chore that fails is heard of, and done again later and later.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from gateway.flow.ports import Clock, Events, QueueSize, Spool
 
 MEASURE_EVERY: Final = timedelta(seconds=15)
 SWEEP_EVERY: Final = timedelta(hours=1)
+MOST_PAUSE: Final = timedelta(minutes=1)
+"""Of a chore that fails again and again, if it is not a longer one anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,15 @@ class Janitor:
                 tasks.create_task(self._repeat(chore))
 
     async def _repeat(self, chore: Chore) -> None:
+        pause = chore.every
         while True:
             try:
                 await chore.do()
+                pause = chore.every
             except Exception as error:
                 self._events.broken(f"janitor {chore.name}", "", error)
-            await self._clock.sleep_until(self._clock.now() + chore.every)
+                pause = max(chore.every, min(2 * pause, MOST_PAUSE))
+            await self._clock.sleep_until(self._clock.now() + pause)
 
     async def _measure(self) -> None:
         sizes = [await spool.size() for spool in self._charge.spools()]

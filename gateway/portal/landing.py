@@ -87,14 +87,14 @@ class Landing:
             return self._page(request, guest, status=403, problem="form")
         secret, who = form.get("secret", ""), _name(form.get("who", ""))
         if not secret.strip():
-            return self._page(request, guest, status=422, problem="empty")
+            return self._page(request, guest, status=422, problem="empty", who=who)
         reader, store = guest.reader, self._context.store
         tried = await store.unlock(reader.package, reader.number, secret, self._context.clock.now())
         match tried:
             case Unlocked(by=by):
                 return await self._opened(request, guest, who, by)
             case Wrong(left=left) if left:
-                return self._page(request, guest, status=422, problem="wrong", left=left)
+                return self._page(request, guest, status=422, problem="wrong", left=left, who=who)
             case Wrong() | Closed():
                 if isinstance(tried, Wrong):
                     await Letters(self._context, guest.now, reader).locked()
@@ -165,6 +165,7 @@ class Landing:
         problem: str = "",
         left: int = 0,
         sent: bool = False,
+        who: str = "",
     ) -> Response:
         return self._context.render(
             "landing.html",
@@ -176,6 +177,7 @@ class Landing:
             problem=problem,
             left=left,
             sent=sent,
+            who=who,
             by_mail=guest.reader.unlock is not Unlock.PASSPHRASE,
             by_passphrase=guest.reader.unlock.has_passphrase or guest.reader.agreed,
             verified=guest.reader.unlock is Unlock.VERIFIED_MAIL,

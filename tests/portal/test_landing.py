@@ -58,6 +58,14 @@ async def test_a_code_by_mail_opens_the_message_once(tmp_path: Path) -> None:
         assert (await there.try_secret(there.browser(), code)).status == 422
 
 
+async def test_a_name_that_was_typed_is_still_there_after_a_wrong_code(tmp_path: Path) -> None:
+    async with portal(tmp_path) as there:
+        for secret in ("", "00000000"):
+            page = await there.try_secret(there.browser(), secret, who='Jo "x" Miller')
+            assert page.status == 422 and 'value="Jo &#34;x&#34; Miller"' in page.text
+        assert 'value=""' in (await there.browser().get(there.link())).text
+
+
 async def test_each_opening_is_a_session_of_its_own_and_the_first_is_told(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         first = await there.open(who="Jo Miller")
