@@ -67,7 +67,7 @@ class _Shell:
         page = self._context.in_force().page
         response = self._context.render("left.html", request)
         name = cookie_name(page, name_in(request))
-        response.delete_cookie(name, path="/", secure=page.url.startswith("https:"), httponly=True)
+        response.delete_cookie(name, path="/", secure=page.url.startswith("https:"), httponly=True, samesite="lax")
         return response
 
     async def _proven(self, request: Request) -> Visit | None:

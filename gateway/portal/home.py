@@ -14,6 +14,8 @@ from gateway.portal.options import PageOptions
 
 HOME: Final = "/read/{home}"
 """Of the routes below it."""
+MOST_OPEN: Final = 30
+"""Messages of one browser: 30 cookies have 2.5 KB, and many a proxy takes 8 KB of fields."""
 _COOKIE: Final = "reading"
 
 
@@ -34,4 +36,14 @@ def name_in(request: Request) -> str:
 
 def cookie_name(page: PageOptions, name: str) -> str:
     """With the prefix that ties it to this host and path, where there is TLS (RFC 6265bis section 4.1.3.2)."""
-    return f"{'__Host-' if page.url.startswith('https:') else ''}{_COOKIE}-{name}"
+    return f"{_beginning(page)}{name}"
+
+
+def surplus(request: Request, page: PageOptions) -> list[str]:
+    """Cookies of messages opened so long ago that one more would make the field too long for a proxy, oldest first."""
+    ours = [name for name in request.cookies if name.startswith(_beginning(page))]
+    return ours[: max(0, len(ours) - MOST_OPEN + 1)]
+
+
+def _beginning(page: PageOptions) -> str:
+    return f"{'__Host-' if page.url.startswith('https:') else ''}{_COOKIE}-"

@@ -15,7 +15,7 @@ from gateway.core.sealed import Access, Closed, Happening, Reader, Secret, Unloc
 from gateway.core.sealing import Unlock
 from gateway.portal.context import Context, InForce, came_from_us, is_proof, proof
 from gateway.portal.form import read_form
-from gateway.portal.home import cookie_name, name_of, path_of
+from gateway.portal.home import cookie_name, name_of, path_of, surplus
 from gateway.portal.letters import Letters
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.visitor import address_of
@@ -113,6 +113,8 @@ class Landing:
         response.set_cookie(
             cookie_name(guest.now.page, home), opening.cookie, path="/", secure=secure, httponly=True, samesite="lax"
         )
+        for name in surplus(request, guest.now.page):
+            response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="lax")
         return response
 
     async def _ask_disown(self, request: Request) -> Response:
