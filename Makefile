@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
+MESSAGES ?= 10000
 
-.PHONY: help setup run test check cover peers bench lock clean
+.PHONY: help setup run test check cover peers bench soak lock clean
 
 help:  ## what can be made
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "%-6s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +32,9 @@ peers:  ## install the real servers and clients that the tests talk to (root)
 
 bench: .venv/dev  ## measure against Postfix in the same run
 	@$(BIN)/python -m bench
+
+soak: .venv/dev  ## kill, reload and count: MESSAGES=1000000 for a long one
+	@$(BIN)/python -m bench.soak --messages $(MESSAGES)
 
 lock: .venv/dev  ## renew the locked dependencies
 	@$(BIN)/pip-compile -q --no-emit-options --generate-hashes --allow-unsafe --strip-extras --build-deps-for editable --build-deps-for wheel -o requirements.lock pyproject.toml

@@ -88,6 +88,7 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
         sealing=SealingTools(
             clock=tools.clock,
             signer=signer,
+            broken=tools.events.broken,
             folder=settings.spool_dir / FOLDER,
             store=tools.vault.store,
             portal=settings.portal,

@@ -1,6 +1,7 @@
 """`sealpost routes`: every route with what carries it, what it gives, its limits, and whether it can be used now.
 
-What is known of a host is what a worker found when it last looked; nothing is asked here, and nothing changed.
+What is known of a host is what a worker found when it last looked; the store of sealed messages is looked at here.
+Nothing is changed.
 """
 
 import os
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gateway.app.vault import folder_of
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
 from gateway.cli.queue import JsonOption
@@ -26,7 +28,10 @@ from gateway.config.settings import Settings
 from gateway.core.route import Declared, Route
 from gateway.flow.health import MOST, PREFIX, Health, read_health
 from gateway.flow.ports import SpoolError
+from gateway.sealed.schema import NAME as SEALED
+from gateway.spool.state import NAME as STATE
 from gateway.spool.state_reader import read_state
+from gateway.transports import TRANSPORTS
 
 _WIDE: Final = 200
 _HEAD: Final = ("Route", "By", "Gives", "Limits", "Now")
@@ -37,6 +42,8 @@ _NONE: Final = "—"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One route. ``health`` is None where nobody looks at a host; ``writable`` None where nothing is stored here.
+
+    A store that is not there is not writable, either.
 
     Sizes are bytes, times seconds, None is no limit.
     """
@@ -87,7 +94,6 @@ def _known(spool: Path, now: datetime) -> Mapping[str, Health]:
 
 
 def _shown(route: Route, settings: Settings, known: Mapping[str, Health]) -> Shown:
-    sealing = route.declared is Declared.SEALING
     return Shown(
         name=route.name,
         transport=route.transport,
@@ -97,8 +103,19 @@ def _shown(route: Route, settings: Settings, known: Mapping[str, Health]) -> Sho
         give_up_after=None if route.give_up_after is None else route.give_up_after.total_seconds(),
         returns=route.returns,
         health=known.get(route.name),
-        writable=_writable(settings.spool_dir) if sealing else None,
+        writable=_store_writable(route, settings) if route.declared is Declared.SEALING else None,
     )
+
+
+def _store_writable(route: Route, settings: Settings) -> bool:
+    """Whether what the route stores can be: sealed messages and passwords in their store, else files in the spool."""
+    spool, folder = settings.spool_dir, folder_of(settings)
+    if not TRANSPORTS[route.transport].stores:
+        return _writable(spool)
+    if (folder / SEALED).exists():
+        return _writable(folder) and os.access(folder / SEALED, os.R_OK | os.W_OK)
+    # A gateway makes it at its start: where one has run, what is not there is gone, or was never made.
+    return not (spool / STATE).exists() and _writable(spool)
 
 
 def _writable(folder: Path) -> bool:
@@ -131,7 +148,7 @@ def _limits(each: Shown) -> Iterator[str]:
 
 def _state(each: Shown, now: datetime) -> str:
     if each.writable is not None:
-        return "store writable" if each.writable else "store not writable"
+        return "store writable" if each.writable else "store not there, or not writable"
     health = each.health
     if health is None:
         return "not looked at lately" if each.transport == "smarthost" else _NONE

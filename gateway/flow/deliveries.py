@@ -29,6 +29,7 @@ from gateway.flow.receipts import Receipts
 from gateway.flow.route_form import RouteForm
 from gateway.flow.settling import Attempt
 from gateway.flow.shared import Shared
+from gateway.flow.signature import signature
 from gateway.wire.render import render
 
 _MOST_TARGETS: Final = 100
@@ -173,17 +174,14 @@ class Deliveries:
         )
 
     def _signed(self, header: bytes, route: Route) -> bytes:
-        """The header as it leaves, signed unless it stays inside. A signature that fails keeps no mail from going.
+        """The header as it leaves, signed unless it stays inside.
 
         What a transport seals leaves in another message, which it signs itself.
         """
         if route.declared in (Declared.INTERNAL, Declared.SEALING) or not self._message.body_hash:
             return header
-        try:
-            return self._shared.signer.sign(header, self._message.body_hash) + header
-        except Exception as error:
-            self._shared.events.broken("dkim", self._message.queue_id, error)
-            return header
+        message, shared = self._message, self._shared
+        return signature(shared.signer, header, message.body_hash, message.queue_id, shared.events.broken) + header
 
 
 def _target(row: RecipientRow, recipient: Recipient, now: datetime) -> Target:

@@ -37,7 +37,9 @@ _Take: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class Archive(Wrapping):
-    """One route."""
+    """One route; its passwords are in the store."""
+
+    stores = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Options(Wrapping.Options):

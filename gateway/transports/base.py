@@ -17,10 +17,12 @@ from gateway.transports.network import Network
 class RouteTransport(ABC):
     """A `flow.ports.Transport` that the configuration can make.
 
-    ``seals``: it protects the message itself, whatever carries that. ``connects``: its route has a level of TLS.
+    ``seals``: it protects the message itself, whatever carries that. ``stores``: it needs the store of sealed messages.
+    ``connects``: its route has a level of TLS.
     """
 
     seals: ClassVar[bool] = False
+    stores: ClassVar[bool] = False
     connects: ClassVar[bool] = True
 
     @dataclass(frozen=True, slots=True, kw_only=True)

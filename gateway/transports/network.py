@@ -12,6 +12,7 @@ from gateway.core.demand import RequireTls
 from gateway.core.pin import NO_PINS, Pins
 from gateway.flow.options import PortalOptions
 from gateway.flow.ports import Bodies, Clock, SealedStore, Signer, StateStore, TlsSessions
+from gateway.flow.signature import Broken
 from gateway.flow.unsigned import NoSigner
 from gateway.net.dane import Dane
 from gateway.net.destination import Destinations, IpNetwork, MxOptions
@@ -53,11 +54,12 @@ class NetworkOptions:
 class SealingTools:
     """What transports need that seal by themselves. ``folder`` is where a wrapped message lies while it is carried.
 
-    ``store`` and ``portal`` are None where there is no ``[portal]``.
+    ``broken`` hears of a fault of ours. ``store`` and ``portal`` are None where there is no ``[portal]``.
     """
 
     clock: Clock
     signer: Signer
+    broken: Broken
     folder: Path
     store: SealedStore | None = None
     portal: PortalOptions | None = None
@@ -87,7 +89,7 @@ class Network:
 
 def no_sealing(clock: Clock) -> SealingTools:
     """For a network that carries no mail."""
-    return SealingTools(clock=clock, signer=NoSigner(), folder=Path(FOLDER))
+    return SealingTools(clock=clock, signer=NoSigner(), broken=lambda *_: None, folder=Path(FOLDER))
 
 
 def build_network(

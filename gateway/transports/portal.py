@@ -29,6 +29,7 @@ class Portal(RouteTransport):
     """One route into the portal."""
 
     seals = True
+    stores = True
     connects = False
 
     @dataclass(frozen=True, slots=True, kw_only=True)

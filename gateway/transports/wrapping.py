@@ -22,6 +22,7 @@ from gateway.core.reply import Status
 from gateway.core.route import Route
 from gateway.core.sealing import Sealing
 from gateway.flow.ports import Bodies, BodyWriter, Delivery, SealedStoreError, SpoolError, Target
+from gateway.flow.signature import signature
 from gateway.transports.base import RouteTransport
 from gateway.transports.mx import Mx
 from gateway.transports.network import Network, SealingTools
@@ -122,7 +123,9 @@ class Wrapping(RouteTransport):
         }
 
     def _signed(self, delivery: Delivery, batch: Batch, digest: str) -> bytes:
-        return self._tools.signer.sign(batch.header, digest) + delivery.trace + batch.header
+        tools = self._tools
+        fields = signature(tools.signer, batch.header, digest, delivery.queue_id, tools.broken)
+        return fields + delivery.trace + batch.header
 
     async def original(self, delivery: Delivery) -> AsyncIterator[bytes]:
         """The whole message that is to be wrapped, header first, in blocks. Raises SpoolError."""

@@ -70,4 +70,17 @@ def test_a_route_that_seals_by_itself_needs_a_store_that_can_be_written(tmp_path
     # The superuser may write anywhere but into what is no folder.
     (tmp_path / "new").write_text("")
     code, out, _ = call("routes", "--config", config)
-    assert (code, " ".join(lines(out)["sealed"])) == (1, "portal sealed — store not writable")
+    assert (code, " ".join(lines(out)["sealed"])) == (1, "portal sealed — store not there, or not writable")
+
+
+def test_a_store_that_is_gone_is_seen_when_it_is_asked_for(tmp_path: Path, call: Call) -> None:
+    config = written(tmp_path, ("sqlite:///var/spool/sealpost", f"sqlite:///{tmp_path}/spool")).bundle.config
+    store = tmp_path / "spool/sealed/sealed.db"
+    store.parent.mkdir(parents=True)
+    store.touch()
+    asyncio.run(remember(tmp_path / "spool/state.db", {}))
+    assert call("routes", "--config", config)[0] == 0
+    store.rename(tmp_path / "away.db")
+    code, out, _ = call("routes", "--config", config)
+    assert (code, " ".join(lines(out)["sealed"])) == (1, "portal sealed — store not there, or not writable")
+    assert json.loads(call("routes", "--json", "--config", config)[1])[-1]["writable"] is False

@@ -34,6 +34,7 @@ from gateway.transports.network import Network, NetworkOptions, SealingTools, bu
 from tests.fakes.certificates import write_authority
 from tests.fakes.clock import SteppedClock
 from tests.fakes.dns import FakeDns
+from tests.fakes.events import Heard
 from tests.fakes.mx import FakeMx, Script
 from tests.fakes.state import MemoryState
 
@@ -110,7 +111,10 @@ class HeardSessions(TlsSessions):
 
 @dataclass
 class World:
-    """Hosts by name; ``network`` reaches them all. ``tlsa`` and ``sts`` are what is published, ``counted`` TLSRPT's."""
+    """Hosts by name; ``network`` reaches them all. ``tlsa`` and ``sts`` are what is published, ``counted`` TLSRPT's.
+
+    ``heard`` has the faults of transports that seal.
+    """
 
     network: Network
     dns: FakeDns
@@ -120,6 +124,7 @@ class World:
     tlsa: KnownTlsa
     sts: KnownSts
     counted: HeardSessions
+    heard: Heard
     hosts: dict[str, FakeMx] = field(default_factory=dict)
 
     def uncounted(self) -> Network:
@@ -169,7 +174,8 @@ async def world(
         # Certificates are judged by the time of day, as OpenSSL does.
         clock, counted = SteppedClock(datetime.now(UTC)), HeardSessions()
         state = MemoryState(clock)
-        sealing = SealingTools(clock=clock, signer=NoSigner(), folder=folder / "wrapped")
+        heard = Heard()
+        sealing = SealingTools(clock=clock, signer=NoSigner(), broken=heard.broken, folder=folder / "wrapped")
         built = build_network(
             change(options), bodies=bodies, clock=clock, state=state, sessions=counted, sealing=sealing
         )
@@ -178,7 +184,7 @@ async def world(
         stack.push_async_callback(network.aclose)
         yield World(
             network=network, dns=dns, clock=clock, bodies=bodies, state=state, tlsa=tlsa, sts=sts, counted=counted,
-            hosts=running,
+            heard=heard, hosts=running,
         )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class Office:
         tools = SealingTools(
             clock=network.sealing.clock,
             signer=NoSigner(),
+            broken=network.sealing.broken,
             folder=Path("unused"),
             store=cast("SealedStore", self.store),
             portal=portal,

@@ -20,12 +20,12 @@ from gateway.flow.ports import Delivery
 from gateway.sealed.cms.certificates import names
 from gateway.signing.dkim import Dkim
 from gateway.transports import TRANSPORTS
-from gateway.transports.network import SealingTools
 from gateway.transports.smime import Smime
 from tests.fakes import certificates
 from tests.fakes.clock import SteppedClock
 from tests.fakes.mail_world import World, a_delivery, a_route, world
 from tests.fakes.mx import Script
+from tests.flow.test_signing import Failing
 from tests.sealed.cms import people
 from tests.sealed.cms.people import (
     NOW,
@@ -71,10 +71,8 @@ async def mail_world(folder: Path) -> AsyncGenerator[World]:
     """With a mail host; certificates are judged at `NOW`."""
     async with world(folder, {MX: Script(tls=certificates.good(MX))}) as at:
         clock = SteppedClock(NOW)
-        signer = Dkim([dkim_key(SELECTOR)], clock)
-        yield replace(
-            at, network=replace(at.network, sealing=SealingTools(clock=clock, signer=signer, folder=folder / "wrapped"))
-        )
+        tools = replace(at.network.sealing, clock=clock, signer=Dkim([dkim_key(SELECTOR)], clock))
+        yield replace(at, network=replace(at.network, sealing=tools))
 
 
 def certificates_of(folder: Path, *whom: Person) -> Path:
@@ -153,6 +151,16 @@ async def test_the_outer_message_is_signed_for_our_domain(tmp_path: Path) -> Non
     known = records(dkim_key(SELECTOR))
     assert verdicts(data, known) == {SELECTOR: True}
     assert verdicts(data.replace(b"smime.p7m", b"smime.p7x"), known) == {SELECTOR: False}
+
+
+async def test_a_signature_that_fails_keeps_nothing_from_going(tmp_path: Path) -> None:
+    error = ValueError("a bug")
+    async with mail_world(tmp_path) as at:
+        tools = replace(at.network.sealing, signer=Failing(error))
+        unsigned = replace(at, network=replace(at.network, sealing=tools))
+        data = await received(unsigned, Smime.Options(certificates=certificates_of(tmp_path, BOB)), a_message("bob"))
+        assert data.startswith(b"X-Sealpost-Hop: v1; r\r\n") and b"DKIM-Signature" not in data
+        assert at.heard.faults == [("dkim", "000-1", error)]
 
 
 @pytest.mark.peer("openssl")
