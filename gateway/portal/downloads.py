@@ -21,6 +21,8 @@ from gateway.portal.begun import Begun
 from gateway.portal.contents import contents
 from gateway.portal.context import Context
 from gateway.portal.home import HOME
+from gateway.portal.landing import too_often
+from gateway.portal.limits import Act, Limits
 from gateway.portal.opened import SANDBOXED, Opened, opened
 from gateway.portal.ranges import OutOfRange, Span, read_range
 from gateway.portal.zip_stream import Entry, zipped
@@ -59,6 +61,7 @@ class _Downloads:
         self._context = context
         self._store = context.store
         self._begun = Begun()
+        self._limits = Limits(context.clock.monotonic)
 
     async def part(self, of: Opened) -> Response:
         """One part, decoded."""
@@ -97,8 +100,8 @@ class _Downloads:
             response = Response(headers=headers)
             del response.headers["Content-Length"]
             return response
-        if not await self._counted(of, "all files"):
-            return self._enough(of)
+        if (refused := await self._refused(of, "all files")) is not None:
+            return refused
         package = of.visit.reader.package
         entries = [Entry(file_name(part), part.size, self._store.part(package, part.number)) for part in parts]
         return StreamingResponse(zipped(entries, of.visit.reader.sealed_at), headers=headers)
@@ -119,25 +122,26 @@ class _Downloads:
         status = 200 if span is None else 206
         if of.request.method == "HEAD":
             return Response(status_code=status, headers=headers)
-        if not await self._may_have(of, file, span or whole):
-            return self._enough(of)
+        if (refused := await self._kept_back(of, file, span or whole)) is not None:
+            return refused
         return StreamingResponse(content(span or whole), status, headers)
 
-    async def _may_have(self, of: Opened, file: _File, span: Span) -> bool:
+    async def _kept_back(self, of: Opened, file: _File, span: Span) -> Response | None:
         """The rest of a file is part of the download that was counted, also where that was the last one."""
         if span.start > 0 and self._begun.has(of.visit.cookie, file.key):
-            return True
-        if not await self._counted(of, file.detail):
-            return False
-        self._begun.add(of.visit.cookie, file.key)
-        return True
+            return None
+        refused = await self._refused(of, file.detail)
+        if refused is None:
+            self._begun.add(of.visit.cookie, file.key)
+        return refused
 
-    async def _counted(self, of: Opened, detail: str) -> bool:
-        reader = of.visit.reader
-        now = self._context.clock.now()
-        return await self._store.download(reader.package, reader.number, now, of.visit.who, detail)
-
-    def _enough(self, of: Opened) -> Response:
+    async def _refused(self, of: Opened, detail: str) -> Response | None:
+        """None for a download that is counted; each is a line of the history, so nobody writes too many."""
+        if not self._limits.allows_link(Act.FETCH, of.visit.home):
+            return too_often(self._context, of.request, Act.FETCH)
+        reader, now = of.visit.reader, self._context.clock.now()
+        if await self._store.download(reader.package, reader.number, now, of.visit.who, detail):
+            return None
         return self._context.render("enough.html", of.request, 403, of.visit)
 
 

@@ -22,6 +22,7 @@ class Act(Enum):
     CODE = 10, 600.0
     OPEN = 20, 60.0
     REPLY = 10, 600.0
+    FETCH = 240, 60.0
     NOTE = 1, 3600.0
 
     @property

@@ -5,6 +5,7 @@ import email.policy
 import io
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -131,6 +132,15 @@ async def test_no_more_than_may_be() -> None:
     assert len(details(there)) == 6
     there.limit_downloads(1)
     assert "each file once" in (await there.caller.get(".")).text
+
+
+async def test_downloads_without_an_end_are_slowed_and_not_all_written_down() -> None:
+    there = world()
+    statuses = [(await there.caller.get("part/1")).status for _ in range(150)]
+    assert statuses[0] == 200 and statuses[-1] == 429
+    assert len(details(there)) == statuses.count(200) < 150
+    await there.clock.advance(timedelta(minutes=1))
+    assert (await there.caller.get("all.zip")).status == 200
 
 
 async def test_a_range_that_begins_later_is_free_only_where_the_same_file_was_counted() -> None:
