@@ -61,11 +61,13 @@ class Janitor:
         while True:
             try:
                 await chore.do()
-                pause = chore.every
             except Exception as error:
                 self._events.broken(f"janitor {chore.name}", "", error)
+                await self._clock.sleep_until(self._clock.now() + pause)
                 pause = max(chore.every, min(2 * pause, MOST_PAUSE))
-            await self._clock.sleep_until(self._clock.now() + pause)
+            else:
+                pause = chore.every
+                await self._clock.sleep_until(self._clock.now() + pause)
 
     async def _measure(self) -> None:
         sizes = [await spool.size() for spool in self._charge.spools()]
