@@ -14,13 +14,13 @@ import typer
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Finding, Usage
 from gateway.cli.portal_keys import rotate_key
+from gateway.cli.portal_password import password
 from gateway.cli.portal_view import history_lines, package_json, reader_json, reader_table
 from gateway.cli.sealed_store import with_store
 from gateway.cli.who import operator
 from gateway.config.units import parse_duration
 from gateway.core.address import Address, BadAddress, parse_address
 from gateway.core.sealed import Access, PackageId, Reader
-from gateway.core.sealing import archive_secret_names
 from gateway.flow.ports import SealedStore
 from gateway.sealed.guesses import normalise
 
@@ -39,6 +39,7 @@ _SHORTEST: Final = 10
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    portal.command()(password)
     portal.command("rotate-key")(rotate_key)
     app.add_typer(portal, name="portal")
 
@@ -97,7 +98,7 @@ def revoke(package: _Package, recipient: _Recipient = None, config: ConfigOption
         number = _number(await _readers(store, package), recipient)
         return await store.revoke(PackageId(package), number, _now(), operator())
 
-    _tell(with_store(config, close), "closed")
+    _tell(with_store(config, close), "closed", "it is closed already, or erased")
 
 
 @portal.command()
@@ -107,11 +108,15 @@ def restore(package: _Package, recipient: _Recipient = None, config: ConfigOptio
     After it was revoked, locked by wrong codes, or was said to be for somebody else.
     """
 
-    async def reopen(store: SealedStore) -> int:
-        number = _number(await _readers(store, package), recipient)
-        return await store.restore(PackageId(package), number, _now(), operator())
+    async def reopen(store: SealedStore) -> tuple[int, Access]:
+        readers = await _readers(store, package)
+        number = _number(readers, recipient)
+        return await store.restore(PackageId(package), number, _now(), operator()), readers[0].access
 
-    _tell(with_store(config, reopen), "opened again")
+    changed, access = with_store(config, reopen)
+    if access is Access.ERASED:
+        raise _erased(package)
+    _tell(changed, "opened again", "it was not closed")
 
 
 @portal.command()
@@ -137,11 +142,10 @@ def extend(
         return moved, (await _readers(store, package))[0]
 
     moved, first = with_store(config, move)
-    if not moved and first.access is Access.ERASED:
-        raise Finding(f"{package} is erased, and nothing brings it back")
-    if not moved:
-        raise Finding(f"{package} can be opened until {first.expires_at:%Y-%m-%d %H:%M} UTC already; nothing changed")
-    typer.echo(f"{package} can be opened until {until:%Y-%m-%d %H:%M} UTC.")
+    if first.access is Access.ERASED:
+        raise _erased(package)
+    already = "" if moved else "Nothing changed: "
+    typer.echo(f"{already}{package} can be opened until {first.expires_at:%Y-%m-%d %H:%M} UTC.")
 
 
 @portal.command()
@@ -187,33 +191,6 @@ def agree(
     typer.echo(f"{'Forgotten' if forget else 'Kept'} for {who}.")
 
 
-@portal.command()
-def password(
-    queue_id: Annotated[str, typer.Argument(metavar="ID", help="The queue id of the message.")],
-    config: ConfigOption = None,
-) -> None:
-    """Show again the passwords of a message's protected archives.
-
-    For its sender alone; they are kept for as long as the route says. The numbers are those of `queue show --json`;
-    recipients at one organisation share an archive, which has the lowest of theirs.
-    """
-
-    async def look(store: SealedStore) -> list[tuple[int, str]]:
-        names = await store.password_names(archive_secret_names(queue_id), _now())
-        asked = [(_last_number(name), await store.known_password(name, _now())) for name in names]
-        return sorted((number, found) for number, found in asked if found is not None)
-
-    passwords = with_store(config, look)
-    if not passwords:
-        raise Finding(f"no password is kept for {queue_id}")
-    for number, found in passwords:
-        typer.echo(f"recipient {number}: {found}" if len(passwords) > 1 else found)
-
-
-def _last_number(name: str) -> int:
-    return int(name.rpartition("/")[2])
-
-
 def _typed() -> str:
     """Asked for twice on a terminal, else the first line of standard input."""
     if sys.stdin.isatty():
@@ -239,10 +216,16 @@ async def _readers(store: SealedStore, package: str) -> tuple[Reader, ...]:
     return found
 
 
-def _tell(changed: int, what: str) -> None:
-    if not changed:
-        raise Finding("nothing changed: it was so before, or it is erased")
-    typer.echo(f"{what} for {changed} recipient{'' if changed == 1 else 's'}.".capitalize())
+def _tell(changed: int, done: str, nothing: str) -> None:
+    """Nothing to do is well, too."""
+    if changed:
+        typer.echo(f"{done} for {changed} recipient{'' if changed == 1 else 's'}.".capitalize())
+    else:
+        typer.echo(f"Nothing changed: {nothing}.")
+
+
+def _erased(package: str) -> Finding:
+    return Finding(f"{package} is erased, and nothing brings it back")
 
 
 def _address(text: str) -> Address:

@@ -16,7 +16,7 @@ from gateway.app.control import NotRunning, ask
 from gateway.app.messages import AskReload, Done
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
-from gateway.cli.replace_file import replace_file
+from gateway.cli.replace_file import keep_old, old_of, replace_file
 from gateway.cli.sealed_store import keys_of, with_keys
 from gateway.cli.who import operator
 from gateway.config.bundle import Bundle, find_config, read_bundle
@@ -35,6 +35,7 @@ def rotate_key(
     """Make a new key for what is sealed, and have it wrap all others.
 
     Old messages stay readable. A backup of the store made before needs the old key: keep it as long as the backup.
+    With --drop-old the file as it was stays beside it, with the ending `.old`, until you take it away.
     """
     bundle = read_bundle(find_config(config))
     settings = load(bundle).settings
@@ -45,15 +46,18 @@ def rotate_key(
         typer.echo(f"The keys are in a variable. Wrapped with the first of them: {count}.")
         typer.echo("To rotate, put a new line in front there, restart the gateway, and call this again.")
         return
+    if drop_old and old_of(source).exists():
+        # It may have the only key of a backup.
+        raise Usage(f"{old_of(source)} is there from last time; move it to where the backups' keys are kept first")
     new = keyring.rotated(f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(4)}")
     _write(source, new)
     typer.echo(f"{source} has a new key in front.")
     _reload(settings)
     typer.echo(f"Wrapped with it: {_rewrap(settings, new)}.")
     if drop_old:
-        _write(source, new.only_current())
+        _drop(source, new)
         _reload(settings)
-        typer.echo("The old keys are taken out.")
+        typer.echo(f"The old keys are taken out; {old_of(source)} is the file as it was.")
 
 
 def _source(bundle: Bundle) -> Path | None:
@@ -63,6 +67,14 @@ def _source(bundle: Bundle) -> Path | None:
     if not isinstance(text, str) or text.startswith(ENVIRONMENT):
         return None
     return bundle.base / text.removeprefix(FILE)
+
+
+def _drop(path: Path, keyring: Keyring) -> None:
+    try:
+        keep_old(path)
+    except OSError as error:
+        raise Usage(f"cannot write {old_of(path)}: {error.strerror}; no key is taken out") from error
+    _write(path, keyring.only_current())
 
 
 def _write(path: Path, keyring: Keyring) -> None:

@@ -16,7 +16,11 @@ Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
 def reader_table(readers: Sequence[Reader]) -> str:
     """One line for each recipient; names are whole, so that they can be copied into the next command."""
-    rows = [_HEAD, *map(_row, readers)]
+    return in_columns([_HEAD, *map(_row, readers)])
+
+
+def in_columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """Each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (zip(row, widths, strict=True) for row in rows)
     return "\n".join("  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in lines)

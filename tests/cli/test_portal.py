@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,10 +97,11 @@ def test_closing_and_opening_again_for_one_and_for_all(desk: Desk) -> None:
     assert desk.run("revoke", desk.package, "--recipient", "Bob@plain.example")[1] == "Closed for 1 recipient.\n"
     assert desk.access() == ["revoked", "open"]
     assert desk.run("revoke", desk.package)[1] == "Closed for 1 recipient.\n"
-    code, _, err = desk.run("revoke", desk.package)
-    assert (code, err) == (1, "sealpost: nothing changed: it was so before, or it is erased\n")
+    closed = desk.run("revoke", desk.package)
+    assert closed == (0, "Nothing changed: it is closed already, or erased.\n", "")
     assert desk.run("restore", desk.package)[1] == "Opened again for 2 recipients.\n"
     assert desk.access() == ["open", "open"]
+    assert desk.run("restore", desk.package) == (0, "Nothing changed: it was not closed.\n", "")
 
 
 def test_all_that_happened_is_shown_with_who_did_it(desk: Desk) -> None:
@@ -119,16 +121,19 @@ def test_more_time(desk: Desk) -> None:
     assert desk.run("extend", desk.package, "--by", "soon")[0] == 2
     code, _, err = desk.run("extend", desk.package, "--by", "367d")
     assert code == 2 and "366d at most" in err
-    code, _, err = desk.run("extend", desk.package, "--by", "3d")
-    assert code == 1 and err.endswith(" UTC already; nothing changed\n")
+    code, out, _ = desk.run("extend", desk.package, "--by", "3d")
+    assert code == 0 and out.startswith(f"Nothing changed: {desk.package} can be opened until ")
 
 
 def test_erasing_asks_first_and_is_for_good(desk: Desk) -> None:
     assert desk.run("erase", desk.package, stdin="n\n")[0] == 1
     assert desk.access() == ["open", "open"]
     assert desk.run("erase", desk.package, stdin="y\n")[1].endswith(f"{desk.package} is erased.\n")
-    assert desk.run("erase", desk.package, "--yes")[1] == f"{desk.package} was erased before.\n"
-    assert desk.run("extend", desk.package)[2] == f"sealpost: {desk.package} is erased, and nothing brings it back\n"
+    assert desk.run("erase", desk.package, "--yes") == (0, f"{desk.package} was erased before.\n", "")
+    assert desk.run("revoke", desk.package)[0] == 0
+    for word in ("extend", "restore"):
+        code, _, err = desk.run(word, desk.package)
+        assert (code, err) == (1, f"sealpost: {desk.package} is erased, and nothing brings it back\n")
     assert desk.access() == ["erased", "erased"]
 
 
@@ -160,10 +165,12 @@ def test_an_agreed_passphrase_is_one_that_can_be_typed(typed: str, code: int, de
 def test_an_archives_password_is_shown_again_for_a_while(desk: Desk) -> None:
     until = datetime.now(UTC) + timedelta(days=7)
     words = desk.do(lambda store: store.password(archive_secret_name("000-1", 2), until))
-    assert desk.run("password", "000-1")[1] == f"{words}\n"
+    head, line = desk.run("password", "000-1")[1].splitlines()
+    assert (head.split(), line.split("  ")) == (["PASSWORD", "RECIPIENTS"], [words, "recipient 2"])
     more = desk.do(lambda store: store.password(archive_secret_name("000-1", 10), until))
     desk.do(lambda store: store.password(archive_secret_name("000-12", 0), until))
-    assert desk.run("password", "000-1")[1] == f"recipient 2: {words}\nrecipient 10: {more}\n"
+    shown = [re.split("  +", each) for each in desk.run("password", "000-1")[1].splitlines()[1:]]
+    assert shown == [[words, "recipient 2"], [more, "recipient 10"]]
     code, _, err = desk.run("password", "000")
     assert (code, err) == (1, "sealpost: no password is kept for 000\n")
 
@@ -174,10 +181,21 @@ def test_a_new_key_wraps_everything_and_the_old_one_can_go(desk: Desk) -> None:
     assert (code, err) == (0, "") and "Wrapped with it: 2.\n" in out
     assert desk.keys().keys[1:] == before.keys and desk.keys().current != before.current
     assert (desk.folder / KEYS).stat().st_mode & 0o777 == 0o600
-    assert "The old keys are taken out." in desk.run("rotate-key", "--drop-old")[1]
+    old = desk.folder / f"{KEYS}.old"
+    assert f"The old keys are taken out; {old} is the file as it was.\n" in desk.run("rotate-key", "--drop-old")[1]
     assert len(desk.keys().keys) == 1
+    assert Keyring.parse(old.read_bytes()).keys[-1] == before.keys[-1] and old.stat().st_mode & 0o777 == 0o600
     face = desk.do(lambda store: store.face(PackageId(desk.package)))
     assert face is not None and face.subject == "MARKER subject"
+
+
+def test_old_keys_that_were_kept_are_never_written_over(desk: Desk) -> None:
+    old = desk.folder / f"{KEYS}.old"
+    old.write_bytes(b"those of a backup")
+    before = desk.keys()
+    code, _, err = desk.run("rotate-key", "--drop-old")
+    assert code == 2 and err.startswith(f"sealpost: {old} is there from last time; move it")
+    assert (desk.keys(), old.read_bytes()) == (before, b"those of a backup")
 
 
 def test_keys_of_a_variable_are_rotated_where_they_are_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
