@@ -17,6 +17,7 @@ from gateway.app.link import Link
 from gateway.app.messages import Delete, Health, NotReloaded, Operate, Operated, Reload, Running, Start, Stop
 from gateway.app.operations import NotPossible
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
+from gateway.app.tuning import tune
 from gateway.app.vault import Vault
 from gateway.config.bundle import Bundle
 from gateway.config.load import load
@@ -83,6 +84,7 @@ class Worker:
             sockets = [socket.socket(fileno=descriptor) for descriptor in start.listeners]
             async with Gateway(shards, tools, sockets) as gateway, asyncio.TaskGroup() as tasks:
                 await gateway.reload(bundle)
+                tune()
                 # First what it owns, so that no command comes for a shard that nobody seems to have.
                 self._report_once(gateway)
                 self._link.send(Running(hash=bundle.hash))

@@ -152,6 +152,10 @@ class Entry:
     rows: tuple[RecipientRow, ...]
     events: tuple["Event", ...]
 
+    def to(self, next_hop: str) -> tuple[RecipientRow, ...]:
+        """The rows for that next hop that have not ended."""
+        return tuple(row for row in self.rows if row.next_hop == next_hop and row.state.waits)
+
 
 class EventKind(StrEnum):
     """What an audit event tells."""

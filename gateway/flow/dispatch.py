@@ -1,8 +1,9 @@
 """Dispatch: the loop of one spool that claims what is due, works each lease, and rests until something has changed.
 
-It wakes by a commit, by the end of a delivery that somebody may have waited for, by the end of a pause, and by the next
-due time; it never polls. Leases of long deliveries are renewed. Left out on purpose: what a lease's work is
-(`flow.lease_work`), and how much may be under way (`flow.traffic`).
+What was committed a moment ago goes at once, unless older rows come first or there is no place. For the rest it wakes
+by the end of a delivery that somebody may have waited for, by the end of a pause, and by the next due time; it never
+polls. Leases of long deliveries are renewed. Left out on purpose: what a lease's work is (`flow.lease_work`), and how
+much may be under way (`flow.traffic`).
 """
 
 import asyncio
@@ -10,11 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.core.outcome import Sealed
-from gateway.core.record import Entry
-from gateway.flow.lease_work import LeaseWork
+from gateway.core.record import Entry, Kind
+from gateway.flow.lease_work import LeaseWork, Worked
 from gateway.flow.ports import Lease, LeaseLost, Spool, SpoolError
-from gateway.flow.settling import Change
 from gateway.flow.shared import Shared
 from gateway.flow.traffic import Contact, Traffic
 
@@ -34,20 +33,30 @@ class Dispatch:
         self._shared = shared
         self._traffic = traffic
         self._woken = asyncio.Event()
+        self._works: asyncio.TaskGroup | None = None
         self._stopping = False
         self._leases: dict[int, Lease] = {}
-        # When the next row falls due, and for which passed-over hops the spool was asked; None when it must be asked.
+        # Whether something may be due that no claim has looked for.
+        self._behind = True
+        # The next hops whose rows may wait in the spool for a place: new ones go behind them.
+        self._passed_over: frozenset[str] = frozenset()
+        # When the next row falls due, as far as is known, and when the spool is asked again in any case.
         self._due: datetime | None = None
-        self._due_but: frozenset[str] | None = None
         self._ask_again_at: datetime | None = None
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """New entries of the spool. What they say of due times spares asking the spool."""
-        self._expect(row.due_at for entry in entries for row in entry.rows if row.state.waits)
+        """New entries of the spool: what may go at once goes without asking the spool for it."""
+        now = self._shared.clock.now()
+        for entry in entries:
+            waiting = [row for row in entry.rows if row.state.waits]
+            for next_hop in dict.fromkeys(row.next_hop for row in waiting):
+                due = [row.due_at for row in waiting if row.next_hop == next_hop]
+                if max(due) > now or not self._start(entry, next_hop, now):
+                    self._expect(due)
 
     def wake(self) -> None:
         """Anything may be due: an operator changed rows, routes were replaced."""
-        self._due_but = None
+        self._behind = True
         self._woken.set()
 
     def stop(self) -> None:
@@ -57,48 +66,99 @@ class Dispatch:
 
     async def run(self) -> None:
         """Runs until `stop`, then ends in good order; cancelled, it leaves its leases to run out."""
-        self._traffic.on_room.append(self._woken.set)
+        self._traffic.on_room.append(self._room_again)
         try:
             async with asyncio.TaskGroup() as tasks:
                 keeper = tasks.create_task(self._keep_leases())
                 async with asyncio.TaskGroup() as works:
-                    while not self._stopping:
-                        await self._round(works)
+                    await self._go_on(works)
                 keeper.cancel()
         finally:
-            self._traffic.on_room.remove(self._woken.set)
+            self._traffic.on_room.remove(self._room_again)
 
-    async def _round(self, works: asyncio.TaskGroup) -> None:
-        """Claims until nothing that may go is due, then rests."""
+    async def _go_on(self, works: asyncio.TaskGroup) -> None:
+        self._works = works
+        try:
+            while not self._stopping:
+                await self._round()
+        finally:
+            self._works = None
+
+    async def _round(self) -> None:
+        """Catches up if something may be due, then rests."""
         self._woken.clear()
         try:
-            while (room := self._traffic.room()) and await self._claim(room, works):
-                pass
-            until = await self._rest_until() if room else None
+            if self._behind:
+                await self._catch_up()
+            until = None if self._behind else self._rest_until()
         except SpoolError as error:
             self._shared.events.broken("spool", "", error)
+            self._behind = True
             until = self._shared.clock.now() + AFTER_TROUBLE
         if not self._stopping:
             await self._rest(until)
 
-    async def _claim(self, room: int, works: asyncio.TaskGroup) -> bool:
+    async def _catch_up(self) -> None:
+        """Claims until nothing that may go is due. Without room it stays behind, and is woken when there is some."""
+        while room := self._traffic.room():
+            self._behind = False
+            if not await self._claim(room):
+                await self._ask()
+                return
+            self._behind = True
+
+    async def _claim(self, room: int) -> bool:
         """Starts the work of at most ``room`` leases; False if nothing was due."""
         now = self._shared.clock.now()
-        leases = await self._spool.claim(now, room, self._traffic.blocked(now))
+        self._passed_over = self._traffic.blocked(now)
+        leases = await self._spool.claim(now, room, self._passed_over)
         for lease in leases:
-            if self._traffic.begin(lease.next_hop):
-                self._leases[lease.token] = lease
-                works.create_task(self._work(lease))
+            if self._works is not None and self._traffic.begin(lease.next_hop, now):
+                self._begin(lease, self._works, whole=False)
             else:
                 await self._spool.release(lease)
         return bool(leases)
 
-    async def _work(self, lease: Lease) -> None:
+    async def _ask(self) -> None:
+        """Learns when something will be due that could not go now."""
+        now = self._shared.clock.now()
+        blocked = self._traffic.blocked(now)
+        self._passed_over |= blocked
+        # Cleared first: what becomes known while the spool is asked is kept by `_expect`.
+        self._due, self._ask_again_at = None, now + LEASE
+        found = await self._spool.next_due(blocked)
+        if found is not None and found <= now:
+            # It was not given to us: it is damaged, or somebody's lease. No reason to spin.
+            found = now + AFTER_TROUBLE
+        self._due = min((at for at in (found, self._due) if at is not None), default=None)
+
+    def _start(self, entry: Entry, next_hop: str, now: datetime) -> bool:
+        """Starts the work of a new entry, or leaves it to wait for a place; False if the spool must be asked."""
+        if self._works is None or self._behind or not self._traffic.room():
+            return False
+        if next_hop in self._passed_over:
+            return True
+        if not self._traffic.begin(next_hop, now):
+            self._passed_over |= {next_hop}
+            return True
+        lease = self._spool.lease(entry, next_hop)
+        if lease is None:
+            self._traffic.end(next_hop, Contact.UNTRIED, now)
+            return False
+        self._begin(lease, self._works, whole=True)
+        return True
+
+    def _begin(self, lease: Lease, works: asyncio.TaskGroup, *, whole: bool) -> None:
+        self._leases[lease.token] = lease
+        works.create_task(self._work(lease, whole=whole))
+
+    async def _work(self, lease: Lease, *, whole: bool) -> None:
         """One lease. Whatever fails, the loop goes on and the lease runs out by itself, which spaces the repeats."""
         contact, queue_id = Contact.UNTRIED, lease.message.queue_id
         try:
-            contact, changes = await LeaseWork(self._shared, self._spool, lease).run()
-            self._note(changes)
+            worked = await LeaseWork(self._shared, self._spool, lease).run()
+            contact = worked.contact
+            self._note(worked, lease.message.kind, whole=whole)
         except LeaseLost:
             self._shared.events.alert("lease-lost", queue_id, "an attempt was not recorded: its rows were changed")
         except Exception as error:
@@ -107,9 +167,12 @@ class Dispatch:
             del self._leases[lease.token]
             self._traffic.end(lease.next_hop, contact, self._shared.clock.now())
 
-    def _note(self, changes: Sequence[Change]) -> None:
-        self._expect(change.after.due_at for change in changes if change.after.state.waits)
-        if any(_causes_mail(change) for change in changes):
+    def _note(self, worked: Worked, kind: Kind, *, whole: bool) -> None:
+        """``whole``: the lease had all rows of its message for the next hop, so it kept none from a claim."""
+        after = [change.after for change in worked.changes]
+        self._expect(row.due_at for row in after if row.state.waits)
+        waited_for = kind is Kind.NOTIFICATION or not whole
+        if worked.entries or (waited_for and not all(row.state.waits for row in after)):
             self.wake()
 
     def _expect(self, due: Iterable[datetime]) -> None:
@@ -117,30 +180,21 @@ class Dispatch:
         now = self._shared.clock.now()
         for at in due:
             if at <= now:
-                self._woken.set()
+                self.wake()
             elif self._due is None or at < self._due:
                 self._due = at
                 self._woken.set()
 
-    async def _rest_until(self) -> datetime:
-        """The next time at which something may go that cannot go now."""
-        now = self._shared.clock.now()
-        blocked = self._traffic.blocked(now)
-        if self._must_ask(blocked, now):
-            # Cleared first: what becomes known while the spool is asked is kept by `_expect`.
-            self._due, self._due_but, self._ask_again_at = None, blocked, now + LEASE
-            found = await self._spool.next_due(blocked)
-            self._due = min((at for at in (found, self._due) if at is not None), default=None)
-        # A row that is due and was not given to us is damaged, or somebody's lease: no reason to spin.
-        due = self._due if self._due is None or self._due > now else now + AFTER_TROUBLE
-        times = (due, self._traffic.next_change(now), self._ask_again_at)
-        return min(at for at in times if at is not None)
+    def _room_again(self) -> None:
+        """A place is free, or a pause has begun: only the former is worth a look, and only if somebody waits for it."""
+        if self._passed_over - self._traffic.blocked(self._shared.clock.now()):
+            self._behind = True
+        self._woken.set()
 
-    def _must_ask(self, blocked: frozenset[str], now: datetime) -> bool:
-        """The answer holds while the same hops are passed over, until it is due; leases that ran out show in time."""
-        if self._due_but != blocked or self._ask_again_at is None or self._ask_again_at <= now:
-            return True
-        return self._due is not None and self._due <= now
+    def _rest_until(self) -> datetime | None:
+        """The next time at which something may go that cannot go now."""
+        times = (self._due, self._traffic.next_change(self._shared.clock.now()), self._ask_again_at)
+        return min((at for at in times if at is not None), default=None)
 
     async def _rest(self, until: datetime | None) -> None:
         if until is None:
@@ -153,7 +207,7 @@ class Dispatch:
 
     async def _alarm(self, until: datetime) -> None:
         await self._shared.clock.sleep_until(until)
-        self._woken.set()
+        self.wake()
 
     async def _keep_leases(self) -> None:
         """Renews the leases of deliveries that take long. A lost one shows when it is settled."""
@@ -172,9 +226,3 @@ class Dispatch:
             return
         if token in self._leases:
             self._leases[token] = renewed
-
-
-def _causes_mail(change: Change) -> bool:
-    """Whether mail of ours, or a recipient that waited for such mail, may be due because of it."""
-    own = change.told or change.after.decision.effects.notifications or isinstance(change.outcome, Sealed)
-    return bool(own) or not change.after.state.waits

@@ -5,7 +5,7 @@ Left out on purpose: when leases are claimed and renewed (`flow.dispatch`), and 
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,6 +36,15 @@ _RETURNED: Final = GiveBack(Ending.RETURNED, NOT_RELEASED)
 _UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worked:
+    """What the attempt says of the next hop, what was settled, and the mail of ours that came of it."""
+
+    contact: Contact
+    changes: tuple[Change, ...]
+    entries: tuple[Entry, ...]
+
+
 class LeaseWork:
     """One lease, once."""
 
@@ -46,8 +55,8 @@ class LeaseWork:
         self._message = lease.message
         self._notifications = Notifications(spool, shared, lease.message)
 
-    async def run(self) -> tuple[Contact, tuple[Change, ...]]:
-        """What the attempt says of the next hop, and what was settled.
+    async def run(self) -> Worked:
+        """Attempts, settles, and tells of it.
 
         Raises:
             LeaseLost: somebody else has the rows; nothing was settled.
@@ -58,7 +67,7 @@ class LeaseWork:
         self._tell(settled, entries)
         with self._ours():
             await self._notifications.unreportable(change.after for change in settled)
-        return _contact([change.outcome for change in settled]), settled
+        return Worked(contact=_contact([change.outcome for change in settled]), changes=settled, entries=entries)
 
     async def _changes(self) -> list[Change]:
         rows, settling = self._lease.rows, Settling(self._shared, self._message)

@@ -60,11 +60,11 @@ class Traffic:
         """The next hops that a claim passes over now."""
         return frozenset(name for name, hop in self._hops.items() if self._is_blocked(hop, now))
 
-    def begin(self, name: str) -> bool:
-        """Takes a place; False if the next hop turns out to have none left."""
+    def begin(self, name: str, now: datetime) -> bool:
+        """Takes a place; False if the next hop turns out to have none left, or to be paused."""
         hop = self._hops.setdefault(name, _Hop())
         most = 1 if hop.failures else self.options.per_destination
-        if hop.active >= most:
+        if hop.active >= most or (hop.paused_until is not None and hop.paused_until > now):
             return False
         hop.active += 1
         self.active += 1

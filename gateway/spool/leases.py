@@ -26,9 +26,12 @@ class Leases:
 
     def taken(self, now: datetime) -> frozenset[Group]:
         """What a claim must pass over: under a lease that lives, or being settled just now."""
-        return frozenset(
-            group for group, lease in self._by_group.items() if lease.until > now or lease.token in self._settling
-        )
+        return frozenset(group for group in self._by_group if self.is_taken(group, now))
+
+    def is_taken(self, group: Group, now: datetime) -> bool:
+        """Whether a claim must pass it over."""
+        lease = self._by_group.get(group)
+        return lease is not None and (lease.until > now or lease.token in self._settling)
 
     def drop_expired(self, queue_id: QueueId, now: datetime) -> None:
         """Before somebody else changes the message: leases that ran out cannot settle any more."""

@@ -100,6 +100,7 @@ class MemorySpool:
         self._lease = options.lease
         self._ids = QueueIds(shard, clock)
         self._kept: dict[QueueId, _Kept] = {}
+        self._new: set[QueueId] = set()
         self._events: list[tuple[int, Event]] = []
         self._sequence = 0
         self._policies: dict[str, tuple[datetime, bytes]] = {}
@@ -120,6 +121,7 @@ class MemorySpool:
         self._check_new(entries)
         for entry in entries:
             self._keep(entry)
+            self._new.add(entry.message.queue_id)
 
     async def claim(self, now: datetime, limit: int, not_to: frozenset[str]) -> tuple[Lease, ...]:
         """See `flow.ports.Spool`."""
@@ -132,6 +134,13 @@ class MemorySpool:
                 rows = [r for r in kept.rows.values() if _is_due(r, now) and r.next_hop == row.next_hop]
                 leases.append(self._leases.grant(kept.message, rows, row.next_hop, now + self._lease))
         return tuple(leases)
+
+    def lease(self, entry: Entry, next_hop: str) -> Lease | None:
+        """See `flow.ports.Spool`."""
+        queue_id, now = entry.message.queue_id, self._clock.now()
+        if queue_id not in self._new or self._leases.is_taken((queue_id, next_hop), now):
+            return None
+        return self._leases.grant(entry.message, entry.to(next_hop), next_hop, now + self._lease)
 
     async def renew(self, lease: Lease, until: datetime) -> Lease:
         """See `flow.ports.Spool`."""
@@ -151,6 +160,7 @@ class MemorySpool:
             self._leases.unsettled(lease)
             raise
         self._leases.end(lease)
+        self._new.discard(lease.message.queue_id)
         self._kept[lease.message.queue_id].rows.update({row.number: row for row in settlement.rows})
         self._write(settlement.events)
         for entry in settlement.entries:
@@ -187,6 +197,7 @@ class MemorySpool:
         """See `flow.ports.Spool`."""
         self._refuse_if_told()
         now = self._clock.now()
+        self._new.discard(queue_id)
         self._leases.drop_expired(queue_id, now)
         taken = self._leases.taken(now)
         kept = self._kept.get(queue_id)

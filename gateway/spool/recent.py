@@ -26,8 +26,11 @@ class Recent:
         while len(self._messages) > _MESSAGES or self._bytes > _BYTES:
             self._bytes -= _size(self._messages.popitem(last=False)[1])
 
+    def __contains__(self, queue_id: QueueId) -> bool:
+        return queue_id in self._messages
+
     def forget(self, queue_id: QueueId) -> None:
-        """One that has been attempted: it is gone, or waits for long."""
+        """One that has been attempted or changed: it is gone, or waits for long."""
         message = self._messages.pop(queue_id, None)
         if message is not None:
             self._bytes -= _size(message)

@@ -152,11 +152,20 @@ class SqliteSpool:
             found = await self._writer.read(lambda db: find_due(db, wanted))
             leases: list[Lease] = []
             for one in found:
+                if self._leases.is_taken((one.queue_id, one.next_hop), now):
+                    continue  # Leased from memory while we looked.
                 try:
                     leases.append(self._grant(one, known, now))
                 except Unreadable as error:
                     await self._set_aside(one.queue_id, str(error))
             return tuple(leases)
+
+    def lease(self, entry: Entry, next_hop: str) -> Lease | None:
+        """See `flow.ports.Spool`."""
+        message, now = entry.message, self._clock.now()
+        if message.queue_id not in self._recent or self._leases.is_taken((message.queue_id, next_hop), now):
+            return None
+        return self._leases.grant(message, entry.to(next_hop), next_hop, now + self._options.lease)
 
     async def renew(self, lease: Lease, until: datetime) -> Lease:
         """See `flow.ports.Spool`."""
@@ -199,6 +208,7 @@ class SqliteSpool:
         """See `flow.ports.Spool`."""
         async with self._claiming:
             now = self._clock.now()
+            self._recent.forget(queue_id)
             self._leases.drop_expired(queue_id, now)
             taken = self._leases.taken(now)
 

@@ -201,6 +201,44 @@ async def test_a_renewed_lease_keeps_its_rows(spool: Spool) -> None:
     assert len(await spool.claim(renewed.until, 1, NOWHERE)) == 1
 
 
+async def test_a_new_entry_is_leased_as_it_was_given_and_from_then_on_by_nobody_else(spool: Spool) -> None:
+    queue_id = spool.new_queue_id()
+    given = entry(queue_id, row(0), row(1, domain="two.example"), row(2), row(3, state=State.REFUSED))
+    await spool.commit([given])
+    first, second = given.rows[0].next_hop, given.rows[1].next_hop
+    lease = spool.lease(given, first)
+    assert lease is not None and lease.message == given.message
+    assert (lease.rows, lease.next_hop) == ((given.rows[0], given.rows[2]), first)
+    assert spool.lease(given, first) is None
+    (other,) = await spool.claim(START, 10, NOWHERE)
+    assert other.next_hop == second and spool.lease(given, second) is None
+    await spool.settle(other, settlement(other))
+    await spool.settle(lease, settlement(lease))
+    assert await places(spool) == []
+
+
+async def test_a_claim_under_way_never_gives_what_was_leased_meanwhile(spool: Spool) -> None:
+    given = [entry(spool.new_queue_id(), row(0)) for _ in range(20)]
+    await spool.commit(given)
+    claim = asyncio.create_task(spool.claim(START, 100, NOWHERE))
+    await asyncio.sleep(0)
+    leases = [lease for one in given[::2] if (lease := spool.lease(one, one.rows[0].next_hop)) is not None]
+    claimed = [lease.message.queue_id for lease in await claim]
+    assert sorted(claimed + [lease.message.queue_id for lease in leases]) == [one.message.queue_id for one in given]
+
+
+async def test_what_an_operator_or_an_attempt_has_changed_is_leased_by_claims_only(spool: Spool) -> None:
+    deleted, tried = (entry(spool.new_queue_id(), row(0), row(1)) for _ in range(2))
+    hop = tried.rows[0].next_hop
+    await spool.commit([deleted, tried])
+    await spool.operate(deleted.message.queue_id, frozenset({1}), delete("alex", "test", START))
+    assert spool.lease(deleted, hop) is None
+    first = spool.lease(tried, hop)
+    assert first is not None
+    await spool.settle(first, settlement(first, State.QUEUED))
+    assert spool.lease(tried, hop) is None
+
+
 async def test_a_released_lease_is_due_at_once_and_cannot_be_settled(spool: Spool) -> None:
     await commit(spool)
     (lease,) = await spool.claim(START, 1, NOWHERE)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -568,6 +569,82 @@ async def test_limits_of_concurrency_hold_and_everything_is_delivered() -> None:
         await settle()
         assert len(await gate.ends()) == 40
     assert 1 < gate.transports["tls"].most_active <= 5
+
+
+def counting_claims(gate: Gate) -> list[int]:
+    """A list that grows with each claim of the gate's spool."""
+    seen: list[int] = []
+    claim = gate.spool.claim
+
+    async def counted(now: datetime, limit: int, not_to: frozenset[str]) -> tuple[Lease, ...]:
+        seen.append(limit)
+        return await claim(now, limit, not_to)
+
+    gate.spool.claim = counted  # pyright: ignore[reportAttributeAccessIssue]
+    return seen
+
+
+async def test_new_mail_goes_without_asking_the_spool_for_it() -> None:
+    gate = Gate()
+    claims = counting_claims(gate)
+    async with gate.running():
+        asked = len(claims)
+        for number in range(5):
+            await gate.hand_over(f"r{number}@one.example", f"r{number}@two.example")
+        await settle()
+        assert len(await gate.ends()) == 10 and len(claims) == asked
+        gate.transports["tls"].script = lambda delivery, target, now: UNKNOWN_USER
+        await gate.hand_over("unknown@one.example")
+        await settle()
+        assert len(gate.reports()) == 1, "a report that an attempt has caused is looked for"
+
+
+async def test_new_mail_that_may_have_changed_meanwhile_is_claimed() -> None:
+    gate = Gate()
+    gate.spool.lease = lambda entry, next_hop: None  # pyright: ignore[reportAttributeAccessIssue]
+    async with gate.running():
+        await gate.hand_over("a@one.example")
+        await settle()
+        assert await gate.ends() == {"a@one.example": State.DELIVERED}
+        assert gate.traffic.active == 0
+
+
+class OneByOne(asyncio.Event):
+    """Lets one delivery through for each `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free = asyncio.Semaphore(0)
+
+    async def wait(self) -> Literal[True]:
+        return await self._free.acquire()
+
+    def release(self) -> None:
+        self._free.release()
+
+
+async def test_new_mail_stands_in_line_behind_what_waits_for_the_same_hop_and_passes_the_others() -> None:
+    gate = Gate(queue=QueueOptions(per_destination=4, in_flight=20))
+    transport = gate.transports["tls"]
+    transport.gate = one_by_one = OneByOne()
+    async with gate.running():
+        for number in range(6):
+            await gate.hand_over(f"r{number}@one.example")
+        await settle()
+        gate.dispatch.wake()
+        for number in range(6, 12):
+            await settle()
+            one_by_one.release()
+            await settle()
+            await gate.hand_over(f"r{number}@one.example")
+        await gate.hand_over("a@two.example")
+        await settle()
+        for _ in range(13):
+            one_by_one.release()
+        await settle()
+    to_one = [address for address in transport.carried if address.endswith("@one.example")]
+    assert to_one == [f"r{number}@one.example" for number in range(12)]
+    assert transport.carried.index("a@two.example") < len(to_one)
 
 
 async def test_two_loops_share_their_limits() -> None:

@@ -138,6 +138,13 @@ class Spool(Protocol):
         """
         ...
 
+    def lease(self, entry: Entry, next_hop: str) -> Lease | None:
+        """The lease on all rows for ``next_hop`` of an entry committed just now, without a look at what is stored.
+
+        None if they may not be as they were committed: `claim` gives them, if they are still due.
+        """
+        ...
+
     async def renew(self, lease: Lease, until: datetime) -> Lease:
         """Extends a lease. Raises LeaseLost."""
         ...
