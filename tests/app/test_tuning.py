@@ -7,7 +7,8 @@ from gateway.app.tuning import tune
 before = (gc.get_threshold()[0], sys.getswitchinterval())
 kept = [[number] for number in range(1000)]
 tune()
-print(gc.isenabled(), gc.get_freeze_count() > 1000, gc.get_threshold()[0] > before[0], sys.getswitchinterval() < before[1])
+frozen = gc.get_freeze_count() > 1000
+print(gc.isenabled(), frozen, gc.get_threshold()[0] > before[0], sys.getswitchinterval() < before[1])
 """
 
 
