@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from gateway.app.link import Link, open_link
-from gateway.telemetry.log import Level, LogFile, describe, open_log
+from gateway.telemetry.log import Level, Log, LogFile, describe
 
 
 def run_child(name: str, work: Callable[[int, Link, LogFile], Awaitable[None]]) -> None:
@@ -31,5 +31,5 @@ async def _guarded(name: str, slot: int, answers: int, work: Callable[[int, Link
         async with open_link(sys.stdin.fileno(), answers) as link:
             await work(slot, link, log)
     except Exception as error:
-        open_log(log, Level.INFO, slot=slot).error("broken", where=name, error=describe(error))
+        Log(log, Level.INFO, slot=slot).error("broken", where=name, error=describe(error))
         raise SystemExit(1) from None

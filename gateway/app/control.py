@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
-from structlog.typing import FilteringBoundLogger
 
 from gateway.app.frames import MAX_ANSWER, FrameError, frame, read_frame
 from gateway.app.messages import ANSWER, REQUEST, Answer, NotDone, Request
-from gateway.telemetry.log import describe
+from gateway.telemetry.log import Log, describe
 
 NAME: Final = "control"
 
@@ -74,7 +73,7 @@ def open_control(folder: Path) -> socket.socket:
 class Control:
     """Serves the control socket."""
 
-    def __init__(self, answer: Answerer, log: FilteringBoundLogger) -> None:
+    def __init__(self, answer: Answerer, log: Log) -> None:
         self._answer = answer
         self._log = log
 

@@ -17,7 +17,7 @@ from gateway.desk.login import is_proxy
 from gateway.desk.pages import DeskPages, InForce
 from gateway.desk.serving import serve_desk
 from gateway.spool.reader import ShardReader
-from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
+from gateway.telemetry.log import Level, Log, LogFile, adopt_standard_logging
 
 
 class ControlHands:
@@ -89,7 +89,7 @@ class Desk(PageProcess):
 
 
 async def _work(slot: int, link: Link, log: LogFile) -> None:
-    adopt_standard_logging(open_log(log, Level.INFO, slot=slot))
+    adopt_standard_logging(Log(log, Level.INFO, slot=slot))
     await Desk(link).run()
 
 

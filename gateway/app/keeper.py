@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from structlog.typing import FilteringBoundLogger
-
 from gateway.app.editions import Editions, NewPolicy
 from gateway.app.reload import Asked
 from gateway.app.source import Configuration
+from gateway.telemetry.log import Log
 
 _LOGGED: Final = 8192
 """Characters of a difference in the log; the whole is in ``policies/``."""
@@ -16,7 +15,7 @@ _LOGGED: Final = 8192
 class Keeper:
     """That it cannot keep one is told and stops nothing: the policy is in force already."""
 
-    def __init__(self, editions: Editions, log: FilteringBoundLogger) -> None:
+    def __init__(self, editions: Editions, log: Log) -> None:
         self._editions = editions
         self._log = log
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from structlog.typing import FilteringBoundLogger
-
 from gateway.app.child import run_child
 from gateway.app.link import Link
 from gateway.app.page_process import CannotServe, PageProcess
@@ -21,7 +19,7 @@ from gateway.core.report import Identity
 from gateway.portal.application import application
 from gateway.portal.context import Context, InForce
 from gateway.portal.serving import serve_portal
-from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
+from gateway.telemetry.log import Level, Log, LogFile, adopt_standard_logging
 
 BEHIND: Final = 10
 """How far behind the workers it stands in line for a processor: hashing what people type takes most of one, and mail
@@ -32,7 +30,7 @@ comes first (`python -m bench.portal`)."""
 class _Heard:
     """One log line for each thing that happens on the pages; they say no word of a message."""
 
-    log: FilteringBoundLogger
+    log: Log
 
     def __call__(self, name: str, facts: Mapping[str, str]) -> None:
         self.log.info(name, **facts)
@@ -41,7 +39,7 @@ class _Heard:
 class Portal(PageProcess):
     """The portal."""
 
-    def __init__(self, link: Link, log: FilteringBoundLogger) -> None:
+    def __init__(self, link: Link, log: Log) -> None:
         super().__init__(link)
         self._clock = SystemClock()
         self._vault = Vault(self._clock)
@@ -80,7 +78,7 @@ class Portal(PageProcess):
 
 
 async def _work(slot: int, link: Link, file: LogFile) -> None:
-    log = open_log(file, Level.INFO, slot=slot)
+    log = Log(file, Level.INFO, slot=slot)
     adopt_standard_logging(log)
     await Portal(link, log).run()
 

@@ -16,7 +16,6 @@ from datetime import timedelta
 from typing import Final, assert_never
 
 from pydantic import ValidationError
-from structlog.typing import FilteringBoundLogger
 
 from gateway.app.frames import MAX_ANSWER, FrameError, frame, read_frame
 from gateway.app.messages import (
@@ -36,6 +35,7 @@ from gateway.app.messages import (
     ToWorker,
 )
 from gateway.app.source import Configuration
+from gateway.telemetry.log import Log
 
 WORKER: Final = (sys.executable, "-P", "-m", "gateway.app.worker")
 """The installed package and not a folder of that name where we happen to stand (-P)."""
@@ -90,7 +90,7 @@ class NoAnswer(Exception):
 class Slot:
     """One worker and its successors."""
 
-    def __init__(self, plan: SlotPlan, configuration: Configuration, log: FilteringBoundLogger) -> None:
+    def __init__(self, plan: SlotPlan, configuration: Configuration, log: Log) -> None:
         self.number = plan.number
         self.shards: tuple[int, ...] = ()
         self._plan = plan

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from structlog.typing import FilteringBoundLogger
-
 from gateway.app.control import open_control
 from gateway.app.metrics_folder import UnsafeFolder, empty_metrics_folder
 from gateway.app.sockets import CannotListen, open_sockets, passed_sockets
@@ -22,7 +20,7 @@ from gateway.app.supervisor import Held, Setting, Supervisor
 from gateway.app.wiring import Wiring
 from gateway.flow.ports import SpoolError
 from gateway.spool.lock import Locked, SpoolLock
-from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
+from gateway.telemetry.log import Level, Log, LogFile, adopt_standard_logging
 from gateway.transports.network import FOLDER
 from gateway.transports.wrapping import sweep_wrapped
 
@@ -44,7 +42,7 @@ def run_gateway(source: Source) -> None:
         CannotStart: the spool is in use, an address is taken, or the like.
     """
     configuration = source.read()
-    log = open_log(LogFile(sys.stdout.fileno()), Level[configuration.wiring.log_level.upper()])
+    log = Log(LogFile(sys.stdout.fileno()), Level[configuration.wiring.log_level.upper()])
     adopt_standard_logging(log)
     spool = configuration.wiring.spool
     try:
@@ -67,7 +65,7 @@ def _make(spool: Path) -> None:
         raise CannotStart(f"cannot make the spool {spool}: {error.strerror}") from error
 
 
-async def _supervise(source: Source, configuration: Configuration, held: Held, log: FilteringBoundLogger) -> None:
+async def _supervise(source: Source, configuration: Configuration, held: Held, log: Log) -> None:
     told = asyncio.Event()
 
     def announce() -> None:

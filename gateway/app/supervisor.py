@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
-from structlog.typing import FilteringBoundLogger
-
 from gateway.app.control import Control
 from gateway.app.editions import Editions
 from gateway.app.keeper import Keeper
@@ -40,6 +38,7 @@ from gateway.app.source import Configuration, Source
 from gateway.app.watch import Watch
 from gateway.flow.modes import in_words
 from gateway.listeners.admin import AdminPages, serve_admin
+from gateway.telemetry.log import Log
 from gateway.telemetry.processes import CONTENT_TYPE, FOLDER_VARIABLE, ProcessMetrics
 
 GRACE: Final = 30.0
@@ -78,9 +77,7 @@ class Setting:
 class Supervisor:
     """One gateway on one machine."""
 
-    def __init__(
-        self, source: Source, configuration: Configuration, held: Held, setting: Setting, log: FilteringBoundLogger
-    ) -> None:
+    def __init__(self, source: Source, configuration: Configuration, held: Held, setting: Setting, log: Log) -> None:
         self._held = held
         self._setting = setting
         self._log = log

@@ -31,7 +31,7 @@ from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
 from gateway.telemetry.events import Telemetry
-from gateway.telemetry.log import Level, LogFile, adopt_standard_logging, open_log
+from gateway.telemetry.log import Level, Log, LogFile, adopt_standard_logging
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.processes import use_slot
 
@@ -49,7 +49,7 @@ class Worker:
         self._slot = slot
         self._link = link
         self._file = log
-        self._log = open_log(log, Level.INFO, slot=slot)
+        self._log = Log(log, Level.INFO, slot=slot)
         self._metrics = Metrics(CollectorRegistry())
 
     async def run(self) -> None:
@@ -67,7 +67,7 @@ class Worker:
 
     async def _work(self, start: Start, bundle: Bundle) -> None:
         settings = load(bundle).settings
-        self._log = open_log(self._file, Level[settings.log_level.upper()], slot=self._slot)
+        self._log = Log(self._file, Level[settings.log_level.upper()], slot=self._slot)
         adopt_standard_logging(self._log)
         clock = SystemClock()
         state = await SharedState.open(settings.spool_dir / "state.db", clock)

@@ -35,7 +35,7 @@ from gateway.selftest.severed import SeveredSpool, SeveredState
 from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
 from gateway.telemetry.events import Telemetry
-from gateway.telemetry.log import Level, LogFile, open_log
+from gateway.telemetry.log import Level, Log, LogFile
 from gateway.telemetry.metrics import Metrics
 
 _FETCH: Final = timedelta(seconds=3)
@@ -148,7 +148,7 @@ def _tools(log: LogFile, registry: CollectorRegistry, state: StateStore, clock: 
         clock=clock,
         ids=ids,
         jitter=RandomJitter(),
-        events=Telemetry(open_log(log, Level.INFO, slot=0), metrics, clock),
+        events=Telemetry(Log(log, Level.INFO, slot=0), metrics, clock),
         metrics=metrics,
         state=state,
         memory=TlsMemory(clock, state),

@@ -7,8 +7,6 @@ because a server may quote the message in them: its code and status are logged, 
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from structlog.typing import FilteringBoundLogger
-
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.grade import grade_of_evidence
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote, Sealed
@@ -17,7 +15,7 @@ from gateway.core.record import Kind, Message, RecipientRow, State
 from gateway.core.route import Route
 from gateway.core.tls import Evidence
 from gateway.flow.ports import Clock
-from gateway.telemetry.log import describe
+from gateway.telemetry.log import Log, describe
 from gateway.telemetry.metrics import (
     DECLINED,
     DEFERRED,
@@ -39,7 +37,7 @@ _ID: Final = 200
 class Telemetry:
     """Hears the flow. It never raises and never waits; ``log`` and ``metrics`` promise the same."""
 
-    def __init__(self, log: FilteringBoundLogger, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, log: Log, metrics: Metrics, clock: Clock) -> None:
         self._log = log
         self._metrics = metrics
         self._clock = clock

@@ -13,15 +13,12 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import BinaryIO, Final, cast
+from typing import Final, cast
 
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from pydantic_core import to_json
 
 _FRAMES: Final = 20
 """How many of the innermost frames of a traceback are written; recursion must not flood the log."""
-
-_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 class Level(IntEnum):
@@ -42,6 +39,9 @@ class LogFile:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._room = select.poll()
+        if descriptor >= 0:
+            self._room.register(descriptor, select.POLLOUT)
         self.lost = 0
 
     def write(self, line: bytes) -> int:
@@ -58,35 +58,50 @@ class LogFile:
 
     def _check_room(self) -> None:
         """Raises BlockingIOError when a write would wait for the reader."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        if not poll.poll(0):
+        if not self._room.poll(0):
             raise BlockingIOError
 
-    def flush(self) -> None:
-        """Nothing waits here."""
+
+class Log:
+    """Writes lines that are at least of a level; every line carries the context (the worker's slot)."""
+
+    def __init__(self, file: LogFile, level: Level, **context: str | int) -> None:
+        self._file = file
+        self._level = level
+        self._context = context
+
+    def bind(self, **context: str | int) -> "Log":
+        """The same log, with more that every line carries."""
+        return Log(self._file, self._level, **self._context, **context)
+
+    def info(self, event: str, **fields: object) -> None:
+        """What happens all day."""
+        if self._level <= Level.INFO:
+            self._write("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """What somebody should look at."""
+        if self._level <= Level.WARNING:
+            self._write("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """What must not be."""
+        self._write("error", event, fields)
+
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+        """The one line of an event: time, level, event, fields that are not None."""
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line: dict[str, object] = {"time": time, "level": level, "event": event, **self._context}
+        line.update((name, value) for name, value in fields.items() if value is not None)
+        self._file.write(_encode(line))
 
 
-def open_log(file: LogFile, level: Level, **context: str | int) -> FilteringBoundLogger:
-    """A logger whose every line carries ``context`` (the worker's slot). Lines below ``level`` cost one call."""
-    logger = structlog.wrap_logger(
-        structlog.BytesLogger(cast("BinaryIO", file)),
-        processors=[_render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )
-    return cast("FilteringBoundLogger", logger.bind(**context))
-
-
-def _render(_logger: WrappedLogger, method: str, fields: EventDict) -> bytes:
-    """The one line of an event: time, level, event, fields that are not None. ASCII: a terminal obeys nothing in it."""
-    line: dict[str, object] = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "level": method,
-        "event": fields.pop("event"),
-    }
-    line.update((name, value) for name, value in fields.items() if value is not None)
-    return _encode(line).encode("ascii")
+def _encode(line: dict[str, object]) -> bytes:
+    """One line of JSON in ASCII: a terminal obeys nothing in it."""
+    encoded = to_json(line, fallback=str, inf_nan_mode="constants", serialize_unknown=True)
+    if not encoded.isascii():
+        encoded = json.dumps(line, separators=(",", ":"), default=str).encode("ascii")
+    return encoded + b"\n"
 
 
 def describe(error: BaseException) -> str:
@@ -120,7 +135,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 class _Forward(logging.Handler):
     """Hands the records of libraries on as lines of ours: their logger and their own words, never their arguments."""
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
         self._log = log
 
@@ -131,6 +146,6 @@ class _Forward(logging.Handler):
         self._log.warning("library", logger=record.name, words=words, error=describe(error) if error else None)
 
 
-def adopt_standard_logging(log: FilteringBoundLogger) -> None:
+def adopt_standard_logging(log: Log) -> None:
     """Sends what libraries log at WARNING and above through ``log``, and nothing of theirs anywhere else."""
     logging.basicConfig(handlers=[_Forward(log)], level=logging.WARNING, force=True)

@@ -34,7 +34,7 @@ from gateway.net.sts_memory import Kept
 from gateway.net.sts_store import StsStore
 from gateway.spool.memory import MemorySpool
 from gateway.telemetry.events import Telemetry
-from gateway.telemetry.log import Level, open_log
+from gateway.telemetry.log import Level, Log
 from gateway.telemetry.metrics import Metrics
 from tests.app.world import Lines
 from tests.config.test_tlsrpt import KEY, ROUTE, TABLE, examined
@@ -72,7 +72,7 @@ class Worker:
             clock=clock,
             ids=ids,
             jitter=RandomJitter(),
-            events=Telemetry(open_log(self.log, Level.INFO), metrics, clock),
+            events=Telemetry(Log(self.log, Level.INFO), metrics, clock),
             metrics=metrics,
             state=state,
             memory=TlsMemory(clock, state),

@@ -15,7 +15,7 @@ from gateway.app import control
 from gateway.app.control import Control, NotRunning, ask, open_control
 from gateway.app.frames import frame
 from gateway.app.messages import ANSWER, Answer, AskReload, AskStatus, Done, NotDone, Request
-from gateway.telemetry.log import Level, open_log
+from gateway.telemetry.log import Level, Log
 from tests.app.world import Lines
 
 
@@ -37,7 +37,7 @@ async def served(folder: Path) -> AsyncGenerator[tuple[Asked, Lines]]:
     asked, lines = Asked(), Lines()
     sock = open_control(folder)
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(Control(asked.answer, open_log(lines, Level.INFO)).serve(sock))
+        serving = tasks.create_task(Control(asked.answer, Log(lines, Level.INFO)).serve(sock))
         yield asked, lines
         serving.cancel()
     sock.close()

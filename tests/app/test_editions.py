@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from structlog.typing import FilteringBoundLogger
 
 from gateway.app.editions import KEPT, Edition, Editions, NewPolicy, difference
 from gateway.app.keeper import Keeper
@@ -13,7 +12,7 @@ from gateway.app.reload import Asked, together
 from gateway.app.source import Configuration
 from gateway.app.wiring import Wiring
 from gateway.config.beside import pack_policy, policy_hash
-from gateway.telemetry.log import Level, open_log
+from gateway.telemetry.log import Level, Log
 from tests.app.world import Lines
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -122,7 +121,7 @@ def configuration(tmp_path: Path, text: bytes) -> Configuration:
 
 
 def keeper(folder: Path, lines: Lines) -> Keeper:
-    log: FilteringBoundLogger = open_log(lines, Level.INFO)
+    log: Log = Log(lines, Level.INFO)
     return Keeper(Editions(folder), log)
 
 

@@ -28,7 +28,7 @@ from gateway.sandbox.behaviour import Behaviour, Fault, Stage
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
 from gateway.telemetry.events import Telemetry
-from gateway.telemetry.log import Level, open_log
+from gateway.telemetry.log import Level, Log
 from gateway.telemetry.metrics import Metrics
 from tests.app.house import House, house, letter
 from tests.app.world import Lines
@@ -65,7 +65,7 @@ async def running(here: House, *, shard: int = 0, slots: int = 1) -> AsyncGenera
         clock=clock,
         ids=ids,
         jitter=RandomJitter(),
-        events=Telemetry(open_log(log, Level.INFO), metrics, clock),
+        events=Telemetry(Log(log, Level.INFO), metrics, clock),
         metrics=metrics,
         state=state,
         memory=TlsMemory(clock, state),

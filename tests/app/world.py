@@ -17,7 +17,7 @@ from gateway.app.source import Configuration
 from gateway.app.supervisor import Held, Setting, Supervisor
 from gateway.app.wiring import Address, Wiring
 from gateway.config.problems import ConfigError, Problem
-from gateway.telemetry.log import Level, LogFile, open_log
+from gateway.telemetry.log import Level, Log, LogFile
 from tests.app.stand_in import digest
 
 STAND_IN = (sys.executable, "-m", "tests.app.stand_in")
@@ -136,7 +136,7 @@ async def running(
     ready = asyncio.Event()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     setting = Setting(workers=workers, environment=environment, command=STAND_IN, grace=grace, announce=ready.set)
-    supervisor = Supervisor(source, configuration(text, wiring), held, setting, open_log(log, Level.INFO))
+    supervisor = Supervisor(source, configuration(text, wiring), held, setting, Log(log, Level.INFO))
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(supervisor.run())
         try:

@@ -17,7 +17,7 @@ from gateway.core.record import Kind, State
 from gateway.core.reply import Status
 from gateway.core.tls import Channel, Evidence, MxAuth, Protection
 from gateway.telemetry.events import Telemetry
-from gateway.telemetry.log import Level, LogFile, open_log
+from gateway.telemetry.log import Level, Log, LogFile
 from gateway.telemetry.metrics import Metrics
 from tests.telemetry.samples import DELIVERED, MARK, MESSAGE, NOW, ROUTE, deferred, evidence, row
 
@@ -50,7 +50,7 @@ class Heard:
     def __init__(self) -> None:
         self.file = Lines()
         self.registry = CollectorRegistry()
-        self.telemetry = Telemetry(open_log(self.file, Level.INFO, slot=3), Metrics(self.registry), Stopped())
+        self.telemetry = Telemetry(Log(self.file, Level.INFO, slot=3), Metrics(self.registry), Stopped())
 
     @property
     def lines(self) -> list[dict[str, object]]:
