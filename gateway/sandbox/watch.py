@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from gateway.core.record import Event, QueueId, RecipientRow
+from gateway.core.record import Event, QueueId, RecipientRow, State
 from gateway.sandbox.records import Records
 
 LOOK: Final = timedelta(milliseconds=200)
 
 PATIENCE: Final = timedelta(seconds=10)
-"""A next attempt that is further away is told, and not waited for."""
+"""A next attempt that is further away is told, and not waited for; nor is a notification that takes longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Unfinished:
 
 def follow(records: Records, queue_id: QueueId, pace: Pace) -> Iterator[Event | Unfinished]:
     """Each event as it happens; ends with the last recipient, or with Unfinished when what is left takes longer."""
-    seen = 0
+    seen, notified_by = 0, datetime.max.replace(tzinfo=UTC)
     while True:
         # In this order: what the gateway did before it stopped, and whatever ended a row, is among the events.
         running = pace.running()
@@ -43,7 +43,10 @@ def follow(records: Records, queue_id: QueueId, pace: Pace) -> Iterator[Event | 
             yield event
         if not rows:
             return
-        if all(row.due_at - pace.now() > PATIENCE for row in rows):
+        now = pace.now()
+        if any(row.state is State.PENDING for row in rows):
+            notified_by = min(notified_by, now + PATIENCE)
+        if all(now >= notified_by if row.state is State.PENDING else row.due_at - now > PATIENCE for row in rows):
             yield Unfinished(rows)
             return
         if not running:

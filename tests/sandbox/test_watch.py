@@ -1,5 +1,6 @@
 """Watching a message ends with its last recipient, or when what is left takes longer than a person waits."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -34,6 +35,17 @@ def test_a_near_attempt_is_waited_for_and_a_far_one_is_told() -> None:
     near, far = row(due_in=PATIENCE), row(due_in=PATIENCE + timedelta(seconds=1))
     records = FakeRecords(((near,), (DECIDED,)), ((near, far), ()), ((far,), ()), ((), (ENDED,)))
     assert watch(records) == ([DECIDED, Unfinished((far,))], [LOOK, LOOK])
+
+
+def test_a_sealed_recipient_is_waited_for_as_long_as_a_notification_may_well_take() -> None:
+    pending = replace(row(due_in=timedelta(hours=1)), state=State.PENDING)
+    records = FakeRecords(((pending,), ()), ((pending,), (DECIDED,)), ((), (ENDED,)))
+    assert watch(records) == ([DECIDED, ENDED], [LOOK, LOOK])
+    slept: list[timedelta] = []
+    pace = Pace(now=lambda: NOW + sum(slept, timedelta()), sleep=slept.append)
+    endless = FakeRecords(*[((pending,), ())] * (PATIENCE // LOOK + 5))
+    assert list(follow(endless, QUEUE_ID, pace)) == [Unfinished((pending,))]
+    assert sum(slept, timedelta()) == PATIENCE
 
 
 def line(kind: EventKind, **more: object) -> Line:
