@@ -31,7 +31,10 @@ _BODY = (b"x" * 76 + b"\r\n") * 130
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``kills`` and ``reloads`` are spread over the messages; ``mood`` is how many seconds the host stays the same."""
+    """``kills`` and ``reloads`` are spread over the messages; ``mood`` is how many seconds the host stays the same.
+
+    ``patience`` is how many seconds what was acknowledged may take after the last message.
+    """
 
     messages: int
     sessions: int = 20
@@ -39,6 +42,7 @@ class Plan:
     kills: int = 0
     reloads: int = 0
     mood: float = 2.0
+    patience: float = 600.0
 
 
 @dataclass(slots=True)
@@ -59,19 +63,22 @@ class Soak:
 
 
 async def soak(plan: Plan) -> tuple[Soak, SoakSink]:
-    """Runs it. Raises TimeoutError if what was acknowledged does not come within ten minutes."""
+    """Runs it, and waits for what was acknowledged until ``patience`` is over."""
     done, begin = Soak(plan), time.monotonic()
     async with soak_sink() as sink, _relay(plan, sink.port) as (port, pid):
-        changing = asyncio.create_task(sink.change(plan.mood))
         numbers = iter(range(plan.messages))
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(plan.sessions):
-                tasks.create_task(_send(port, numbers, done))
-            tasks.create_task(_trouble(pid, done))
-        async with asyncio.timeout(600):
-            while done.lost(sink):
-                await asyncio.sleep(0.2)
-        changing.cancel()
+        changing = asyncio.create_task(sink.change(plan.mood))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(plan.sessions):
+                    tasks.create_task(_send(port, numbers, done))
+                tasks.create_task(_trouble(pid, done))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(plan.patience):
+                    while done.lost(sink):
+                        await asyncio.sleep(0.2)
+        finally:
+            changing.cancel()
         done.memory.append(memory_bytes(pid))
     done.seconds = time.monotonic() - begin
     return done, sink

@@ -42,6 +42,8 @@ def rotate_key(
     keyring = keys_of(settings)
     source = _source(bundle)
     if source is None:
+        if drop_old:
+            raise Usage("the keys are in a variable: old ones are taken out where it is set, with no command")
         count = _rewrap(settings, keyring)
         typer.echo(f"The keys are in a variable. Wrapped with the first of them: {count}.")
         typer.echo("To rotate, put a new line in front there, restart the gateway, and call this again.")

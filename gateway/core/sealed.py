@@ -197,7 +197,7 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing can be tried: locked, revoked, expired or erased."""
+    """Nothing can be tried: locked, revoked, expired or erased; or a right code that another guess has just used up."""
 
 
 Tried: TypeAlias = Unlocked | Wrong | Closed

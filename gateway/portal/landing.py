@@ -95,10 +95,18 @@ class Landing:
                 return await self._opened(request, guest, who, by)
             case Wrong(left=left) if left:
                 return self._page(request, guest, status=422, problem="wrong", left=left, who=who)
-            case Wrong() | Closed():
-                if isinstance(tried, Wrong):
-                    await Letters(self._context, guest.now, reader).locked()
+            case Wrong():
+                await Letters(self._context, guest.now, reader).locked()
                 return self._context.render("locked.html", request, status=403, reader=reader)
+            case Closed():
+                return await self._closed(request, guest)
+
+    async def _closed(self, request: Request, guest: _Guest) -> Response:
+        """Where it is open all the same, the same form came twice: the other one opens it."""
+        reader = await self._context.store.find(guest.token, self._context.clock.now())
+        if reader is not None and reader.access is Access.OPEN:
+            return RedirectResponse(path_of(name_of(reader)), 303)
+        return self._context.render("locked.html", request, status=403, reader=guest.reader)
 
     async def _opened(self, request: Request, guest: _Guest, who: str, by: Secret) -> Response:
         reader, context = guest.reader, self._context

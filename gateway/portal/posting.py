@@ -34,11 +34,7 @@ class Posting:
         reader, now = of.visit.reader, self._context.clock.now()
         message_id = f"{digest_of(key, reply)}@{of.visit.now.identity.hostname}"
         async with self._sending:
-            before = [
-                one
-                for one in await self._context.store.history(reader.package)
-                if one.what is Happening.REPLIED and one.number == reader.number
-            ]
+            before = await self._context.store.history(reader.package, reader.number, Happening.REPLIED)
             if any(one.detail == message_id for one in before):
                 return
             if sum(one.at > now - _DAY for one in before) >= _MOST_A_DAY:

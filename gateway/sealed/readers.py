@@ -115,12 +115,13 @@ def begin_guess(db: sqlite3.Connection, package: PackageId, number: int, now: da
     return Guess(code, row["passphrase"], kind, row["tries"] + 1)
 
 
-def guessed(db: sqlite3.Connection, package: PackageId, number: int, guess: Guess) -> bool:
-    """A right guess starts the count anew and uses its code up; False where it came too late for that."""
+def guessed(db: sqlite3.Connection, package: PackageId, number: int, guess: Guess, by: Secret) -> bool:
+    """A right guess starts the count anew and uses a code up; False where it came too late for that."""
+    code = guess.code if by is Secret.CODE else None
     changed = db.execute(
         "UPDATE readers SET tries = 0, code = NULL WHERE package = ? AND number = ? AND locked_at IS NULL"
         " AND revoked_at IS NULL AND disowned_at IS NULL AND passphrase IS ? AND (? IS NULL OR code IS ?)",
-        (package, number, guess.passphrase, guess.code, guess.code),
+        (package, number, guess.passphrase, code, code),
     )
     return changed.rowcount == 1
 

@@ -87,9 +87,11 @@ class StoreMessages(StoreBase):
         async for block in self._db.each(content.part(index, number, start, end)):
             yield block
 
-    async def history(self, package: PackageId) -> tuple[Happened, ...]:
+    async def history(
+        self, package: PackageId, number: int | None = None, what: Happening | None = None
+    ) -> tuple[Happened, ...]:
         """See the port."""
-        return await self._db.read(lambda db: trail.told(db, self._box, package))
+        return await self._db.read(lambda db: trail.told(db, self._box, package, number, what))
 
     async def extend(self, package: PackageId, until: datetime, now: datetime, who: str) -> bool:
         """See the port."""

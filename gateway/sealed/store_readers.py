@@ -74,7 +74,7 @@ class StoreReaders(StoreBase):
         by: Secret,
     ) -> Tried:
         if right:
-            return Unlocked(by) if readers.guessed(db, package, number, guess) else Closed()
+            return Unlocked(by) if readers.guessed(db, package, number, guess, by) else Closed()
         trail.add(db, self._box, package, number, Happening.WRONG, now)
         left = readers.TRIES - guess.tries
         return Wrong(left) if left > 0 else self._spent(db, package, number, now)

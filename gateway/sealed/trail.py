@@ -30,9 +30,14 @@ def add(
     )  # fmt: skip
 
 
-def told(db: sqlite3.Connection, box: Box, package: PackageId) -> tuple[Happened, ...]:
-    """All of it, oldest first."""
-    rows = db.execute("SELECT * FROM history WHERE package = ? ORDER BY id", (package,)).fetchall()
+def told(
+    db: sqlite3.Connection, box: Box, package: PackageId, number: int | None, what: Happening | None
+) -> tuple[Happened, ...]:
+    """All of it, or what is asked for, oldest first."""
+    rows = db.execute(
+        "SELECT * FROM history WHERE package = ? AND (? IS NULL OR number = ?) AND (? IS NULL OR what = ?) ORDER BY id",
+        (package, number, number, what, what),
+    ).fetchall()
     return tuple(
         Happened(
             at=moment(row["at"]),

@@ -87,15 +87,12 @@ class Wrapping(RouteTransport):
         except (NotWrapped, SealedStoreError, SpoolError, OSError) as error:
             return dict.fromkeys((target.number for target in delivery.targets), _not_now(error))
         outcomes = dict(planned.outcomes)
-        fault: Exception | None = None
         for number, batch in enumerate(planned.batches):
             try:
                 outcomes |= await self._carry(delivery, batch, number)
             except Exception as error:
-                # What was carried has to be told, or it is carried again; who is left out is heard of by the flow.
-                fault = error
-        if fault is not None and not outcomes:
-            raise fault
+                # What was carried has to be told, or it is carried again; who is left out waits.
+                self._tools.broken("wrapping", delivery.queue_id, error)
         return outcomes
 
     async def _carry(self, delivery: Delivery, batch: Batch, number: int) -> Mapping[int, Outcome]:

@@ -202,6 +202,8 @@ def test_keys_of_a_variable_are_rotated_where_they_are_set(desk: Desk, monkeypat
     monkeypatch.setenv("COUNCIL_KEYS", desk.keys().rotated("new").to_bytes().decode())
     change(desk.config, (f'sealing = "file:{KEYS}"', 'sealing = "env:COUNCIL_KEYS"'))
     assert desk.run("rotate-key")[1].startswith("The keys are in a variable. Wrapped with the first of them: 2.")
+    code, out, err = desk.run("rotate-key", "--drop-old")
+    assert (code, out) == (2, "") and "taken out where it is set" in err
 
 
 @pytest.mark.parametrize("words", [("list",), ("rotate-key", "--drop-old"), ("agree", "x@y.example", "--forget")])

@@ -192,6 +192,30 @@ async def test_many_guesses_at_once_are_no_more_than_five(store: SealedFiles) ->
     assert (await reader(store, sealed)).access is Access.LOCKED
 
 
+async def test_of_right_guesses_at_once_one_uses_the_code_up_and_a_passphrase_opens_for_all(
+    store: SealedFiles,
+) -> None:
+    sealed = await store.seal(package(), given_out())
+    code = await store.ask_code(sealed, 3, NOW)
+    assert code is not None
+    found = await asyncio.gather(*(store.unlock(sealed, 3, code, NOW) for _ in range(2)))
+    assert sorted(found, key=repr) == [Closed(), Unlocked(Secret.CODE)]
+    assert (await reader(store, sealed, 3)).access is Access.OPEN
+    await store.ask_code(sealed, 3, NOW)
+    passphrase = (await store.secrets(sealed))[3].passphrase
+    found = await asyncio.gather(*(store.unlock(sealed, 3, passphrase, NOW) for _ in range(2)))
+    assert found == [Unlocked(Secret.PASSPHRASE)] * 2
+
+
+async def test_the_history_is_read_for_one_reader_and_one_kind(store: SealedFiles) -> None:
+    sealed = await store.seal(package(), given_out())
+    for number, what in ((3, Happening.REPLIED), (7, Happening.REPLIED), (3, Happening.LANDED)):
+        await store.note(sealed, number, what, NOW)
+    assert [one.number for one in await store.history(sealed, what=Happening.REPLIED)] == [3, 7]
+    assert [one.what for one in await store.history(sealed, 3, Happening.REPLIED)] == [Happening.REPLIED]
+    assert [one.what for one in await store.history(sealed, 3)] == [Happening.REPLIED, Happening.LANDED]
+
+
 async def test_only_so_many_codes_are_sent(store: SealedFiles) -> None:
     sealed = await store.seal(package(), given_out())
     assert [await store.ask_code(sealed, 3, NOW) is None for _ in range(6)] == [False] * 5 + [True]

@@ -136,8 +136,10 @@ class Sealed:
     ) -> None:
         self.events.append(Happened(at=now, number=number, what=what, who=who, detail=detail))
 
-    async def history(self, package: PackageId) -> tuple[Happened, ...]:
-        return tuple(self.events)
+    async def history(
+        self, package: PackageId, number: int | None = None, what: Happening | None = None
+    ) -> tuple[Happened, ...]:
+        return tuple(one for one in self.events if number in (None, one.number) and what in (None, one.what))
 
     async def post(self, mail: OwnMail) -> None:
         self.mails.append(mail)

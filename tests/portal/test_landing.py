@@ -58,6 +58,15 @@ async def test_a_code_by_mail_opens_the_message_once(tmp_path: Path) -> None:
         assert (await there.try_secret(there.browser(), code)).status == 422
 
 
+async def test_a_form_that_comes_twice_at_once_opens_the_message(tmp_path: Path) -> None:
+    async with portal(tmp_path) as there:
+        code = await there.ask_code(there.browser())
+        answers = await asyncio.gather(*(there.try_secret(there.browser(), code) for _ in range(2)))
+        assert [answer.status for answer in answers] == [303, 303]
+        assert len({answer.headers["location"] for answer in answers}) == 1
+        assert sum("set-cookie" in answer.headers for answer in answers) == 1
+
+
 async def test_a_name_that_was_typed_is_still_there_after_a_wrong_code(tmp_path: Path) -> None:
     async with portal(tmp_path) as there:
         for secret in ("", "00000000"):

@@ -322,9 +322,11 @@ async def test_a_fault_for_one_does_not_carry_it_to_the_others_again(
         await seal(self, key, entity, take)
 
     monkeypatch.setattr(Sealer, "seal", at_first)
-    outcomes, _ = await sent(tmp_path, OpenPgp.Options(keys=keys))
-    # The flow hears of who is left out, and tries them again alone.
-    assert [type(outcome) for outcome in outcomes.values()] == [Delivered]
-    assert len(seen) == 2
-    with pytest.raises(KeyError):
-        await sent(tmp_path, OpenPgp.Options(keys=keys), delivery(BODY, "one"))
+    async with world(tmp_path, {MX: Script()}) as at, transport(at, OpenPgp.Options(keys=keys)) as made:
+        outcomes = await made.deliver(delivery())
+        # The flow tries again whoever is left out, alone.
+        assert [type(outcome) for outcome in outcomes.values()] == [Delivered]
+        assert await made.deliver(delivery(BODY, "one")) == {}
+    assert [(where, queue_id, type(error)) for where, queue_id, error in at.heard.faults] == [
+        ("wrapping", delivery().queue_id, KeyError)
+    ] * 2

@@ -127,8 +127,10 @@ class SealedStore(Protocol):
         """Adds to the history."""
         ...
 
-    async def history(self, package: PackageId) -> tuple[Happened, ...]:
-        """All that happened, oldest first; it outlives the erasure."""
+    async def history(
+        self, package: PackageId, number: int | None = None, what: Happening | None = None
+    ) -> tuple[Happened, ...]:
+        """All that happened, or only to that reader, or only of that kind; oldest first. It outlives the erasure."""
         ...
 
     async def revoke(self, package: PackageId, number: int | None, now: datetime, who: str) -> int:
