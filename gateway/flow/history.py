@@ -104,9 +104,8 @@ class History:
         return {each: _refusal(_refusal_key(each) in found) for each in ids}
 
     def _note_contact(self, address: Address) -> None:
-        key = self._contact_key(address.key)
-        if key not in self._today and len(self._contacts) < MOST_WAITING:
-            self._contacts[key] = None
+        if address.key not in self._today and len(self._contacts) < MOST_WAITING:
+            self._contacts[address.key] = None
 
     def _note_refusal(self, facts: Facts, address: Address) -> None:
         if facts.fingerprint and len(self._refusals) < MOST_WAITING:
@@ -120,7 +119,8 @@ class History:
         if refusals:
             await self._state.put_many(dict.fromkeys(refusals, b"1"), now + REFUSAL_KEPT)
         if contacts:
-            await self._state.put_many(dict.fromkeys(contacts, now.date().isoformat().encode()), now + CONTACT_KEPT)
+            places = [self._contact_key(key) for key in contacts]
+            await self._state.put_many(dict.fromkeys(places, now.date().isoformat().encode()), now + CONTACT_KEPT)
             self._today.update(contacts)
         await self._labels.write(now)
 

@@ -80,6 +80,8 @@ class Writer:
         self._floor = floor
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        # What one turn of the event loop asks for goes over together, so that groups are larger.
+        self._gathered: list[_Job] = []
         self._broken: str | None = None
         self._closed = False
         self._log_is_empty = False
@@ -147,6 +149,7 @@ class Writer:
         """Finishes what was given to it, folds the log back, and closes the database."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._jobs.put(_Stop())
         await asyncio.to_thread(self._thread.join)
 
@@ -159,7 +162,14 @@ class Writer:
             raise SpoolError("the shard is closed")
         if self._broken is not None:
             raise SpoolError(self._broken)
-        self._jobs.put(job)
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(job)
+
+    def _hand_over(self) -> None:
+        for job in self._gathered:
+            self._jobs.put(job)
+        self._gathered.clear()
 
     # From here on the writer's thread.
 
