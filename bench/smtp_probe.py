@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 _NUMBER = "X-Number"
 _PATIENCE = 20.0
 EVERY = 0.05
-"""Seconds between two messages."""
+"""Seconds between two messages, unless told otherwise."""
 
 
 class _Handler:
@@ -61,11 +61,11 @@ class Probe:
         self.accepted.clear()
         self.delivered.clear()
 
-    async def run(self, port: int, seconds: float) -> None:
+    async def run(self, port: int, seconds: float, every: float = EVERY) -> None:
         """For so long; then it waits for what is on its way."""
         start, number = time.monotonic(), 0
         async with asyncio.timeout(seconds + 2 * _PATIENCE), asyncio.TaskGroup() as tasks:
-            while (at := number * EVERY) < seconds:
+            while (at := number * every) < seconds:
                 await asyncio.sleep(max(0, start + at - time.monotonic()))
                 tasks.create_task(self._one(port, number))
                 number += 1
