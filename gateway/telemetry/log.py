@@ -5,6 +5,7 @@ contains. No caller hands over a subject, text, attachment name or label value, 
 is not written either, because it may quote the bytes that broke us: its type and the places it went through are.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -33,8 +34,9 @@ class Level(IntEnum):
 class LogFile:
     """Writes whole lines to a descriptor, so that lines of several processes do not mix (up to PIPE_BUF on a pipe).
 
-    A log that cannot be written, or not at once, never stops mail: the line is counted in ``lost`` and forgotten. The
-    descriptor stays blocking, because the processes that share it would see the change.
+    What one turn of an event loop has to say is written at its end, together. A log that cannot be written, or not at
+    once, never stops mail: the lines are counted in ``lost`` and forgotten. The descriptor stays blocking, because the
+    processes that share it would see the change.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -42,24 +44,52 @@ class LogFile:
         self._room = select.poll()
         if descriptor >= 0:
             self._room.register(descriptor, select.POLLOUT)
+        self._waiting: list[bytes] = []
         self.lost = 0
 
-    def write(self, line: bytes) -> int:
-        """Writes the line at once, nothing is kept back; waits for nobody."""
-        rest = line
+    def write(self, line: bytes) -> None:
+        """Takes a line; waits for nobody."""
         try:
-            while rest:
-                self._check_room()
-                # A pipe that has room has room for this much.
-                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
-        except OSError:
-            self.lost += 1
-        return len(line)
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # Another thread, or no loop: nobody would write it later.
+            self._write([line])
+            return
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append(line)
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._write(lines)
+
+    def _write(self, lines: list[bytes]) -> None:
+        for some in _together(lines):
+            rest = b"".join(some)
+            try:
+                while rest:
+                    self._check_room()
+                    # A pipe that has room has room for this much.
+                    rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+            except OSError:
+                self.lost += len(some)
 
     def _check_room(self) -> None:
         """Raises BlockingIOError when a write would wait for the reader."""
         if not self._room.poll(0):
             raise BlockingIOError
+
+
+def _together(lines: list[bytes]) -> Iterator[list[bytes]]:
+    """As many as go into a pipe in one piece; a longer line goes alone."""
+    some: list[bytes] = []
+    size = 0
+    for line in lines:
+        if some and size + len(line) > select.PIPE_BUF:
+            yield some
+            some, size = [], 0
+        some.append(line)
+        size += len(line)
+    yield some
 
 
 class Log:

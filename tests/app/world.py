@@ -53,9 +53,9 @@ class Lines(LogFile):
         self.bytes = io.BytesIO()
         self.written = asyncio.Event()
 
-    def write(self, line: bytes) -> int:
+    def write(self, line: bytes) -> None:
         self.written.set()
-        return self.bytes.write(line)
+        self.bytes.write(line)
 
     def events(self, name: str) -> list[dict[str, object]]:
         lines = [json.loads(line) for line in self.bytes.getvalue().splitlines()]

@@ -27,8 +27,8 @@ class Lines(LogFile):
         super().__init__(-1)
         self.bytes = io.BytesIO()
 
-    def write(self, line: bytes) -> int:
-        return self.bytes.write(line)
+    def write(self, line: bytes) -> None:
+        self.bytes.write(line)
 
 
 class Stopped:

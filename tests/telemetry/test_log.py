@@ -1,9 +1,13 @@
 """The log writes one whole JSON object a line, and never stops anything."""
 
+import asyncio
+import contextlib
 import io
 import json
 import logging
 import os
+import select
+import socket
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -17,8 +21,8 @@ class Lines(LogFile):
         super().__init__(-1)
         self.bytes = io.BytesIO()
 
-    def write(self, line: bytes) -> int:
-        return self.bytes.write(line)
+    def write(self, line: bytes) -> None:
+        self.bytes.write(line)
 
     @property
     def objects(self) -> list[dict[str, object]]:
@@ -83,6 +87,30 @@ def test_whole_lines_reach_the_descriptor_at_once() -> None:
     os.close(writing)
     with os.fdopen(reading, "rb") as stream:
         assert json.loads(stream.readline())["event"] == "stopped"
+
+
+async def test_what_one_turn_has_to_say_is_written_together_in_pieces_that_a_pipe_takes_whole() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        log = Log(LogFile(ours.fileno()), Level.INFO)
+        for number in range(100):
+            log.info("x", number=number, text="y" * 50)
+        log.info("long", text="y" * 2 * select.PIPE_BUF)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        log.info("next")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        theirs.setblocking(False)
+        pieces: list[bytes] = []
+        with contextlib.suppress(BlockingIOError):
+            while piece := theirs.recv(65536):
+                pieces.append(piece)
+    assert all(len(piece) <= select.PIPE_BUF for piece in pieces)
+    assert all(piece.endswith(b"\n") for piece in pieces if b'"x"' in piece) and len(pieces) < 20
+    told = [json.loads(line) for line in b"".join(pieces).splitlines()]
+    assert [line.get("number") for line in told] == [*range(100), None, None]
+    assert pieces[-1].count(b"\n") == 1
 
 
 def test_a_log_that_is_gone_stops_nothing_and_is_counted() -> None:
