@@ -47,7 +47,7 @@ PORTAL: Final = (sys.executable, "-P", "-m", "gateway.app.portal")
 """The pages where sealed messages are opened, likewise."""
 
 FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 5.0
 """Seconds before a replacement: doubled each time, from the beginning again after a worker that lasted a minute."""
 _LASTED: Final = 60.0
 
