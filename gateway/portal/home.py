@@ -39,9 +39,13 @@ def cookie_name(page: PageOptions, name: str) -> str:
     return f"{_beginning(page)}{name}"
 
 
-def surplus(request: Request, page: PageOptions) -> list[str]:
-    """Cookies of messages opened so long ago that one more would make the field too long for a proxy, oldest first."""
-    ours = [name for name in request.cookies if name.startswith(_beginning(page))]
+def surplus(request: Request, page: PageOptions, opened: str) -> list[str]:
+    """Cookies of messages opened so long ago that ``opened`` would make the field too long for a proxy, oldest first.
+
+    That one may be among those that are sent, from an earlier session.
+    """
+    own = cookie_name(page, opened)
+    ours = [name for name in request.cookies if name.startswith(_beginning(page)) and name != own]
     return ours[: max(0, len(ours) - MOST_OPEN + 1)]
 
 

@@ -121,7 +121,7 @@ class Landing:
         response.set_cookie(
             cookie_name(guest.now.page, home), opening.cookie, path="/", secure=secure, httponly=True, samesite="lax"
         )
-        for name in surplus(request, guest.now.page):
+        for name in surplus(request, guest.now.page, home):
             response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="lax")
         return response
 

@@ -22,6 +22,13 @@ def test_two_readers_of_one_message_and_one_of_two_have_different_homes() -> Non
 
 def test_the_oldest_cookies_make_room_for_one_more() -> None:
     names = [cookie_name(PAGE, f"{number:016x}") for number in range(MOST_OPEN + 2)]
-    assert surplus(sending(*names[: MOST_OPEN - 1], "other"), PAGE) == []
-    assert surplus(sending("other", *names), PAGE) == names[:3]
-    assert surplus(sending(*names), replace(PAGE, url="http://127.0.0.1")) == []
+    assert surplus(sending(*names[: MOST_OPEN - 1], "other"), PAGE, "new") == []
+    assert surplus(sending("other", *names), PAGE, "new") == names[:3]
+    assert surplus(sending(*names), replace(PAGE, url="http://127.0.0.1"), "new") == []
+
+
+def test_a_message_that_is_opened_again_keeps_its_cookie_though_it_is_the_oldest() -> None:
+    homes = [f"{number:016x}" for number in range(MOST_OPEN + 1)]
+    names = [cookie_name(PAGE, home) for home in homes]
+    assert surplus(sending(*names[:MOST_OPEN]), PAGE, homes[0]) == []
+    assert surplus(sending(*names), PAGE, homes[0]) == [names[1]]

@@ -10,6 +10,7 @@ import pytest
 from gateway.core.record import Kind
 from gateway.core.sealed import Access, Happening
 from gateway.core.sealing import Unlock
+from gateway.portal.home import MOST_OPEN
 from tests.portal.at_portal import JO, KIM, OFFICER, WORKER, portal
 from tests.portal.caller import cookie_of
 from tests.portal.sealed_mail import NOW
@@ -235,6 +236,16 @@ async def test_a_session_ends_with_its_time(tmp_path: Path) -> None:
         browser = await there.open()
         await there.clock.advance(31 * MINUTE)
         assert (await browser.get(".")).status == 401
+
+
+async def test_the_oldest_of_many_messages_is_opened_again(tmp_path: Path) -> None:
+    async with portal(tmp_path) as there:
+        browser = await there.open()
+        browser.jar = {browser.home: browser.cookie, **{f"/read/{number:016x}": "x" for number in range(1, MOST_OPEN)}}
+        await there.clock.advance(31 * MINUTE)
+        answer = await there.try_secret(browser, await there.ask_code(browser))
+        assert answer.status == 303 and "Max-Age=0" not in answer.headers["set-cookie"]
+        assert (await browser.get(".")).status == 200
 
 
 async def test_this_is_not_for_me_pressed_often_is_told_once_and_so_is_an_opening(tmp_path: Path) -> None:
