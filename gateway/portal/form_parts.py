@@ -86,6 +86,7 @@ class Parts:
         self._value = bytearray()
         self._proven = False
         self._ended = False
+        self._without_files = False
 
     def parser(self, boundary: bytes, size: int) -> MultipartParser:
         """What to write the form into; it and its end raise FormParserError and NotTaken."""
@@ -114,6 +115,13 @@ class Parts:
         """Whether the field of that name has come whole."""
         return any(part.disposition.text("name") == name for part in self._done)
 
+    def forget_files(self) -> None:
+        """From now on no file's content is kept, nor what has come of one."""
+        self._without_files = True
+        for part in (*self._done, self._part):
+            if part.is_file:
+                part.content = bytearray()
+
     def upload(self) -> Upload:
         """All of it, once it has ended. Raises NotTaken."""
         if not self._ended or not self._done:
@@ -141,6 +149,8 @@ class Parts:
     def _data(self, data: bytes, start: int, end: int) -> None:
         if not self._done and self._part.disposition.text("name") != PROOF:
             raise NotTaken(Trouble.FORGED)
+        if self._without_files and self._part.is_file:
+            return
         self._part.content += data[start:end]
         if not self._part.is_file and len(self._part.content) > LONGEST_FIELD:
             raise NotTaken(Trouble.TOO_LARGE)

@@ -82,8 +82,10 @@ class Incoming:
     async def written(self, field: str, most: int) -> str:
         """What has come of the field, after up to ``most`` bytes more, of which the rest is forgotten.
 
-        They are read because a browser that is still sending sees no answer.
+        They are read because a browser that is still sending sees no answer. By then the form has given up its room and
+        its turn, so files are no longer kept.
         """
+        self._parts.forget_files()
         # It may have gone, or all of it had come (Starlette's RuntimeError).
         with suppress(NotTaken, TimeoutError, ClientDisconnect, RuntimeError):
             if most:

@@ -1,6 +1,7 @@
 """Forms with files: split anywhere they are the same, and nothing is read that is too large, unproven or too slow."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from gateway.portal import uploads
-from gateway.portal.form_parts import NotTaken, Trouble, Upload, UploadedFile
+from gateway.portal.form_parts import NotTaken, Parts, Trouble, Upload, UploadedFile
 from gateway.portal.uploads import Budget, Incoming, announced
 
 BOUNDARY = "----WebKitFormBoundaryABC123"
@@ -231,6 +232,38 @@ async def test_a_form_that_finds_no_room_is_not_read_on() -> None:
     assert (caught.value.trouble, wire.read) == (Trouble.BUSY, 4)
     with budget.holding() as hold:
         hold(3000)
+
+
+async def test_a_form_that_failed_keeps_no_file_while_the_rest_of_it_is_read() -> None:
+    large = [file("a", bytes(4_000_000)), file("b", bytes(2_000_000)), file("c", bytes(2_000_000))]
+    wire = Wire([field("proof", "right"), *large, field("text", "words"), END])
+    kept: list[int] = []
+
+    async def measured() -> Message:
+        kept.append(tracemalloc.get_traced_memory()[0])
+        return await wire.receive()
+
+    incoming = Incoming(Request(wire.request.scope, measured), is_right)
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotTaken), Budget(5_000_000).holding() as hold:
+            await incoming.read(10_000_000, hold)
+        failed = len(kept)
+        await incoming.written("text", 10_000_000)
+    finally:
+        tracemalloc.stop()
+    assert max(kept[:failed]) > 4_000_000 > 1_000_000 > max(kept[failed:])
+
+
+def test_files_that_are_forgotten_stay_so_and_fields_are_kept() -> None:
+    parts = Parts(is_right)
+    parser = parts.parser(BOUNDARY.encode(), 1_000_000)
+    parser.write(field("proof", "right") + field("text", "words") + file("a", b"one") + file("b", b"two")[:-5])
+    parts.forget_files()
+    parser.write(b"two\r\n" + file("c", b"three") + END)
+    upload = parts.upload()
+    assert upload.fields["text"] == "words"
+    assert [one.content for one in upload.files] == [b"", b"", b""]
 
 
 def test_no_content_is_in_a_repr() -> None:
