@@ -4,6 +4,7 @@ The first field has to be the proof that our page made the form. Left out on pur
 of a reply is to be readable on a disk.
 """
 
+import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +18,7 @@ MOST_FILES: Final = 20
 PROOF: Final = "proof"
 _MOST_PARTS: Final = MOST_FILES + 10
 LONGEST_FIELD: Final = 256 * 1024
+"""Bytes: dozens of pages in any script."""
 _NO_VALUE: Final = read_value(b"")
 
 
@@ -28,6 +30,7 @@ class Trouble(Enum):
     BAD = 400, "not the form"
     EMPTY = 400, "nothing written"
     TOO_LARGE = 413, "too large"
+    TOO_LONG = 413, "the text is too long"
     TOO_MANY = 413, "too many files"
     TOO_OFTEN = 429, "too many replies"
     FOUND = 422, "found by the scanner"
@@ -63,6 +66,14 @@ class Upload:
 
     fields: Mapping[str, str] = field(repr=False)
     files: tuple[UploadedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What somebody wrote, or its beginning where it is ``cut``."""
+
+    text: str = field(default="", repr=False)
+    cut: bool = False
 
 
 @dataclass(slots=True)
@@ -106,10 +117,14 @@ class Parts:
             max_size=max(size, 1),
         )
 
-    def text(self, name: str) -> str:
+    def written(self, name: str) -> Written:
         """What has come of the field of that name; nothing of a form that is not ours."""
         found = [part for part in (*self._done, self._part) if part.disposition.text("name") == name]
-        return found[0].content.decode("utf-8", "replace") if found and self._proven else ""
+        if not found or not self._proven:
+            return Written()
+        cut = not self.has(name)
+        # Half a character at the end of a beginning is left out.
+        return Written(codecs.getincrementaldecoder("utf-8")("replace").decode(found[0].content, not cut), cut)
 
     def has(self, name: str) -> bool:
         """Whether the field of that name has come whole."""
@@ -153,7 +168,8 @@ class Parts:
             return
         self._part.content += data[start:end]
         if not self._part.is_file and len(self._part.content) > LONGEST_FIELD:
-            raise NotTaken(Trouble.TOO_LARGE)
+            del self._part.content[LONGEST_FIELD:]
+            raise NotTaken(Trouble.TOO_LONG)
 
     def _end(self) -> None:
         if not self._done and not self._accepts(self._part.content.decode("utf-8", "replace")):

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.core.sealed import Face
 from gateway.portal.context import Context, Visit
+from gateway.portal.form_parts import Written
 
 SANDBOXED: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -51,6 +52,6 @@ def opened(
     return endpoint
 
 
-def ended(context: Context, request: Request, text: str = "") -> Response:
-    """For somebody whose session is over: how to begin another, and ``text`` that they wrote in the last."""
-    return context.render("ended.html", request, 401, text=text)
+def ended(context: Context, request: Request, reply: Written | None = None) -> Response:
+    """For somebody whose session is over: how to begin another, and the reply that they wrote in the last."""
+    return context.render("ended.html", request, 401, reply=reply)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from gateway.core.file_names import safe_name
 from gateway.core.sealed import IDLE
 from gateway.portal.context import Context, came_from_us, is_proof
-from gateway.portal.form_parts import MOST_FILES, NotTaken, Trouble, Upload
+from gateway.portal.form_parts import LONGEST_FIELD, MOST_FILES, NotTaken, Trouble, Upload, Written
 from gateway.portal.home import HOME, name_in, path_of
 from gateway.portal.limits import Act, Limits, place_of
 from gateway.portal.opened import Opened, ended, opened
@@ -91,7 +91,7 @@ class _Replies:
         if not self._limits.allows(Act.REPLY, place_of(address_of(request, page))):
             raise NotTaken(Trouble.TOO_OFTEN)
 
-    async def _written(self, incoming: Incoming, problem: NotTaken, most: int) -> str:
+    async def _written(self, incoming: Incoming, problem: NotTaken, most: int) -> Written:
         """Nothing more is read of what another page made, or of what comes too slowly."""
         return await incoming.written(_TEXT, 0 if problem.trouble in (Trouble.FORGED, Trouble.LATE) else 2 * most)
 
@@ -103,7 +103,7 @@ class _Replies:
         await self._posting.send(of, reply, upload.fields.get("key", ""))
         return True
 
-    def _form(self, of: Opened, problem: NotTaken | None = None, text: str = "") -> Response:
+    def _form(self, of: Opened, problem: NotTaken | None = None, written: Written | None = None) -> Response:
         trouble = problem.trouble if problem is not None else None
         page = self._context.render(
             "reply.html",
@@ -112,9 +112,10 @@ class _Replies:
             of.visit,
             trouble=trouble.name if trouble is not None else "",
             file=problem.name if problem is not None else "",
-            text=text,
+            written=written or Written(),
             key=self._context.ids.new(),
             room=_room(of),
+            longest=LONGEST_FIELD,
             most_files=MOST_FILES,
             minutes=IDLE // timedelta(minutes=1),
         )

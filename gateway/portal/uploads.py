@@ -13,12 +13,14 @@ from python_multipart.multipart import MultipartParser
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.core.params import read_value
-from gateway.portal.form_parts import LONGEST_FIELD, NotTaken, Parts, Trouble, Upload
+from gateway.portal.form_parts import LONGEST_FIELD, NotTaken, Parts, Trouble, Upload, Written
 
 MOST_AT_ONCE: Final = 100 * 1024 * 1024
 """Bytes of all forms together that are in memory."""
 _AROUND: Final = 64 * 1024
 """Bytes of a form besides what its fields hold."""
+_WITH_TEXT: Final = _AROUND + LONGEST_FIELD
+"""Bytes with which the text has come, since it stands before the files."""
 _IDLE: Final = 60.0
 """Seconds within which something more has to arrive."""
 _WITHIN: Final = 1800.0
@@ -66,20 +68,21 @@ class Incoming:
         self._request = request
         self._parts = Parts(accepts)
         self._parser: MultipartParser | None = None
+        self._stopped = False
 
     async def read(self, size: int, hold: Callable[[int], None]) -> Upload:
         """All of it, of at most ``size`` bytes; ``hold`` makes room. Raises NotTaken."""
         try:
-            self._parser = self._begun(size)
+            parser = self._begun(size)
             async with asyncio.timeout(_WITHIN):
-                await self._feed(self._parser, size, hold)
+                await self._feed(parser, size, hold)
         except (TimeoutError, ClientDisconnect):
             raise NotTaken(Trouble.LATE) from None
         except (FormParserError, ValueError):
             raise NotTaken(Trouble.BAD) from None
         return self._parts.upload()
 
-    async def written(self, field: str, most: int) -> str:
+    async def written(self, field: str, most: int) -> Written:
         """What has come of the field, after up to ``most`` bytes more, of which the rest is forgotten.
 
         They are read because a browser that is still sending sees no answer. By then the form has given up its room and
@@ -90,25 +93,33 @@ class Incoming:
         with suppress(NotTaken, TimeoutError, ClientDisconnect, RuntimeError):
             if most:
                 async with asyncio.timeout(_IDLE):
-                    await self._go_on(self._parser or self._begun(_AROUND + LONGEST_FIELD), field, most)
-        return self._parts.text(field)
+                    await self._go_on(self._parser or self._begun(_WITH_TEXT), field, most)
+        return self._parts.written(field)
 
     async def _go_on(self, parser: MultipartParser, field: str, most: int) -> None:
         read = 0
         async for block in self._request.stream():
+            if read < _WITH_TEXT and not self._parts.has(field):
+                with suppress(NotTaken, FormParserError, ValueError):
+                    self._parse(parser, block[: _WITH_TEXT - read])
             read += len(block)
             if read > most:
                 return
-            if read <= _AROUND + LONGEST_FIELD and not self._parts.has(field):
-                # What is no form says so with every block.
-                with suppress(NotTaken, FormParserError, ValueError):
-                    parser.write(block)
+
+    def _parse(self, parser: MultipartParser, block: bytes) -> None:
+        """Nothing is parsed behind a place where that stopped: what the parser tells then has a hole before it."""
+        if self._stopped:
+            return
+        self._stopped = True
+        parser.write(block)
+        self._stopped = False
 
     def _begun(self, size: int) -> MultipartParser:
         kind = read_value(self._request.headers.get("content-type", "").encode("latin-1"))
         if kind.main != "multipart/form-data":
             raise NotTaken(Trouble.BAD)
-        return self._parts.parser(kind.parameters.get("boundary", b""), size)
+        self._parser = self._parts.parser(kind.parameters.get("boundary", b""), size)
+        return self._parser
 
     async def _feed(self, parser: MultipartParser, size: int, hold: Callable[[int], None]) -> None:
         stream = aiter(self._request.stream())
@@ -118,7 +129,8 @@ class Incoming:
             if block is None:
                 return
             size -= len(block)
+            # The parser takes no more than the size, and a block that is left out would be a hole in the text.
+            self._parse(parser, block)
             if size < 0:
                 raise NotTaken(Trouble.TOO_LARGE)
-            parser.write(block)
             hold(len(block))

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.core.record import Kind
 from gateway.core.sealed import Happening
 from gateway.portal import posting, reply, turns
+from gateway.portal.form_parts import LONGEST_FIELD
 from gateway.portal.home import name_of, path_of
 from gateway.portal.scanner import Clean, Found, Unscanned, Verdict
 from tests.portal.caller import Answer, form_field, form_file
@@ -221,6 +222,24 @@ async def test_what_fits_the_form_but_not_the_mail() -> None:
     assert (await sent(there, "x", form_file("a.bin", bytes(30_000)))).status == 303
     assert len(there.store.mails[0].text) <= 100_000
     assert (await sent(there, "x", form_file("a.bin", bytes(60_000)))).status == 413
+
+
+async def test_a_text_that_is_too_long_says_so_and_that_it_is_cut() -> None:
+    there = world()
+    answer = await sent(there, "x" * 400_000, form_file("a.txt", b"x"))
+    assert answer.status == 413
+    assert "the text is too long. It can have 256.0 KiB" in answer.text and "Only the beginning" in answer.text
+    assert f'"notice text-hint">{"x" * LONGEST_FIELD}</textarea>' in answer.text
+    assert "Only the beginning" not in (await sent(there, "x", form_file("a", b"x"), *[form_file("b", b"")] * 30)).text
+
+
+async def test_a_long_text_is_cut_where_the_session_has_ended() -> None:
+    there = world()
+    form = await parts(there, "x" * 400_000)
+    there.end_session()
+    answer = await there.caller.post("reply", form)
+    assert answer.status == 401
+    assert "Only the beginning" in answer.text and f">{'x' * LONGEST_FIELD}</textarea>" in answer.text
 
 
 async def test_too_many_files() -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from gateway.portal import uploads
-from gateway.portal.form_parts import NotTaken, Parts, Trouble, Upload, UploadedFile
+from gateway.portal.form_parts import LONGEST_FIELD, NotTaken, Parts, Trouble, Upload, UploadedFile, Written
 from gateway.portal.uploads import Budget, Incoming, announced
 
 BOUNDARY = "----WebKitFormBoundaryABC123"
@@ -141,8 +141,52 @@ async def test_more_than_was_announced_is_not_read() -> None:
     assert wire.read < 8
 
 
-async def test_a_field_is_not_a_file() -> None:
-    assert await trouble(field("proof", "right"), field("text", "x" * 300_000), END) is Trouble.TOO_LARGE
+def numbered(size: int) -> str:
+    """Text in which no part is like another."""
+    return "".join(f"line {number} ü\r\n" for number in range(size // 10))[:size]
+
+
+@pytest.mark.parametrize("size", [270_000, 400_000, 900_000])
+@pytest.mark.parametrize("block", [997, 65_536, 1_000_000])
+async def test_a_field_is_not_a_file_and_of_a_long_text_the_beginning_comes_back(size: int, block: int) -> None:
+    text = numbered(size)
+    form = field("proof", "right") + field("text", text) + file("a", bytes(100_000)) + END
+    wire = Wire([form[at : at + block] for at in range(0, len(form), block)])
+    incoming = Incoming(wire.request, is_right)
+    with pytest.raises(NotTaken) as caught:
+        await incoming.read(len(form), no_limit)
+    assert caught.value.trouble is Trouble.TOO_LONG
+    written = await incoming.written("text", 10_000_000)
+    assert text.startswith(written.text) and written.cut
+    assert LONGEST_FIELD - 2 <= len(written.text.encode()) <= LONGEST_FIELD
+    assert wire.read == len(wire.blocks)
+
+
+async def test_a_text_within_its_limit_comes_back_whole_before_files_that_are_too_large() -> None:
+    text = numbered(200_000)
+    form = field("proof", "right") + field("text", text) + file("a", bytes(900_000)) + END
+    wire = Wire([form[at : at + 262_144] for at in range(0, len(form), 262_144)])
+    assert await Incoming(wire.request, is_right).written("text", 10_000_000) == Written(text, cut=False)
+
+
+async def test_more_than_was_announced_leaves_no_hole_in_the_text() -> None:
+    text = numbered(20_000)
+    form = field("proof", "right") + field("text", text) + END
+    blocks = [form[:4000], form[4000:14000], form[14000:14010], form[14010:]]
+    incoming = Incoming(Wire(blocks).request, is_right)
+    with pytest.raises(NotTaken):
+        await incoming.read(5000, no_limit)
+    written = await incoming.written("text", 10_000_000)
+    assert written.text and text.startswith(written.text) and written.cut
+
+
+async def test_nothing_behind_what_is_no_form_is_put_into_the_text() -> None:
+    begin = field("proof", "right") + field("text", "beginning") + f"--{BOUNDARY}\r\nbad header\r\n\r\n".encode()
+    incoming = Incoming(Wire([begin, field("more", "x"), END]).request, is_right)
+    with pytest.raises(NotTaken):
+        await incoming.read(1_000_000, no_limit)
+    assert await incoming.written("more", 1_000_000) == Written()
+    assert await incoming.written("text", 0) == Written("beginning", cut=False)
 
 
 async def test_too_many_files() -> None:
