@@ -18,7 +18,7 @@ from gateway.portal.form import read_form
 from gateway.portal.home import HOME, cookie_name, name_in
 from gateway.portal.landing import Landing, disown
 from gateway.portal.limits import Limits
-from gateway.portal.opened import ended
+from gateway.portal.opened import ended, later, log_failure
 from gateway.portal.sender import SenderPages
 
 _SENTENCES: Final = frozenset({400, 403, 404, 405, 408, 413, 415})
@@ -87,14 +87,11 @@ class _Shell:
         return self._context.render("trouble.html", request, status=status if status in _SENTENCES else 400)
 
     async def closed(self, request: Request, error: Exception) -> Response:
-        """The store's words name no content, so they are logged."""
-        self._context.events("portal store", {"error": str(error)})
-        return await self.broken(request, error)
+        log_failure(self._context, error)
+        return later(self._context, request)
 
     async def broken(self, request: Request, _error: Exception) -> Response:
-        response = self._context.render("later.html", request, status=503)
-        response.headers["Retry-After"] = "30"
-        return response
+        return later(self._context, request)
 
 
 async def _robots(_request: Request) -> Response:

@@ -36,6 +36,7 @@ class Trouble(Enum):
     FOUND = 422, "found by the scanner"
     UNSCANNED = 503, "not scanned"
     BUSY = 503, "too much at once"
+    STORE = 503, "the store failed"
 
     @property
     def status(self) -> int:

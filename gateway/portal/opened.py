@@ -55,3 +55,15 @@ def opened(
 def ended(context: Context, request: Request, reply: Written | None = None) -> Response:
     """For somebody whose session is over: how to begin another, and the reply that they wrote in the last."""
     return context.render("ended.html", request, 401, reply=reply)
+
+
+def log_failure(context: Context, error: Exception) -> None:
+    """The store's words name no content."""
+    context.events("portal store", {"error": str(error)})
+
+
+def later(context: Context, request: Request, reply: Written | None = None) -> Response:
+    """For what is our fault and may pass: to be tried again, and the reply that they wrote."""
+    response = context.render("later.html", request, 503, reply=reply)
+    response.headers["Retry-After"] = "30"
+    return response

@@ -14,11 +14,12 @@ from starlette.routing import Route
 
 from gateway.core.file_names import safe_name
 from gateway.core.sealed import IDLE
+from gateway.flow.ports import SealedStoreError
 from gateway.portal.context import Context, came_from_us, is_proof
 from gateway.portal.form_parts import LONGEST_FIELD, MOST_FILES, NotTaken, Trouble, Upload, Written
 from gateway.portal.home import HOME, name_in, path_of
 from gateway.portal.limits import Act, Limits, place_of
-from gateway.portal.opened import Opened, ended, opened
+from gateway.portal.opened import Opened, ended, later, log_failure, opened
 from gateway.portal.options import PageOptions
 from gateway.portal.posting import Posting
 from gateway.portal.reply_mail import Reply, ReplyFile, room
@@ -35,7 +36,7 @@ def routes(context: Context) -> list[Route]:
     replies = _Replies(context)
     return [
         Route(f"{HOME}/reply", opened(context, replies.form), methods=["GET"]),
-        Route(f"{HOME}/reply", opened(context, replies.send, otherwise=replies.ended), methods=["POST"]),
+        Route(f"{HOME}/reply", replies.post, methods=["POST"]),
         Route(f"{HOME}/reply/sent", opened(context, replies.sent), methods=["GET"]),
     ]
 
@@ -47,6 +48,7 @@ class _Replies:
         self._budget = Budget()
         self._turns = Turns()
         self._posting = Posting(context)
+        self._post = opened(context, self._send, otherwise=self._ended)
 
     async def form(self, of: Opened) -> Response:
         """An empty form."""
@@ -56,7 +58,15 @@ class _Replies:
         """That it is on its way."""
         return self._context.render("replied.html", of.request, visit=of.visit)
 
-    async def send(self, of: Opened) -> Response:
+    async def post(self, request: Request) -> Response:
+        """What was written comes back also where the store does not say whose session it is."""
+        try:
+            return await self._post(request)
+        except SealedStoreError as error:
+            log_failure(self._context, error)
+            return later(self._context, request, await self._unsent(request))
+
+    async def _send(self, of: Opened) -> Response:
         """Sends it, once, or says why not with what was written."""
         incoming = self._incoming(of.request, of.visit.now.key)
         try:
@@ -68,17 +78,23 @@ class _Replies:
                         return ended(self._context, of.request, await incoming.written(_TEXT, 0))
         except NotTaken as problem:
             return self._form(of, problem, await self._written(incoming, problem, _room(of)))
+        except SealedStoreError as error:
+            log_failure(self._context, error)
+            return self._form(of, NotTaken(Trouble.STORE), await incoming.written(_TEXT, 0))
         return RedirectResponse(f"{of.visit.home}/reply/sent", 303)
 
-    async def ended(self, request: Request) -> Response:
+    async def _ended(self, request: Request) -> Response:
         """Gives back what was written, where the session ended meanwhile."""
+        return ended(self._context, request, await self._unsent(request))
+
+    async def _unsent(self, request: Request) -> Written:
+        """What was written by somebody who is not known."""
         now = self._context.in_force()
-        incoming = self._incoming(request, now.key)
         try:
             self._admit(request, now.page)
         except NotTaken:
-            return ended(self._context, request)
-        return ended(self._context, request, await incoming.written(_TEXT, 2 * now.portal.max_reply))
+            return Written()
+        return await self._incoming(request, now.key).written(_TEXT, 2 * now.portal.max_reply)
 
     def _incoming(self, request: Request, key: bytes) -> Incoming:
         home = path_of(name_in(request))
@@ -119,7 +135,7 @@ class _Replies:
             most_files=MOST_FILES,
             minutes=IDLE // timedelta(minutes=1),
         )
-        if trouble in (Trouble.BUSY, Trouble.UNSCANNED):
+        if trouble in (Trouble.BUSY, Trouble.UNSCANNED, Trouble.STORE):
             page.headers["Retry-After"] = "60"
         return page
 

@@ -7,12 +7,14 @@ from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import NoReturn
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.core.record import Kind
 from gateway.core.sealed import Happening
+from gateway.flow.ports import SealedStoreError
 from gateway.portal import posting, reply, turns
 from gateway.portal.form_parts import LONGEST_FIELD
 from gateway.portal.home import name_of, path_of
@@ -188,6 +190,49 @@ async def test_a_session_that_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) ->
     use(monkeypatch, there, there.end_session, Clean())
     answer = await there.caller.post("reply", form)
     assert answer.status == 401 and ">x</textarea>" in answer.text
+    assert there.store.mails == []
+
+
+def broken(there: World, *methods: str) -> None:
+    """A store that fails when it is asked for this."""
+
+    def fails(*_: object, **__: object) -> NoReturn:
+        raise SealedStoreError("the disk is gone")
+
+    for method in methods:
+        setattr(there.store, method, fails)
+
+
+@pytest.mark.parametrize("method", ["session", "face"])
+async def test_a_store_that_fails_at_first_loses_no_text(method: str) -> None:
+    there = world()
+    form = await parts(there, "my <words>", form_file("a.txt", b"x"))
+    broken(there, method)
+    answer = await there.caller.post("reply", form)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+    assert "my &lt;words&gt;</textarea>" in answer.text and "was not sent" in answer.text
+    assert there.events == [("portal store", {"error": "the disk is gone"})]
+    forged = await there.caller.post("reply", form, Origin="https://evil.example")
+    assert (forged.status, there.caller.read) == (503, 0)
+
+
+@pytest.mark.parametrize("method", ["history", "read", "post", "note"])
+async def test_a_store_that_fails_at_the_end_loses_no_text(method: str) -> None:
+    there = world()
+    form = await parts(there, "my <words>", form_file("a.txt", b"x"))
+    broken(there, method)
+    answer = await there.caller.post("reply", form)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "60")
+    assert "my &lt;words&gt;</textarea>" in answer.text and "not certain" in answer.text
+    assert there.events == [("portal store", {"error": "the disk is gone"})]
+
+
+async def test_a_store_that_fails_meanwhile_loses_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = world()
+    form = await parts(there, "my words", form_file("a.txt", b"x"))
+    use(monkeypatch, there, lambda: broken(there, "session"), Clean())
+    answer = await there.caller.post("reply", form)
+    assert answer.status == 503 and "my words</textarea>" in answer.text
     assert there.store.mails == []
 
 
