@@ -25,7 +25,7 @@ from gateway.portal.posting import Posting
 from gateway.portal.reply_mail import Reply, ReplyFile, room
 from gateway.portal.scanner import Clean, Found, Unscanned, parse_scanner
 from gateway.portal.turns import Turns
-from gateway.portal.uploads import Budget, Incoming, announced
+from gateway.portal.uploads import WITH_TEXT, Budget, Incoming, announced
 from gateway.portal.visitor import address_of
 
 _TEXT: Final = "text"
@@ -88,13 +88,16 @@ class _Replies:
         return ended(self._context, request, await self._unsent(request))
 
     async def _unsent(self, request: Request) -> Written:
-        """What was written by somebody who is not known."""
+        """What was written by somebody who is not known; who asks too often can lose a session like all others."""
         now = self._context.in_force()
+        most = 2 * now.portal.max_reply
         try:
             self._admit(request, now.page)
-        except NotTaken:
-            return Written()
-        return await self._incoming(request, now.key).written(_TEXT, 2 * now.portal.max_reply)
+        except NotTaken as problem:
+            if problem.trouble is not Trouble.TOO_OFTEN:
+                return Written()
+            most = WITH_TEXT
+        return await self._incoming(request, now.key).written(_TEXT, most)
 
     def _incoming(self, request: Request, key: bytes) -> Incoming:
         home = path_of(name_in(request))

@@ -19,7 +19,7 @@ MOST_AT_ONCE: Final = 100 * 1024 * 1024
 """Bytes of all forms together that are in memory."""
 _AROUND: Final = 64 * 1024
 """Bytes of a form besides what its fields hold."""
-_WITH_TEXT: Final = _AROUND + LONGEST_FIELD
+WITH_TEXT: Final = _AROUND + LONGEST_FIELD
 """Bytes with which the text has come, since it stands before the files."""
 _IDLE: Final = 60.0
 """Seconds within which something more has to arrive."""
@@ -93,15 +93,15 @@ class Incoming:
         with suppress(NotTaken, TimeoutError, ClientDisconnect, RuntimeError):
             if most:
                 async with asyncio.timeout(_IDLE):
-                    await self._go_on(self._parser or self._begun(_WITH_TEXT), field, most)
+                    await self._go_on(self._parser or self._begun(WITH_TEXT), field, most)
         return self._parts.written(field)
 
     async def _go_on(self, parser: MultipartParser, field: str, most: int) -> None:
         read = 0
         async for block in self._request.stream():
-            if read < _WITH_TEXT and not self._parts.has(field):
+            if read < WITH_TEXT and not self._parts.has(field):
                 with suppress(NotTaken, FormParserError, ValueError):
-                    self._parse(parser, block[: _WITH_TEXT - read])
+                    self._parse(parser, block[: WITH_TEXT - read])
             read += len(block)
             if read > most:
                 return
