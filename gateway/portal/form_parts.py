@@ -88,15 +88,15 @@ class _Part:
 
 
 class Parts:
-    """What the parser tells, put together; ``accepts`` judges the proof."""
+    """What the parser tells, put together; ``accepts`` judges the proof, and ``proven`` says that it did accept it."""
 
     def __init__(self, accepts: Callable[[str], bool]) -> None:
+        self.proven = False
         self._accepts = accepts
         self._done: list[_Part] = []
         self._part = _Part()
         self._header = bytearray()
         self._value = bytearray()
-        self._proven = False
         self._ended = False
         self._without_files = False
 
@@ -121,7 +121,7 @@ class Parts:
     def written(self, name: str) -> Written:
         """What has come of the field of that name; nothing of a form that is not ours."""
         found = [part for part in (*self._done, self._part) if part.disposition.text("name") == name]
-        if not found or not self._proven:
+        if not found or not self.proven:
             return Written()
         cut = not self.has(name)
         # Half a character at the end of a beginning is left out.
@@ -175,7 +175,7 @@ class Parts:
     def _end(self) -> None:
         if not self._done and not self._accepts(self._part.content.decode("utf-8", "replace")):
             raise NotTaken(Trouble.FORGED)
-        self._proven = True
+        self.proven = True
         self._done.append(self._part)
 
     def _finish(self) -> None:

@@ -85,7 +85,8 @@ class Incoming:
     async def written(self, field: str, most: int) -> Written:
         """What has come of the field, after up to ``most`` bytes more, of which the rest is forgotten.
 
-        They are read because a browser that is still sending sees no answer. By then the form has given up its room and
+        They are read because a browser that is still sending sees no answer, but no more than the text needs before the
+        proof is accepted, and nothing behind a wrong one. By then the form has given up its room and
         its turn, so files are no longer kept.
         """
         self._parts.forget_files()
@@ -100,10 +101,15 @@ class Incoming:
         read = 0
         async for block in self._request.stream():
             if read < WITH_TEXT and not self._parts.has(field):
-                with suppress(NotTaken, FormParserError, ValueError):
+                try:
                     self._parse(parser, block[: WITH_TEXT - read])
+                except (FormParserError, ValueError):
+                    pass
+                except NotTaken as problem:
+                    if problem.trouble is Trouble.FORGED:
+                        return
             read += len(block)
-            if read > most:
+            if read > (most if self._parts.proven else min(most, WITH_TEXT)):
                 return
 
     def _parse(self, parser: MultipartParser, block: bytes) -> None:

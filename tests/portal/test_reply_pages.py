@@ -178,8 +178,18 @@ async def test_what_another_page_wrote_is_not_even_read_without_a_session() -> N
     there.end_session()
     answer = await there.caller.post("reply", form, Origin="https://evil.example")
     assert (answer.status, there.caller.read) == (401, 0)
-    answer = await there.caller.post("reply", [form_field("proof", "x"), *form[1:]])
-    assert answer.status == 401 and "their words" not in answer.text
+    for first in (form_field("proof", "x"), form[1]):
+        answer = await there.caller.post("reply", [first, *form[1:], *[bytes(50_000)] * 50])
+        assert answer.status == 401 and "their words" not in answer.text
+        assert there.caller.read <= 2
+
+
+async def test_of_what_is_no_form_no_more_is_read_without_a_session_than_a_text_can_have() -> None:
+    there = world()
+    there.end_session()
+    for block in (bytes(10_000), b"\r\n" * 5000, form_field("proof", "x" * 1000)[:-2]):
+        assert (await there.caller.post("reply", [block] * 500)).status == 401
+        assert there.caller.read * len(block) <= LONGEST_FIELD + 100_000
 
 
 async def test_an_address_that_asks_too_often_without_a_session_gets_its_text_but_has_no_files_read() -> None:
