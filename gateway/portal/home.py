@@ -7,16 +7,33 @@ Left out on purpose: the session (`gateway.core.sealed.Opening`), whose cookie's
 import hashlib
 from typing import Final
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
 from gateway.core.sealed import Reader
 from gateway.portal.options import PageOptions
 
-HOME: Final = "/read/{home}"
-"""Of the routes below it."""
+_FOLDER: Final = "/read/"
+HOME: Final = _FOLDER + "{home:home}"
+"""Of the routes below it; any other path is nobody's, so that a cookie's name is made of none."""
 MOST_OPEN: Final = 30
 """Messages of one browser: 30 cookies have 2.5 KB, and many a proxy takes 8 KB of fields."""
 _COOKIE: Final = "reading"
+
+
+class _Name(Convertor[str]):
+    """See ``name_of``."""
+
+    regex = "[0-9a-f]{16}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("home", _Name())
 
 
 def name_of(reader: Reader) -> str:
@@ -26,7 +43,7 @@ def name_of(reader: Reader) -> str:
 
 def path_of(name: str) -> str:
     """The page of the message; all others are below it."""
-    return HOME.format(home=name)
+    return _FOLDER + name
 
 
 def name_in(request: Request) -> str:

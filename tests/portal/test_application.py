@@ -340,6 +340,16 @@ async def test_trouble_is_a_page_and_one_line_without_content(
         assert all(fact in line for fact in facts) and "a secret" not in line
 
 
+@pytest.mark.parametrize("home", ["a b", "a;b", "0123456789ABCDEF", "0123456789abcde", "0123456789abcdef0", "ü"])
+async def test_a_path_that_is_no_home_is_nobodys(tmp_path: Path, home: str) -> None:
+    async with portal(tmp_path) as there:
+        for page in ("/leave", "/not-for-me"):
+            assert (await there.browser().form(f"/read/{home}{page}", {})).status == 404
+        for page in ("", "/reply"):
+            assert (await there.browser().get(f"/read/{home}{page}")).status == 404
+        assert there.world.events == []
+
+
 async def test_what_is_logged_names_no_person_no_token_and_no_secret(tmp_path: Path) -> None:
     async with portal(tmp_path, Unlock.VERIFIED_MAIL) as there:
         await there.open(who="Jo Miller")
