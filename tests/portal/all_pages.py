@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tests.portal.at_portal import Portal
-from tests.portal.caller import Answer
+from tests.portal.caller import Answer, form_field
 
 
 @dataclass
@@ -34,7 +34,11 @@ class Pages:
             "reply": await reading.get("reply"),
             "reply of another form": await reading.post("reply", []),
             "replied": await reading.get("reply/sent"),
+            "reply that is too long": await reading.post("reply", self._reply(proof, "1" * 300_000)),
             "left": await reading.form("leave", {"proof": proof}),
+            "reply after the end": await reading.post("reply", self._reply(proof, "1")),
+            "cut reply after the end": await reading.post("reply", self._reply(proof, "1" * 300_000)),
+            "files after the end": await reading.post("reply", self._reply(proof, "")),
         }
         for left in range(4, -1, -1):
             pages[f"wrong, {left} left"] = await there.try_secret(browser, "00000000", number=5)
@@ -49,6 +53,9 @@ class Pages:
         for _ in range(121):
             pages["too often"] = await browser.get("/m/unknown")
         return pages
+
+    def _reply(self, proof: str, text: str) -> list[bytes]:
+        return [form_field("proof", proof), form_field("text", text)]
 
     async def _sender(self, action: str) -> dict[str, str]:
         page = await self.there.browser("192.0.2.4").get(self.there.sender_link)
