@@ -96,7 +96,7 @@ class _Replies:
         except NotTaken as problem:
             if problem.trouble is not Trouble.TOO_OFTEN:
                 return Written()
-            most = WITH_TEXT
+            most = min(most, WITH_TEXT)
         return await self._incoming(request, now.key).written(_TEXT, most)
 
     def _incoming(self, request: Request, key: bytes) -> Incoming:

@@ -86,8 +86,8 @@ class Incoming:
         """What has come of the field, after up to ``most`` bytes more, of which the rest is forgotten.
 
         They are read because a browser that is still sending sees no answer, but no more than the text needs before the
-        proof is accepted, and nothing behind a wrong one. By then the form has given up its room and
-        its turn, so files are no longer kept.
+        proof is accepted, and nothing behind a wrong one. By then the form has given up its room and its turn, so files
+        are no longer kept.
         """
         self._parts.forget_files()
         # It may have gone, or all of it had come (Starlette's RuntimeError).

@@ -254,6 +254,7 @@ async def test_a_store_that_fails_at_the_end_loses_no_text(method: str) -> None:
     answer = await there.caller.post("reply", form)
     assert (answer.status, answer.headers["retry-after"]) == (503, "60")
     assert "my &lt;words&gt;</textarea>" in answer.text and "not certain" in answer.text
+    assert "<title>Perhaps not sent: " in answer.text
     assert there.events == [("portal store", {"error": "the disk is gone"})]
 
 
