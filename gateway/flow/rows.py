@@ -15,10 +15,11 @@ def started(
     message: Message, decided: Iterable[tuple[Recipient, Decision]], planner: Planner, policy: Policy
 ) -> tuple[RecipientRow, ...]:
     """One row for each recipient, in order."""
-    return tuple(
-        replace(planner.start(number, recipient, decision, message.accepted_at), left_out=left_out(decision, policy))
-        for number, (recipient, decision) in enumerate(decided)
-    )
+    rows: list[RecipientRow] = []
+    for number, (recipient, decision) in enumerate(decided):
+        row, without = planner.start(number, recipient, decision, message.accepted_at), left_out(decision, policy)
+        rows.append(replace(row, left_out=without) if without else row)
+    return tuple(rows)
 
 
 def given_back(message: Message, row: RecipientRow) -> RecipientRow:
