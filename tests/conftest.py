@@ -26,6 +26,7 @@ PEERS = {
     "7zz": lambda: shutil.which("7zz") is not None,
     "qpdf": lambda: shutil.which("qpdf") is not None,
     "gpg": lambda: shutil.which("gpg") is not None,
+    "strace": lambda: shutil.which("strace") is not None,
     "root": lambda: os.geteuid() == 0,
 }
 

@@ -19,6 +19,7 @@ from gateway.app.source import Configuration, Source
 from gateway.app.supervisor import Held, Setting, Supervisor
 from gateway.app.wiring import Wiring
 from gateway.flow.ports import SpoolError
+from gateway.spool.disk import SystemDisk
 from gateway.spool.lock import Locked, SpoolLock
 from gateway.telemetry.log import Level, Log, LogFile, adopt_standard_logging
 from gateway.transports.network import FOLDER
@@ -59,8 +60,12 @@ def run_gateway(source: Source) -> None:
 
 
 def _make(spool: Path) -> None:
+    """Each new name on the way to it is made durable too: all that is promised below hangs on them."""
     try:
+        new = [folder for folder in (spool, *spool.parents) if not folder.exists()]
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in new:
+            SystemDisk().sync_folder(folder.parent)
     except OSError as error:
         raise CannotStart(f"cannot make the spool {spool}: {error.strerror}") from error
 

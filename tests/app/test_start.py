@@ -15,6 +15,8 @@ from gateway.app.start import CannotStart, count_workers, run_gateway
 from gateway.app.supervisor import Held
 from gateway.app.wiring import Address, Wiring
 from tests.app.world import EditedSource
+from tests.spool.power import Disk, Luck
+from tests.spool.trace import recorded
 
 WIRING = Wiring(hostname="gateway.example", workers=2, spool=Path("/nowhere"), smtp=(), admin=None, log_level="info")
 
@@ -66,3 +68,20 @@ def test_a_person_is_told_where_everything_is_and_a_log_is_not(tmp_path: Path, m
     )
     for sock in (*everything.smtp[0], everything.admin, everything.control):
         sock.close()
+
+
+MAKE = """
+import sys
+from pathlib import Path
+from gateway.app import start
+start._make(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.peer("strace")
+async def test_a_spool_that_was_just_made_is_there_after_a_power_cut(tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    var.mkdir()
+    done = await recorded(var, 0, MAKE, str(var / "spool" / "sealpost"))
+    Disk(done, Luck()).restore(var, tmp_path / "image")
+    assert (tmp_path / "image" / "spool" / "sealpost").is_dir()
