@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.core.record import State
 from gateway.flow.ports import Spool
 from gateway.spool.changes import delete
+from gateway.spool.options import SpoolOptions
 from gateway.spool.sqlite import SpoolParts, SqliteSpool
 from tests.spool.disks import SteppedDisk
 from tests.spool.samples import HOUR, START, StandingClock, commit, entry, inline, row, settlement, written
@@ -75,11 +76,30 @@ async def _attempts(spool: Spool, acks: Acks) -> None:
 
 def take_mail_until_killed(spool_dir: Path, shard: int, acks: Path) -> None:
     """Commits, large and small, from eight sessions at once, and settles a third of it."""
-    asyncio.run(_load(spool_dir, shard, Acks(acks)))
+    asyncio.run(_load(spool_dir, shard, Acks(acks), SpoolOptions()))
 
 
-async def _load(spool_dir: Path, shard: int, acks: Acks) -> None:
-    spool = await SqliteSpool.open(spool_dir, shard, SpoolParts(clock=StandingClock()))
+class LastWords(Acks):
+    """The process dies at the last of so many."""
+
+    def __init__(self, path: Path, words: int) -> None:
+        super().__init__(path)
+        self._left = words
+
+    def say(self, *words: object) -> None:
+        super().say(*words)
+        self._left -= 1
+        if not self._left:
+            os._exit(DIED)
+
+
+def take_mail_until_dead(spool_dir: Path, acks: Path, words: int) -> None:
+    """The same over a small log, which is folded back again and again, until so many acknowledgements were given."""
+    asyncio.run(_load(spool_dir, 0, LastWords(acks, words), SpoolOptions(log=256 * 1024)))
+
+
+async def _load(spool_dir: Path, shard: int, acks: Acks, options: SpoolOptions) -> None:
+    spool = await SqliteSpool.open(spool_dir, shard, SpoolParts(clock=StandingClock(), options=options))
 
     async def session(number: int) -> None:
         while True:
