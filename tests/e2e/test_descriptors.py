@@ -1,0 +1,64 @@
+"""A gateway that has no descriptor left: clients wait or are told to come back, and nothing acknowledged suffers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.sandbox.behaviour import Behaviour
+from gateway.sandbox.gateway_process import GatewayProcess, run_command
+from tests.e2e.processes import worker
+from tests.e2e.shared_stage import Token
+from tests.e2e.stage import Stage, stage
+from tests.e2e.test_faults import all_end, deferred, setting
+
+LIMIT = 100
+"""Descriptors of each process; a worker at rest has some thirty."""
+CLIENTS = 120
+
+
+@asynccontextmanager
+async def short_of_descriptors(folder: Path) -> AsyncGenerator[Stage]:
+    async with stage(folder, setting(), start=False) as on:
+        command = ("prlimit", f"--nofile={LIMIT}", *run_command(on.config))
+        on.process = GatewayProcess(command, folder / "gateway.log")
+        try:
+            await on.start()
+            yield on
+        finally:
+            await on.process.stop()
+
+
+@asynccontextmanager
+async def idle_clients(on: Stage) -> AsyncGenerator[None]:
+    """More of them than the worker has descriptors for, from several addresses."""
+    writers: list[asyncio.StreamWriter] = []
+    try:
+        for number in range(CLIENTS):
+            own = (f"127.0.9.{number % 12 + 1}", 0)
+            _, writer = await asyncio.open_connection("127.0.0.1", on.smtp_port, local_addr=own)
+            writers.append(writer)
+        yield
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+
+
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+async def test_without_a_descriptor_left_nothing_is_lost_and_all_goes_on_when_there_are_some(tmp_path: Path) -> None:
+    async with short_of_descriptors(tmp_path) as on:
+        waiting = await deferred(on, 3) | await deferred(on, 2, attach=(300_000,))
+        pid = worker(on)
+        async with idle_clients(on):
+            await on.until(lambda: descriptors(pid) == LIMIT)
+            on.world.hosts["mx.tls.example"].behave(Behaviour())
+            tries = len(on.events())
+            await on.until(lambda: len(on.events()) > tries)
+        token = Token()
+        new = await on.submit(token.letter("tls.example"), token.at("tls.example"), sender=token.sender)
+        waiting[new] = token.at("tls.example")
+        await all_end(on, waiting, set(waiting))
+        assert worker(on) == pid
