@@ -108,13 +108,10 @@ class Pipeline:
         await network.aclose()
 
     async def _take(self, spool: SqliteSpool, shared: Shared, dispatch: Dispatch) -> None:
-        def committed(entries: object) -> None:
-            dispatch.wake()
-
         if self._orders.to:
             recipients = tuple(Recipient(address=parse_address(one)) for one in self._orders.to)
             envelope = Envelope(client=CLIENT, listener="smtp", reverse_path=SENDER, recipients=recipients)
-            submission = Accept(spool, shared, committed).begin(envelope, Profile("smtp", Refusals.REPORT))
+            submission = Accept(spool, shared, dispatch.committed).begin(envelope, Profile("smtp", Refusals.REPORT))
             with suppress(SpoolError):
                 submission.write(message(self._orders.size))
                 reply = await submission.finish()
