@@ -1,8 +1,7 @@
 """The SMTP listener: sockets, limits and the end of all conversations (RFC 5321).
 
-`smtp_shell` is the fence around aiosmtpd, `smtp_conversation` and
-`smtp_session` have the commands. Left out on purpose: opening sockets (the
-supervisor does), implicit TLS, PROXY and XCLIENT.
+`smtp_shell` is one connection, `smtp_conversation` and `smtp_session` have the commands. Left out on purpose: opening
+sockets (the supervisor does), implicit TLS, PROXY and XCLIENT.
 """
 
 import asyncio

@@ -1,13 +1,14 @@
 """One SMTP conversation apart from its messages: who is there, TLS, the loop and the small commands (RFC 5321).
 
 Offers PIPELINING, SIZE, 8BITMIME, SMTPUTF8, ENHANCEDSTATUSCODES, DSN, CHUNKING, LIMITS RCPTMAX (RFC 9422), STARTTLS,
-and inside TLS REQUIRETLS (RFC 8689). Left out on purpose: AUTH (aiosmtpd's machinery is there, nothing offers it),
-BINARYMIME, and telling anybody which mailboxes exist. `smtp_session` adds MAIL, RCPT, DATA and BDAT.
+and inside TLS REQUIRETLS (RFC 8689). Left out on purpose: AUTH, BINARYMIME, and telling
+anybody which mailboxes exist. `smtp_session` adds MAIL, RCPT, DATA and BDAT.
 """
 
 import asyncio
 import re
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,7 @@ _FOREIGN: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"}
 # What a HELO name may hold in our trace field; anything else is shown as a question mark (RFC 5321 section 4.4).
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._:\[\]-]")
 _MAX_NAME: Final = 255
+_COMMAND: Final = "smtp_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +53,17 @@ class Desk:
 
 
 class Conversation(Shell):
-    """A conversation. Every ``smtp_*`` method is one command; aiosmtpd finds it by its name."""
+    """A conversation. Every ``smtp_*`` method is one command, and gets its argument as it came."""
 
     address: IpAddress
     """Set when the connection stands, before anything reads it."""
+    _commands: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls) -> None:
+        cls._commands = frozenset(name.removeprefix(_COMMAND) for name in dir(cls) if name.startswith(_COMMAND))
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__(hostname=desk.hostname, timeout=desk.options.timeout, loop=asyncio.get_running_loop())
+        super().__init__(timeout=desk.options.timeout, loop=asyncio.get_running_loop())
         self.desk = desk
         self.verdict: Verdict = TurnedAway.NOT_ALLOWED
         self.tls: InboundTls | None = None
@@ -125,14 +131,14 @@ class Conversation(Shell):
     async def _obey(self, line: bytes) -> None:
         verb, _, argument = line.partition(b" ")
         name = verb.upper().decode("ascii", "replace")
-        command = self._smtp_methods.get(name)
-        if command is None:
+        if name not in self._commands:
             self.answer(replies.UNKNOWN)
             if name in _FOREIGN:
                 self.farewell = replies.NOT_SMTP
             return
+        command: Callable[[bytes], Awaitable[None]] = getattr(self, _COMMAND + name)
         try:
-            await command(argument.strip(b" ").decode("utf-8", "surrogateescape"))
+            await command(argument.strip(b" "))
         except Gone:
             raise
         except Exception as error:
@@ -157,7 +163,7 @@ class Conversation(Shell):
 
     # Who is there.
 
-    async def smtp_EHLO(self, hostname: str) -> None:
+    async def smtp_EHLO(self, hostname: bytes) -> None:
         """RFC 5321 section 4.1.1.1."""
         desk = self.desk
         starttls = desk.context is not None and self.tls is None
@@ -165,20 +171,20 @@ class Conversation(Shell):
         offered = replies.ehlo(desk.hostname, *limits, starttls=starttls, inside_tls=self.tls is not None)
         self._greeted(hostname, offered, extended=True)
 
-    async def smtp_HELO(self, hostname: str) -> None:
+    async def smtp_HELO(self, hostname: bytes) -> None:
         """RFC 5321 section 4.1.1.1."""
         self._greeted(hostname, Reply(250, None, (self.desk.hostname,)), extended=False)
 
-    def _greeted(self, hostname: str, answer: Reply, *, extended: bool) -> None:
+    def _greeted(self, hostname: bytes, answer: Reply, *, extended: bool) -> None:
         if not hostname:
             self.answer(replies.HELO_ARGUMENT)
             return
         self.reset()
-        self.helo = _NOT_A_NAME.sub("?", hostname[:_MAX_NAME])
+        self.helo = _NOT_A_NAME.sub("?", hostname.decode("utf-8", "surrogateescape")[:_MAX_NAME])
         self.extended = extended
         self.say(answer)
 
-    async def smtp_STARTTLS(self, arg: str) -> None:
+    async def smtp_STARTTLS(self, arg: bytes) -> None:
         """RFC 3207; what was said before counts for nothing after it (section 4.2)."""
         context = self.desk.context
         refusal = self._starttls_refusal(arg)
@@ -197,7 +203,7 @@ class Conversation(Shell):
         self.tls = session_facts(tls)
         self._judge(certificate_names(tls))
 
-    def _starttls_refusal(self, arg: str) -> Reply | None:
+    def _starttls_refusal(self, arg: bytes) -> Reply | None:
         if self.tls is not None:
             return replies.TLS_ALREADY
         if arg:
@@ -210,7 +216,7 @@ class Conversation(Shell):
 
     # The rest.
 
-    async def smtp_RSET(self, arg: str) -> None:
+    async def smtp_RSET(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.5."""
         if arg:
             self.answer(replies.NO_ARGUMENT)
@@ -218,26 +224,26 @@ class Conversation(Shell):
         self.reset()
         self.say(replies.OK)
 
-    async def smtp_NOOP(self, arg: str) -> None:
+    async def smtp_NOOP(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.9; an argument is ignored."""
         self.say(replies.OK)
 
-    async def smtp_QUIT(self, arg: str) -> None:
+    async def smtp_QUIT(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.10."""
         self.farewell = replies.BYE
 
-    async def smtp_HELP(self, arg: str) -> None:
+    async def smtp_HELP(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.8."""
         self.say(replies.HELP)
 
-    async def smtp_VRFY(self, arg: str) -> None:
+    async def smtp_VRFY(self, arg: bytes) -> None:
         """RFC 5321 section 7.3: no word on what exists."""
         self.say(replies.CANNOT_VERIFY)
 
-    async def smtp_EXPN(self, arg: str) -> None:
+    async def smtp_EXPN(self, arg: bytes) -> None:
         """RFC 5321 section 7.3."""
         self.answer(replies.NOT_OFFERED)
 
-    async def smtp_AUTH(self, arg: str) -> None:
+    async def smtp_AUTH(self, arg: bytes) -> None:
         """RFC 4954 has its place here."""
         self.answer(replies.NOT_OFFERED)

@@ -28,9 +28,9 @@ _TURNED_AWAY: Final = {
 class SmtpSession(Conversation):
     """A conversation that takes mail."""
 
-    async def smtp_MAIL(self, arg: str | None) -> None:
+    async def smtp_MAIL(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.2."""
-        self.answer(self._mail(_bytes(arg)))
+        self.answer(self._mail(arg))
 
     def _mail(self, argument: bytes) -> Reply:
         if not self.helo:
@@ -51,9 +51,9 @@ class SmtpSession(Conversation):
         self.transaction = Transaction(mail=mail, admitted=self.verdict)
         return replies.SENDER_OK
 
-    async def smtp_RCPT(self, arg: str | None) -> None:
+    async def smtp_RCPT(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.3. Its refusals do not count as errors: a long list may hold many bad addresses."""
-        self.say(self._rcpt(_bytes(arg)))
+        self.say(self._rcpt(arg))
 
     def _rcpt(self, argument: bytes) -> Reply:
         transaction = self.transaction
@@ -80,7 +80,7 @@ class SmtpSession(Conversation):
             return replies.MAIL_FIRST
         return self.transaction if self.transaction.recipients else replies.NO_RECIPIENTS
 
-    async def smtp_DATA(self, arg: str) -> None:
+    async def smtp_DATA(self, arg: bytes) -> None:
         """RFC 5321 section 4.1.1.4."""
         ready = self._ready()
         if isinstance(ready, Transaction) and (arg or ready.intake is not None):
@@ -97,9 +97,9 @@ class SmtpSession(Conversation):
         await read_data(self, intake)
         await self._finish(ready, intake)
 
-    async def smtp_BDAT(self, arg: str) -> None:
+    async def smtp_BDAT(self, arg: bytes) -> None:
         """RFC 3030 section 2. The chunk is read in every case, because it follows without being asked for."""
-        chunk = parse_bdat(_bytes(arg))
+        chunk = parse_bdat(arg)
         if chunk is None:
             self.answer(replies.BAD_CHUNK)
             self.farewell = replies.OUT_OF_STEP
@@ -159,8 +159,3 @@ class SmtpSession(Conversation):
         elif answer.is_positive:
             self.errors = 0
         self.say(answer, utf8=transaction.mail.smtputf8)
-
-
-def _bytes(argument: str | None) -> bytes:
-    """The argument as it came; aiosmtpd's commands take it as text that keeps every byte."""
-    return (argument or "").encode("utf-8", "surrogateescape")

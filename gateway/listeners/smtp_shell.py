@@ -1,20 +1,14 @@
-"""The fence around aiosmtpd 1.4.6: a connection's bytes, its timer and its end. Only this file touches its privates.
+"""A server's connection: its bytes, its timer and its end; `smtp_conversation` and `smtp_session` have the commands.
 
-What is replaced, and why: the command loop (it takes a bare LF for the end of a line, answers faults with a permanent
-code and the exception's text, and sends every reply by itself), the end of the connection (it cancels the handler, so
-a client that half-closes would never be answered and one that leaves would cancel a commit), the timer (it says
-nothing before it closes) and STARTTLS (the loop's own does it). `smtp_conversation` and `smtp_session` have the
-commands.
+A client that half-closes is still answered, one that leaves does not cancel a commit, and one that is too slow is told
+so. Lines end with CRLF and nothing else. Decision 015 tells why this is no subclass of aiosmtpd's.
 """
 
 import asyncio
 import ssl
-import weakref
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import Final
-
-from aiosmtpd.smtp import SMTP, log
 
 from gateway.core.reply import Reply
 from gateway.listeners import smtp_replies as replies
@@ -26,9 +20,6 @@ MAX_LINE: Final = 2048
 # Replies to pipelined commands leave together (RFC 2920 section 3.2), but no later than when this many bytes wait.
 _MAX_WAITING: Final = 8 * 1024
 _HANDSHAKE_LIMIT: Final = 60.0
-
-# aiosmtpd logs every command and reply; our telemetry logs facts, and never a whole conversation.
-log.disabled = True
 
 
 class Gone(Exception):
@@ -57,26 +48,22 @@ class _Input(asyncio.StreamReader):
         self._transport = transport
 
 
-class Shell(SMTP, ABC):
+class Shell(asyncio.StreamReaderProtocol, ABC):
     """One connection. A subclass says what to do in `converse` and what to tidy up in `closed`.
 
     A conversation ends by itself, by the peer leaving (`Gone` out of every wait), or by `end`.
     """
 
-    _commands: tuple[str, ...] = ()
+    transport: asyncio.BaseTransport | None = None
+    """None before the connection stands, and when it is gone."""
+    _writer: asyncio.StreamWriter
+    _over_ssl: bool
 
-    def __init_subclass__(cls) -> None:
-        cls._commands = tuple(name for name in dir(cls) if name.startswith("smtp_"))
-
-    def __dir__(self) -> tuple[str, ...]:
-        """Only the commands: aiosmtpd looks at every member of every connection, a third of what a new one costs."""
-        return self._commands
-
-    def __init__(self, *, hostname: str, timeout: timedelta, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(None, hostname=hostname, timeout=timeout.total_seconds(), loop=loop)
-        # The reader that aiosmtpd made holds a line at most, so that the transport would pause after every packet.
-        self._input = self._strong_reader = _Input(limit=2 * BLOCK, loop=loop)
-        self._stream_reader_wr = weakref.ref(self._input)
+    def __init__(self, *, timeout: timedelta, loop: asyncio.AbstractEventLoop) -> None:
+        self._input = _Input(limit=2 * BLOCK, loop=loop)
+        super().__init__(self._input, self._connected, loop)
+        self.loop: Final = loop
+        self._timeout_handle: asyncio.TimerHandle | None = None
         self._wait_limit: Final = timeout.total_seconds()
         self._deadline = 0.0
         self._waiting = bytearray()
@@ -109,9 +96,12 @@ class Shell(SMTP, ABC):
 
     # The connection's life, called by the event loop.
 
+    def _connected(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the conversation, or turns the peer away."""
-        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        super().connection_made(transport)
         self.transport = transport
         owner = self.welcome()
         if owner is None:
@@ -122,18 +112,14 @@ class Shell(SMTP, ABC):
         self._conversation = owner.create_task(self._handle_client())
         self._conversation.add_done_callback(self._conversation_over)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Wakes the conversation, which finds that the peer is gone; it is not cancelled, so a commit goes on."""
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
+        super().connection_lost(exc)
         self.transport = None
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
         if self._over:
             self.closed()
-
-    def eof_received(self) -> bool | None:
-        """Lets a plain connection stay open to send: a client that half-closes still gets its replies."""
-        return asyncio.StreamReaderProtocol.eof_received(self)
 
     async def _handle_client(self) -> None:
         try:
@@ -174,8 +160,8 @@ class Shell(SMTP, ABC):
 
     # The timer: one handle per connection that looks at a deadline, because re-arming one per command is dear.
 
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        self._deadline = self.loop.time() + (duration or self._wait_limit)
+    def _reset_timeout(self) -> None:
+        self._deadline = self.loop.time() + self._wait_limit
 
     def _timeout_cb(self) -> None:
         left = self._wait_limit if self._untouchable else self._deadline - self.loop.time()
