@@ -10,6 +10,9 @@ from typing import Final
 _LONGEST_NAP: Final = timedelta(minutes=1)
 """The wall clock may be set while one sleeps, so it is looked at again at least this often."""
 
+_LATE: Final = 1.0
+"""Seconds by which a sleep may last longer than it was meant to: then the clock was set back."""
+
 _SPREAD: Final = 0.15
 
 
@@ -25,9 +28,10 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep_until(self, when: datetime) -> None:
-        """Returns at once for a time in the past."""
+        """Returns at once for a time in the past, and early if the clock is set back: no sleep gets longer by that."""
         left = when - self.now()
-        while left > timedelta():
+        end = self.monotonic() + left.total_seconds() + _LATE
+        while left > timedelta() and self.monotonic() < end:
             await asyncio.sleep(min(left, _LONGEST_NAP).total_seconds())
             left = when - self.now()
 

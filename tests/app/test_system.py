@@ -38,6 +38,25 @@ async def test_a_long_sleep_looks_at_the_clock_in_between(monkeypatch: pytest.Mo
     assert clock.looks == 6
 
 
+async def test_a_clock_that_is_set_back_makes_no_sleep_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class SetBack(SystemClock):
+        """Set back by a day at the second look; a minute passes between two."""
+
+        looks = 0
+
+        def now(self) -> datetime:
+            self.looks += 1
+            return datetime(2026, 1, 2 if self.looks == 1 else 1, tzinfo=UTC) + timedelta(minutes=self.looks)
+
+        def monotonic(self) -> float:
+            return self.looks * 60.0
+
+    monkeypatch.setattr(system, "_LONGEST_NAP", timedelta(milliseconds=1))
+    clock = SetBack()
+    await clock.sleep_until(datetime(2026, 1, 2, 0, 6, tzinfo=UTC))
+    assert clock.looks == 7
+
+
 def test_ids_differ_and_jitter_stays_near_one() -> None:
     ids = RandomIds()
     assert len({ids.new() for _ in range(100)}) == 100
