@@ -20,7 +20,10 @@ from gateway.flow.traffic import Contact, Traffic
 LEASE: Final = timedelta(minutes=15)
 """How long a renewed lease lives: longer than the ten minutes that a reply to the final dot may take."""
 KEEP_EVERY: Final = timedelta(minutes=1)
-"""How often leases are looked at; one with less than three of these left is renewed."""
+"""How often leases are looked at; one with less than three of these left is renewed.
+
+So is one with more than it was given: the clock was set back, and that does not make the lease any longer.
+"""
 AFTER_TROUBLE: Final = timedelta(seconds=5)
 """The rest after the spool failed, and the least rest when rows are due that a claim does not give."""
 
@@ -216,7 +219,7 @@ class Dispatch:
             await clock.sleep_until(clock.now() + KEEP_EVERY)
             now = clock.now()
             for token, lease in tuple(self._leases.items()):
-                if lease.until - now < 3 * KEEP_EVERY and token in self._leases:
+                if not 3 * KEEP_EVERY <= lease.until - now <= LEASE and token in self._leases:
                     await self._renew(token, lease, now + LEASE)
 
     async def _renew(self, token: int, lease: Lease, until: datetime) -> None:

@@ -1,7 +1,9 @@
 """Leases: who may attempt what, kept in the memory of the process that owns the shard.
 
 They vanish with the process, which is right, because its lock on the shard does too. A lease covers one message and
-one next hop, so two deliveries of a message to the same hop never run side by side. Not for use by two threads.
+one next hop, so two deliveries of a message to the same hop never run side by side. Its time is counted in seconds that
+only grow: a machine's clock that is set ahead must not end it while its delivery is under way. Not for use by two
+threads.
 """
 
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from gateway.core.record import Message, QueueId, RecipientRow
-from gateway.flow.ports import Lease, LeaseLost
+from gateway.flow.ports import Clock, Lease, LeaseLost
 
 Group: TypeAlias = tuple[QueueId, str]
 """Queue id and next hop: the rows that one lease covers."""
@@ -19,8 +21,10 @@ Group: TypeAlias = tuple[QueueId, str]
 class Leases:
     """All leases of one shard. A lease that ran out is lost only when its rows were given to another."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._by_group: dict[Group, Lease] = {}
+        self._ends: dict[Group, float] = {}
         self._settling: set[int] = set()
         self._tokens = 0
 
@@ -31,26 +35,26 @@ class Leases:
     def is_taken(self, group: Group, now: datetime) -> bool:
         """Whether a claim must pass it over."""
         lease = self._by_group.get(group)
-        return lease is not None and (lease.until > now or lease.token in self._settling)
+        return lease is not None and (self._ends[group] > self._seconds(now) or lease.token in self._settling)
 
     def drop_expired(self, queue_id: QueueId, now: datetime) -> None:
         """Before somebody else changes the message: leases that ran out cannot settle any more."""
         taken = self.taken(now)
         for group in [group for group in self._by_group if group[0] == queue_id and group not in taken]:
-            del self._by_group[group]
+            self._remove(group)
 
     def grant(self, message: Message, rows: Iterable[RecipientRow], next_hop: str, until: datetime) -> Lease:
         """A new lease; one on the same group that ran out is lost by it."""
         self._tokens += 1
         lease = Lease(token=self._tokens, message=message, rows=tuple(rows), next_hop=next_hop, until=until)
-        self._by_group[message.queue_id, next_hop] = lease
+        self._keep(lease)
         return lease
 
     def renew(self, lease: Lease, until: datetime) -> Lease:
         """The lease with its new end. Raises LeaseLost."""
         self._check(lease)
         renewed = replace(lease, until=until)
-        self._by_group[_group(lease)] = renewed
+        self._keep(renewed)
         return renewed
 
     def settling(self, lease: Lease, rows: Iterable[RecipientRow]) -> None:
@@ -73,7 +77,18 @@ class Leases:
         """Gives the rows free; harmless for a lease that is lost."""
         self._settling.discard(lease.token)
         if self._holds(lease):
-            del self._by_group[_group(lease)]
+            self._remove(_group(lease))
+
+    def _keep(self, lease: Lease) -> None:
+        self._by_group[_group(lease)] = lease
+        self._ends[_group(lease)] = self._seconds(lease.until)
+
+    def _remove(self, group: Group) -> None:
+        del self._by_group[group], self._ends[group]
+
+    def _seconds(self, when: datetime) -> float:
+        """A time by the clock as it is set now, in seconds that only grow."""
+        return self._clock.monotonic() + (when - self._clock.now()).total_seconds()
 
     def _check(self, lease: Lease) -> None:
         if not self._holds(lease) or lease.token in self._settling:

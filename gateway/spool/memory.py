@@ -104,7 +104,7 @@ class MemorySpool:
         self._events: list[tuple[int, Event]] = []
         self._sequence = 0
         self._policies: dict[str, tuple[datetime, bytes]] = {}
-        self._leases = Leases()
+        self._leases = Leases(clock)
 
     @property
     def healthy(self) -> bool:

@@ -85,7 +85,7 @@ class SqliteSpool:
         self._aside = parts.aside
         self._lock = held.lock
         self._ids = QueueIds(shard, parts.clock)
-        self._leases = Leases()
+        self._leases = Leases(parts.clock)
         self._recent = Recent()
         self._claiming = asyncio.Lock()
         self._closed = False
