@@ -202,3 +202,28 @@ async def fill_and_drain(spool_dir: Path, reserve: int) -> None:
             assert len(await body_of(spool, lease.message.body)) == lease.message.body.size
             await spool.settle(lease, settlement(lease))
         await commit(spool)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+async def test_without_a_file_name_left_only_large_mail_is_refused_and_what_ends_gives_names_back(
+    tmp_path: Path,
+) -> None:
+    if not runs("mount", "-t", "tmpfs", "-o", "size=20m,nr_inodes=16", "tmpfs", str(tmp_path)):
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        async with opened(tmp_path / "spool", Faults(), SpoolOptions(reserve=0, log=0)) as spool:
+            with pytest.raises(SpoolFull):
+                for _ in range(16):
+                    await commit(spool, body=await written(spool, LARGE))
+            large = files(spool)
+            await commit(spool)
+            leases = await spool.claim(START, 100, NOWHERE)
+            assert len(leases) == len(large) + 1
+            for lease in leases:
+                assert len(await body_of(spool, lease.message.body)) == lease.message.body.size
+            await spool.settle(leases[0], settlement(leases[0]))
+            await spool.next_due()  # The writer answers when it has removed the file.
+            await commit(spool, body=await written(spool, LARGE))
+            assert spool.healthy
+    finally:
+        assert runs("umount", str(tmp_path))
