@@ -30,12 +30,16 @@ class Leases:
 
     def taken(self, now: datetime) -> frozenset[Group]:
         """What a claim must pass over: under a lease that lives, or being settled just now."""
-        return frozenset(group for group in self._by_group if self.is_taken(group, now))
+        at = self._seconds(now)
+        return frozenset(group for group, lease in self._by_group.items() if self._is_kept(group, lease, at))
 
     def is_taken(self, group: Group, now: datetime) -> bool:
         """Whether a claim must pass it over."""
         lease = self._by_group.get(group)
-        return lease is not None and (self._ends[group] > self._seconds(now) or lease.token in self._settling)
+        return lease is not None and self._is_kept(group, lease, self._seconds(now))
+
+    def _is_kept(self, group: Group, lease: Lease, at: float) -> bool:
+        return self._ends[group] > at or lease.token in self._settling
 
     def drop_expired(self, queue_id: QueueId, now: datetime) -> None:
         """Before somebody else changes the message: leases that ran out cannot settle any more."""
