@@ -7,6 +7,7 @@ from gateway.config.bundle import read_bundle
 from gateway.config.load import load
 from gateway.sandbox.authority import write_secret
 from gateway.sandbox.credentials import Credentials
+from gateway.sealed.keys import new_keyring
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,6 +20,7 @@ def test_the_first_real_configuration_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "certs").mkdir()
     Credentials(tmp_path / "made").issue("gateway.pem", ("gateway.example.org",)).rename(tmp_path / "certs/gateway.pem")
     write_secret(tmp_path / "certs" / "hop.key", b"k" * 32)
+    write_secret(tmp_path / "certs" / "spool.keys", new_keyring().to_bytes())
     write_secret(tmp_path / "certs" / "relay-secret", b"a long enough secret")
     (tmp_path / "sealpost.toml").write_text(block)
 

@@ -16,6 +16,7 @@ from gateway.desk.hands import By
 from gateway.desk.login import is_proxy
 from gateway.desk.pages import DeskPages, InForce
 from gateway.desk.serving import serve_desk
+from gateway.spool.body_keys import NO_KEYS, BodyKeys
 from gateway.spool.reader import ShardReader
 from gateway.telemetry.log import Level, Log, LogFile, adopt_standard_logging
 
@@ -57,6 +58,7 @@ class Desk(PageProcess):
         super().__init__(link)
         self._now: InForce | None = None
         self._spool: Path | None = None
+        self._keys = NO_KEYS
 
     async def take(self, loaded: Loaded) -> None:
         """See `PageProcess`."""
@@ -70,11 +72,14 @@ class Desk(PageProcess):
             contact=organisation.contact,
         )
         self._spool = settings.spool_dir
+        self._keys = BodyKeys(settings.spool_keys)
 
     async def serve(self, sock: socket.socket) -> None:
         """See `PageProcess`."""
         assert self._spool is not None
-        pages = DeskPages(self._in_force, ShardReader(self._spool), ControlHands(self._spool), SystemClock().now)
+        pages = DeskPages(
+            self._in_force, ShardReader(self._spool, self._keys), ControlHands(self._spool), SystemClock().now
+        )
         await serve_desk(pages.application(), sock, self._admits)
 
     async def close(self) -> None:

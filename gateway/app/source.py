@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.app.wiring import Address, Wiring
 from gateway.config.bundle import read_bundle
+from gateway.config.checks.at_rest import at_rest_warnings
 from gateway.config.checks.trust import DANE_OFF, trust_warnings
 from gateway.config.checks.warnings import policy_warnings
 from gateway.config.files import check_files
@@ -60,6 +61,7 @@ class Files:
         page = Page(str(bundle.policy))
         policy_warnings(page, loaded.policy, datetime.now(UTC).date(), bundle)
         trust_warnings(page, loaded.settings)
+        at_rest_warnings(page, loaded.settings, loaded.policy)
         said = [str(warning) for warning in (*loaded.warnings, *files.warnings, *page.warnings)]
         return Configuration(
             bundle=bundle.to_bytes(),
@@ -85,4 +87,5 @@ def wiring_of(settings: Settings) -> Wiring:
         log_level=settings.log_level,
         desk=Address(name="desk", host=desk.host, port=desk.port) if desk else None,
         portal=Address(name="portal", host=pages.host, port=pages.port) if pages else None,
+        spool_keys=settings.spool_keys,
     )

@@ -3,7 +3,7 @@
 The supervisor holds these for life (sockets, locks, processes); a reload that changes one is refused by its name.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ class Wiring:
     log_level: str
     desk: Address | None = None
     portal: Address | None = None
+    spool_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 _KEYS: Final = {
@@ -42,10 +43,11 @@ _KEYS: Final = {
     "portal": "listen.portal",
     "spool": "spool.url",
     "log_level": "log.level",
+    "spool_keys": "secrets.spool",
 }
 
 
 def changed(before: Wiring, after: Wiring) -> tuple[str, ...]:
     """The configuration keys that differ, as the administrator wrote them."""
-    names = (field.name for field in fields(Wiring))
+    names = (one.name for one in fields(Wiring))
     return tuple(_KEYS.get(name, name) for name in names if getattr(before, name) != getattr(after, name))

@@ -27,6 +27,8 @@ from gateway.core.record import QueueId, State
 from gateway.flow.ports import Clock, SealedStoreError, SpoolError, StateStore
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.memory import TlsMemory
+from gateway.spool.body_keys import BodyKeys
+from gateway.spool.options import SpoolOptions
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts
 from gateway.spool.state import SharedState
@@ -79,7 +81,7 @@ class Worker:
             await state.aclose()
 
     async def _work_with(self, start: Start, bundle: Bundle, settings: Settings, tools: Tools) -> None:
-        shards = await Shards.open(settings.spool_dir, self._slot, _spool_parts(tools))
+        shards = await Shards.open(settings.spool_dir, self._slot, _spool_parts(tools, settings))
         try:
             sockets = [socket.socket(fileno=descriptor) for descriptor in start.listeners]
             async with Gateway(shards, tools, sockets) as gateway, asyncio.TaskGroup() as tasks:
@@ -153,11 +155,12 @@ class Worker:
         self._link.send(Operated(number=command.number, changed=changed, problem=problem))
 
 
-def _spool_parts(tools: Tools) -> SpoolParts:
+def _spool_parts(tools: Tools, settings: Settings) -> SpoolParts:
     def aside(queue_id: QueueId, reason: str) -> None:
         tools.events.alert("set-aside", queue_id, reason)
 
-    return SpoolParts(clock=tools.clock, aside=aside)
+    options = SpoolOptions(keys=BodyKeys(settings.spool_keys))
+    return SpoolParts(clock=tools.clock, aside=aside, options=options)
 
 
 def _reason(group: BaseExceptionGroup[Exception]) -> str:

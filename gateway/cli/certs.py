@@ -46,7 +46,7 @@ def init(
     """Make certificates for development and trial.
 
     An authority of their own, the gateway's certificate with its key, the key of the hop header, and
-    the key of sealed messages.
+    the keys of sealed messages and of the spool.
     """
     wanted = [_host(name) for name in hostname or ()] or [socket.gethostname()]
     names = tuple(dict.fromkeys([*wanted, "localhost"]))
@@ -108,6 +108,7 @@ def _make(directory: Path, names: tuple[str, ...], *, force: bool) -> list[tuple
             new_keyring().to_bytes(),
             "the key that wraps those of sealed messages; keep a copy elsewhere",
         ),
+        ("spool.keys", new_keyring().to_bytes(), "the key that seals bodies in the spool; keep a copy elsewhere"),
     ]
     there = [directory / name for name, _, _ in files if (directory / name).exists()]
     if there and not force:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.config.bundle import find_config, read_bundle
+from gateway.config.checks.at_rest import at_rest_warnings
 from gateway.config.checks.lines import Places
 from gateway.config.checks.trust import DANE_OFF, trust_warnings
 from gateway.config.checks.warnings import label_warnings, policy_warnings, route_warnings
@@ -102,6 +103,8 @@ def _warnings(examined: Examined) -> tuple[Problem, ...]:
     route_warnings(config, examined)
     if examined.settings is not None:
         trust_warnings(config, examined.settings)
+        if examined.policy is not None:
+            at_rest_warnings(config, examined.settings, examined.policy)
         label_warnings(policy, _labels_seen(config, examined.settings.spool_dir, now))
     return (*policy.warnings, *config.warnings)
 

@@ -71,6 +71,7 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     "SecretsTable": {
         "hop": "The key that marks our own mail and signs links; `sealpost certs init` makes it.",
         "sealing": "The keys that wrap those of sealed messages, in a file or in a variable (env:NAME).",
+        "spool": "The keys that seal bodies in the spool, in a file or a variable; without it they are readable.",
     },
     "DnsTable": {
         "nameservers": "Host and port of each; without any the system's own.",

@@ -144,6 +144,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
     base = secrets.bundle.base
     check_internal(page, table.routes, table.network.internal)
     sealing = secrets.sealing_keys(table.secrets.sealing, "secrets.sealing")
+    spool_keys = secrets.sealing_keys(table.secrets.spool, "secrets.spool")
     check_sealing(page, table, routes)
     return Settings(
         hostname=table.hostname,
@@ -171,6 +172,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         tlsrpt=read_tlsrpt(page, table.tlsrpt, table.system, table.dkim),
         dkim=read_dkim(page, table.dkim, secrets),
         sealing=sealing,
+        spool_keys=spool_keys.secrets if spool_keys else (),
         pages=read_pages(page, table, base),
     )
 

@@ -36,7 +36,7 @@ class Secrets:
         return data or b""
 
     def sealing_keys(self, value: str | None, key: str) -> Keyring | None:
-        """The keys that wrap those of sealed messages; None without any, and for bad ones."""
+        """Named keys, of which the first seals and all open; None without any, and for bad ones."""
         data = self._file(value, key) if value is not None else None
         if data is None:
             return None

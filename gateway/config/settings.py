@@ -55,5 +55,6 @@ class Settings:
     dkim: tuple[DkimKey, ...] = field(default=(), repr=False)
     returned: str = "opportunistic"
     sealing: Keyring | None = field(default=None, repr=False)
+    spool_keys: tuple[bytes, ...] = field(default=(), repr=False)
     portal: PortalOptions | None = None
     pages: PageOptions | None = None

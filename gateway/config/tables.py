@@ -82,6 +82,7 @@ class SecretsTable(Strict):
 
     hop: Secret
     sealing: SealingSecret | None = None
+    spool: SealingSecret | None = None
 
 
 class DnsTable(Strict):

@@ -84,9 +84,9 @@ class Household:
         hop_key = self.certificates / "hop.key"
         if not hop_key.exists():
             write_secret(hop_key, new_hop_key())
-        sealing = self.certificates / "sealing.keys"
-        if not sealing.exists():
-            write_secret(sealing, new_keyring().to_bytes())
+        for keys in (self.certificates / "sealing.keys", self.certificates / "spool.keys"):
+            if not keys.exists():
+                write_secret(keys, new_keyring().to_bytes())
         if not self.policy.exists():
             shutil.copyfile(_TEMPLATES / "policy.toml", self.policy)
         parts = ("sealpost.toml", "portal.toml" if ports.portal else "connector.toml")

@@ -57,6 +57,11 @@ class Keyring:
         """The name of the key that wraps."""
         return self.keys[0][0]
 
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The keys without their names."""
+        return tuple(key for _, key in self.keys)
+
     def to_bytes(self) -> bytes:
         """What `parse` reads."""
         lines = [f"{name} {base64.b64encode(key).decode()}\n" for name, key in self.keys]

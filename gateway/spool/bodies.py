@@ -2,7 +2,7 @@
 
 A file is made under its final name, which nothing knows until the commit that refers to it: so there is no rename, and
 a crash leaves at most a file without a message, which the next opening removes. Every read is checked against the
-digest, so damage shows before the final dot is sent and not after.
+digest, so damage shows before the final dot is sent and not after. With keys, bodies are sealed as they are written.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from typing import Final
 
 from gateway.core.record import BodyRef
 from gateway.flow.ports import SpoolError, SpoolFull
+from gateway.spool.body_file import BLOCK, BodyFile
+from gateway.spool.body_keys import BodyKeys, BodySealer
 from gateway.spool.disk import Disk
 
-BLOCK: Final = 256 * 1024
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -37,6 +38,7 @@ class FileBodies:
         *,
         inline: int,
         floor: int,
+        keys: BodyKeys,
         unlink: Callable[[str], None],
         broken: Callable[[str], None],
     ) -> None:
@@ -44,6 +46,7 @@ class FileBodies:
         self.disk = disk
         self.threads = threads
         self.inline = inline
+        self.keys = keys
         self._floor = floor
         self._unlink = unlink
         self._broken = broken
@@ -72,9 +75,22 @@ class FileBodies:
             return
         if not ref.path:
             raise SpoolError("the body was not loaded")
-        async for start, block in _Reading(self.folder / ref.path, ref).blocks(self.threads):
+        start = 0
+        async for block in self._blocks(BodyFile(self.folder / ref.path, ref.size, self.keys), ref):
             if start + len(block) > offset:
                 yield block[max(0, offset - start) :]
+            start += len(block)
+
+    async def _blocks(self, file: BodyFile, ref: BodyRef) -> AsyncIterator[bytes]:
+        """All of them. Raises SpoolError instead of the last if the digest is wrong."""
+        digest, loop = hashlib.sha256(), asyncio.get_running_loop()
+        last = (ref.size - 1) // BLOCK
+        for number in range(last + 1):
+            block = await loop.run_in_executor(self.threads, file.block, number)
+            digest.update(block)
+            if number == last and digest.hexdigest() != ref.sha256:
+                raise SpoolError("the body is damaged")
+            yield block
 
     def begun(self, path: str) -> None:
         """A writer has made the file."""
@@ -132,6 +148,7 @@ class FileBodyWriter:
         self._digest = hashlib.sha256()
         self._size = 0
         self._blocks: list[bytes] = []
+        self._sealer: BodySealer | None = None
         self._fd: int | None = None
         self._path: str | None = None
 
@@ -170,7 +187,7 @@ class FileBodyWriter:
             self._bodies.check_room()
             fd = self._file()
             for block in self._blocks:
-                self._bodies.disk.write(fd, block)
+                self._bodies.disk.write(fd, self._sealer.feed(block) if self._sealer else block)
         except OSError as error:
             self.discard()
             raise self._bodies.failed(error) from error
@@ -185,46 +202,14 @@ class FileBodyWriter:
             self._fd = self._bodies.disk.create(self._bodies.folder / path)
             self._path = path
             self._bodies.begun(path)
+            self._sealer = self._bodies.keys.sealer()
         return self._fd
 
     def _make_durable(self, fd: int) -> None:
         try:
+            if self._sealer is not None:
+                self._bodies.disk.write(fd, self._sealer.finish())
             self._bodies.disk.sync(fd)
         finally:
             os.close(fd)
         self._bodies.disk.sync_folder(self._bodies.folder)
-
-
-class _Reading:
-    """One file being read from its start, digest and all. Each block opens it anew, so nothing is left open."""
-
-    def __init__(self, path: Path, ref: BodyRef) -> None:
-        self._path = path
-        self._ref = ref
-        self._digest = hashlib.sha256()
-
-    async def blocks(self, threads: Executor) -> AsyncIterator[tuple[int, bytes]]:
-        """Each block with its offset. Raises SpoolError, at the end if the digest is wrong."""
-        loop = asyncio.get_running_loop()
-        start = 0
-        while start < self._ref.size:
-            try:
-                block = await loop.run_in_executor(threads, self._read, start)
-            except OSError as error:
-                raise SpoolError(f"the body cannot be read: {error}") from error
-            if start + len(block) == self._ref.size and self._digest.hexdigest() != self._ref.sha256:
-                raise SpoolError("the body is damaged")
-            yield start, block
-            start += len(block)
-
-    def _read(self, start: int) -> bytes:
-        fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            block = os.pread(fd, BLOCK, start)
-            size = os.fstat(fd).st_size
-        finally:
-            os.close(fd)
-        if size != self._ref.size or not block:
-            raise SpoolError("the body is damaged")
-        self._digest.update(block)
-        return block

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final, TypeVar
 
 from gateway.core.record import Entry, Event, RecipientRow
+from gateway.spool.body_keys import NO_KEYS, BodyKeys
 from gateway.spool.codec import (
     EventRow,
     MessageRow,
@@ -29,7 +30,7 @@ class Changeset:
     """Rows to write, and messages to remove if nothing of them waits any more.
 
     ``dropped`` are body files that nothing refers to once this is written. ``needs_room`` refuses it below the
-    reserve of disk space.
+    reserve of disk space. ``keys`` seal the bodies of new messages.
     """
 
     messages: list[MessageRow] = field(default_factory=list[MessageRow])
@@ -38,10 +39,11 @@ class Changeset:
     ended: list[str] = field(default_factory=list[str])
     dropped: list[str] = field(default_factory=list[str])
     needs_room: bool = False
+    keys: BodyKeys = NO_KEYS
 
     def add_entry(self, entry: Entry) -> None:
         """A new message; one that has nothing waiting leaves its events only."""
-        message, recipients, events = encode_entry(entry)
+        message, recipients, events = encode_entry(entry, self.keys)
         if message is not None:
             self.messages.append(message)
         elif entry.message.body.path is not None:

@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 from gateway.core.facts import Facts, Lookup, OutsideFact
 from gateway.core.record import BodyRef, Entry, Event, Message, RecipientRow
 from gateway.flow.ports import SpoolError
+from gateway.spool.body_keys import BodyKeys
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -60,7 +61,7 @@ def moment(at: int) -> datetime:
     return _EPOCH + at * _MICROSECOND
 
 
-def encode_message(message: Message) -> MessageRow:
+def encode_message(message: Message, keys: BodyKeys) -> MessageRow:
     """The row of ``messages``. Raises SpoolError for text that is not Unicode."""
     body = message.body
     bare = message if body.inline is None else replace(message, body=_bare(body))
@@ -70,18 +71,19 @@ def encode_message(message: Message) -> MessageRow:
         message.policy_hash,
         body.path,
         _dump(_MESSAGE, _StoredMessage(bare, _outside(message.facts)), exclude={"message": {"facts": {"outside"}}}),
-        body.inline,
+        keys.seal(body.inline) if body.inline is not None else None,
     )
 
 
-def decode_message(record: str, body: bytes | None) -> Message:
-    """The message; without ``body`` an inline one has an empty path, and cannot be opened. Raises Unreadable."""
+def decode_message(record: str, body: bytes | None, keys: BodyKeys) -> Message:
+    """The message; without ``body`` an inline one has an empty path, and cannot be opened. Raises SpoolError."""
     stored = _load(_MESSAGE, record)
     message = stored.message
     if message.facts is not None and stored.outside:
         message = replace(message, facts=_with_outside(message.facts, stored.outside))
     if body is not None:
-        message = replace(message, body=replace(message.body, inline=body, path=None))
+        opened = keys.open(body, message.body.size)
+        message = replace(message, body=replace(message.body, inline=opened, path=None))
     return message
 
 
@@ -111,12 +113,12 @@ def decode_event(record: str) -> Event:
     return stored.event
 
 
-def encode_entry(entry: Entry) -> tuple[MessageRow | None, list[RecipientColumns], list[EventRow]]:
+def encode_entry(entry: Entry, keys: BodyKeys) -> tuple[MessageRow | None, list[RecipientColumns], list[EventRow]]:
     """All rows of an entry; one whose recipients have all ended leaves its events only."""
     events = [encode_event(event) for event in entry.events]
     if not any(row.state.waits for row in entry.rows):
         return None, [], events
-    return encode_message(entry.message), [encode_row(entry.message.queue_id, row) for row in entry.rows], events
+    return encode_message(entry.message, keys), [encode_row(entry.message.queue_id, row) for row in entry.rows], events
 
 
 def _bare(body: BodyRef) -> BodyRef:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from gateway.spool.body_keys import NO_KEYS, BodyKeys
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -12,13 +14,14 @@ class SpoolOptions:
 
     ``lease`` must outlast the renewals of a slow delivery (RFC 5321 section 4.5.3.2 allows 10 minutes for the reply
     to the final dot). Bodies up to ``inline`` live in their row, larger ones in files. The write-ahead log is folded
-    back into the database when it reaches ``log``. ``reserve`` is kept free besides, see `floor`.
+    back into the database when it reaches ``log``. ``reserve`` is kept free besides, see `floor`. ``keys`` seal bodies.
     """
 
     lease: timedelta = timedelta(minutes=15)
     inline: int = 128 * 1024
     reserve: int = 64 * MEBIBYTE
     log: int = 64 * MEBIBYTE
+    keys: BodyKeys = NO_KEYS
 
     @property
     def floor(self) -> int:

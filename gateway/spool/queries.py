@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.core.record import Event, QueueId, State
 from gateway.flow.ports import QueueFilter, QueueItem, QueueSize
+from gateway.spool.body_keys import NO_KEYS
 from gateway.spool.codec import Unreadable, decode_event, decode_message, decode_row, micros, moment
 
 WAITING: Final = tuple(state for state in State if state.waits)
@@ -33,7 +34,7 @@ def items(
 
 def _item(message: str, row: str) -> QueueItem | None:
     try:
-        return QueueItem(message=decode_message(message, None), row=decode_row(row))
+        return QueueItem(message=decode_message(message, None, NO_KEYS), row=decode_row(row))
     except Unreadable:
         return None
 
@@ -84,12 +85,6 @@ def events(db: sqlite3.Connection, queue_id: QueueId | None, after: int, limit: 
         sql, values = "queue_id = ? AND seq > ?", (queue_id, after)
     found = db.execute(f"SELECT seq, record FROM events WHERE {sql} ORDER BY seq LIMIT ?", (*values, limit))  # noqa: S608
     return tuple((number, decode_event(record)) for number, record in found.fetchall())
-
-
-def body_of(db: sqlite3.Connection, queue_id: QueueId, limit: int) -> tuple[bytes, str | None] | None:
-    """The beginning of a body that is in its row, or the name of its file; None if there is no such message."""
-    found = db.execute("SELECT substr(body, 1, ?), path FROM messages WHERE queue_id = ?", (limit, queue_id)).fetchone()
-    return (found[0] or b"", found[1]) if found is not None else None
 
 
 def queue_ids_of(db: sqlite3.Connection, message_id: str, limit: int) -> tuple[QueueId, ...]:

@@ -12,7 +12,9 @@ from typing import Final, TypeVar
 from gateway.core.record import Event, QueueId
 from gateway.flow.ports import QueueFilter, QueueItem, QueueSize, SpoolError
 from gateway.spool import queries
+from gateway.spool.body_keys import NO_KEYS, BodyKeys
 from gateway.spool.ids import shard_of
+from gateway.spool.peek import peek
 from gateway.spool.schema import open_for_reading
 
 _PAGE: Final = 200
@@ -23,10 +25,14 @@ Answer = TypeVar("Answer")
 
 
 class ShardReader:
-    """All shards of one spool folder; a folder that does not exist yet is an empty spool. All methods block."""
+    """All shards of one spool folder; a folder that does not exist yet is an empty spool. All methods block.
 
-    def __init__(self, spool_dir: Path) -> None:
+    Only `beginning` needs the keys of sealed bodies.
+    """
+
+    def __init__(self, spool_dir: Path, keys: BodyKeys = NO_KEYS) -> None:
         self._spool_dir = spool_dir
+        self._keys = keys
 
     def items(self, filter: QueueFilter, limit: int | None = None) -> Iterator[QueueItem]:
         """Rows by shard, queue id and number, at most ``limit``. Raises SpoolError."""
@@ -70,10 +76,9 @@ class ShardReader:
     def beginning(self, queue_id: QueueId, limit: int) -> bytes:
         """The first bytes of a message that still waits. Raises SpoolError, also if there is no such message."""
         for path in self._databases(queue_id):
-            found = _ask(path, lambda db: queries.body_of(db, queue_id, limit))
+            found = _ask(path, lambda db, path=path: peek(db, path.parent / "bodies", queue_id, limit, self._keys))
             if found is not None:
-                inline, name = found
-                return inline if name is None else _first_bytes(path.parent / "bodies" / name, limit)
+                return found
         raise SpoolError(f"there is no message {queue_id}")
 
     def sizes(self) -> QueueSize:
@@ -100,14 +105,6 @@ def _items(path: Path, filter: QueueFilter, limit: int | None) -> Iterator[Queue
             return
         after = page[-1].message.queue_id, page[-1].row.number
         left = None if left is None else left - size
-
-
-def _first_bytes(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit)
-    except OSError as error:
-        raise SpoolError(f"the body cannot be read: {error.strerror}") from error
 
 
 def _ask(path: Path, question: Callable[[sqlite3.Connection], Answer]) -> Answer:

@@ -1,7 +1,7 @@
 """The durable spool: one shard in a folder, `<dir>/shard-NNN/{lock, spool.db, bodies/}`, owned by one process.
 
 Records are encoded and decoded on the event loop, SQL runs on the writer's thread, files in a few threads of their
-own. Left out: encryption at rest, and any sharing of a shard between processes (its lock forbids it).
+own. Left out: any sharing of a shard between processes (its lock forbids it).
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from gateway.flow.ports import (
 )
 from gateway.spool import queries
 from gateway.spool.bodies import FileBodies
+from gateway.spool.body_keys import KeyMissing
 from gateway.spool.changeset import Changeset, apply
 from gateway.spool.codec import Unreadable, decode_message, decode_row, micros, moment
 from gateway.spool.disk import Disk, SystemDisk
@@ -36,6 +37,7 @@ from gateway.spool.ids import QueueIds
 from gateway.spool.leases import Leases
 from gateway.spool.lock import SpoolLock
 from gateway.spool.options import SpoolOptions
+from gateway.spool.peek import check_keys
 from gateway.spool.recent import Recent
 from gateway.spool.schema import NEVER, open_for_reading, open_for_writing
 from gateway.spool.sweep import kept_bodies, remove_orphans, sweep_events, sweep_policies
@@ -99,6 +101,7 @@ class SqliteSpool:
             self._threads,
             inline=parts.options.inline,
             floor=parts.options.floor,
+            keys=parts.options.keys,
             unlink=self._writer.unlink,
             broken=self._writer.break_down,
         )
@@ -134,7 +137,7 @@ class SqliteSpool:
 
     async def commit(self, entries: Sequence[Entry]) -> None:
         """See `flow.ports.Spool`."""
-        change = Changeset(needs_room=True)
+        change = Changeset(needs_room=True, keys=self._options.keys)
         with self._given_up_on_failure(entries):
             for entry in entries:
                 change.add_entry(entry)
@@ -156,7 +159,7 @@ class SqliteSpool:
                     continue  # Leased from memory while we looked.
                 try:
                     leases.append(self._grant(one, known, now))
-                except Unreadable as error:
+                except SpoolError as error:
                     await self._set_aside(one.queue_id, str(error))
             return tuple(leases)
 
@@ -177,7 +180,7 @@ class SqliteSpool:
 
     async def settle(self, lease: Lease, settlement: Settlement) -> None:
         """See `flow.ports.Spool`. The reserve does not hold it up: settling is what makes room."""
-        change = Changeset()
+        change = Changeset(keys=self._options.keys)
         with self._given_up_on_failure(settlement.entries):
             change.add_rows(lease.message.queue_id, settlement.rows)
             change.add_events(settlement.events)
@@ -309,7 +312,7 @@ class SqliteSpool:
         if message is None:
             if found.message is None:
                 raise Unreadable("the message of a recipient is missing")
-            message = decode_message(found.message, found.body)
+            message = decode_message(found.message, found.body, self._options.keys)
         rows = [decode_row(record) for record in found.rows]
         return self._leases.grant(message, rows, found.next_hop, now + self._options.lease)
 
@@ -340,17 +343,18 @@ def _open(folder: Path, parts: SpoolParts) -> _Held:
         except OSError as error:
             raise SpoolError(f"cannot make {folder}: {error.strerror}") from error
         writing = undone.enter_context(closing(open_for_writing(folder / "spool.db", parts.options.log)))
-        _settle_folder(writing, folder, parts.disk)
+        _settle_folder(writing, folder, parts)
         held = _Held(lock=lock, writing=writing, reading=open_for_reading(folder / "spool.db"))
         undone.pop_all()
         return held
 
 
-def _settle_folder(db: sqlite3.Connection, folder: Path, disk: Disk) -> None:
+def _settle_folder(db: sqlite3.Connection, folder: Path, parts: SpoolParts) -> None:
     """The names of a new shard are made durable before anything is promised in it. Raises SpoolError."""
     try:
-        disk.sync_folder(folder)
-        disk.sync_folder(folder.parent)
-        remove_orphans(db, folder / "bodies", disk)
-    except (OSError, sqlite3.Error) as error:
+        parts.disk.sync_folder(folder)
+        parts.disk.sync_folder(folder.parent)
+        check_keys(db, folder / "bodies", parts.options.keys)
+        remove_orphans(db, folder / "bodies", parts.disk)
+    except (OSError, sqlite3.Error, KeyMissing) as error:
         raise SpoolError(f"cannot use {folder}: {error}") from error

@@ -26,6 +26,7 @@ WIRING = Wiring(
         (replace(WIRING, smtp=()), ("listen.smtp",)),
         (replace(WIRING, log_level="debug"), ("log.level",)),
         (replace(WIRING, admin=Address(name="admin", host="::1", port=1)), ("listen.admin",)),
+        (replace(WIRING, spool_keys=(b"k" * 32,)), ("secrets.spool",)),
         (replace(WIRING, desk=Address(name="desk", host="::1", port=1)), ("listen.desk",)),
     ],
 )

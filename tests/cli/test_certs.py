@@ -66,6 +66,7 @@ def test_keys_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path) -> No
         "gateway.pem": "0o600",
         "hop.key": "0o600",
         "sealing.keys": "0o600",
+        "spool.keys": "0o600",
     }
     assert Keyring.parse((tmp_path / "sealing.keys").read_bytes()).keys
     assert len((tmp_path / "hop.key").read_bytes()) == 32

@@ -15,6 +15,7 @@ def test_a_bundle_holds_every_byte(tmp_path: Path) -> None:
     assert bundle.policy_bytes == (tmp_path / "policies/council.toml").read_bytes()
     assert bundle.secrets == {
         "certs/hop.key": HOP_KEY,
+        "certs/spool.keys": (tmp_path / "certs/spool.keys").read_bytes(),
         "certs/relay-secret": b"first secret\n",
         "certs/relay-secret-next": b"second secret\n",
     }

@@ -8,6 +8,7 @@ import pytest
 from gateway.cli import main
 from gateway.config.bundle import read_bundle
 from gateway.config.load import load
+from gateway.sandbox.authority import write_secret
 from gateway.sealed.keys import new_keyring
 from tests.config.certified import certified
 
@@ -20,8 +21,8 @@ def written(folder: Path) -> Path:
     config = certified(folder)
     blocks = dict(BLOCK.findall((DOCS / "sealed-mail.md").read_text(encoding="utf-8")))
     assert set(blocks) == {"sealpost.toml", "policies/portal.toml"}
-    (folder / "certs/sealing.keys").write_bytes(new_keyring().to_bytes())
-    (folder / "certs/sealing.keys").chmod(0o600)
+    for name in ("sealing.keys", "spool.keys"):
+        write_secret(folder / "certs" / name, new_keyring().to_bytes())
     config.write_text(blocks["sealpost.toml"], encoding="utf-8")
     (config.parent / "policies/portal.toml").write_text(blocks["policies/portal.toml"], encoding="utf-8")
     return config

@@ -10,8 +10,10 @@ import pytest
 from gateway.core.record import QueueId, State
 from gateway.flow.ports import LeaseLost, QueueFilter, Settlement, Spool, SpoolError
 from gateway.spool import SPOOLS
+from gateway.spool.body_keys import NO_KEYS, BodyKeys
 from gateway.spool.changes import delete, retry
 from gateway.spool.memory import MemorySpool
+from gateway.spool.options import SpoolOptions
 from gateway.spool.sqlite import SpoolParts, SqliteSpool
 from tests.spool.samples import (
     HOUR,
@@ -36,12 +38,13 @@ def clock() -> StandingClock:
     return StandingClock()
 
 
-@pytest.fixture(params=sorted(SPOOLS))
+@pytest.fixture(params=[*sorted(SPOOLS), "sealed"])
 async def spool(request: pytest.FixtureRequest, tmp_path: Path, clock: StandingClock) -> AsyncIterator[Spool]:
     if request.param == "memory":
         yield MemorySpool(7, clock=clock)
         return
-    opened = await SqliteSpool.open(tmp_path / "spool", 7, SpoolParts(clock=clock))
+    options = SpoolOptions(keys=BodyKeys([b"k" * 32]) if request.param == "sealed" else NO_KEYS)
+    opened = await SqliteSpool.open(tmp_path / "spool", 7, SpoolParts(clock=clock, options=options))
     yield opened
     await opened.aclose()
 

@@ -57,7 +57,7 @@ async def look(spool: SqliteSpool) -> tuple[Aftermath, dict[str, list[str]]]:
 async def check(spool_dir: Path, acks: list[list[str]]) -> None:
     """Acknowledged means there and whole; anything else is there as a whole, or not at all."""
     seen = list(ShardReader(spool_dir).items(EVERY_STATE)) if (spool_dir / "shard-000/spool.db-wal").exists() else None
-    spool = await SqliteSpool.open(spool_dir, 0, SpoolParts(clock=StandingClock()))
+    spool = await SqliteSpool.open(spool_dir, 0, SpoolParts(clock=StandingClock(), options=victims.OPTIONS))
     try:
         after, events = await look(spool)
         assert seen is None or tuple(seen) == after.items, "a reader sees what the owner will find"
@@ -145,7 +145,7 @@ async def test_a_killed_worker_s_mail_is_adopted_and_every_acknowledged_message_
 
 
 async def survive(spool_dir: Path, dead: list[BaseProcess], tmp_path: Path) -> None:
-    shards = await Shards.open(spool_dir, 1, SpoolParts(clock=StandingClock()))
+    shards = await Shards.open(spool_dir, 1, SpoolParts(clock=StandingClock(), options=victims.OPTIONS))
     try:
         assert shards.own.shard == 0, "its usual shard is another's"
         assert await shards.adopt() == ()

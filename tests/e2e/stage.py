@@ -23,6 +23,7 @@ from gateway.sandbox.cast import INTERNAL, NETWORK, default_cast
 from gateway.sandbox.gateway_process import GatewayProcess, run_command
 from gateway.sandbox.mx_host import HostSpec
 from gateway.sandbox.world import World, WorldOptions
+from gateway.sealed.keys import new_keyring
 from gateway.spool.reader import ShardReader
 from gateway.spool.state_reader import read_state
 from tests.e2e.ports import free_ports
@@ -51,7 +52,8 @@ networks = ["127.0.0.0/8"]
 address = "127.0.0.1:{admin}"
 
 [secrets]
-hop = "file:hop.key"
+hop   = "file:hop.key"
+spool = "file:spool.keys"
 
 [dns]
 nameservers = ["127.0.0.1:{dns}"]
@@ -298,6 +300,7 @@ async def stage(folder: Path, setting: Setting | None = None, *, start: bool = T
 def _write(folder: Path, setting: Setting, world: World, *, smtp: int, admin: int) -> None:
     addresses = {spec.name: spec.address for spec in setting.cast}
     write_secret(folder / "hop.key", secrets.token_bytes(32))
+    write_secret(folder / "spool.keys", new_keyring().to_bytes())
     (folder / "ca.pem").write_bytes(world.credentials.ca.read_bytes())
     write_secret(
         folder / "gateway.pem", world.credentials.issue("gateway.pem", ("gateway.derbyshire.gov.uk",)).read_bytes()

@@ -87,7 +87,7 @@ async def test_check_names_every_problem_of_both_files_with_file_and_key(tmp_pat
     assert (ran.code, ran.err) == (1, "")
     *problems, last = ran.out.splitlines()
     assert all(line.startswith("problem: ") for line in problems)
-    assert "problem: sealpost.toml:81: sistem: unknown key `sistem`, did you mean `system`?" in problems
+    assert "problem: sealpost.toml:82: sistem: unknown key `sistem`, did you mean `system`?" in problems
     assert any(line.startswith("problem: policies/council.toml:10: classification.default: ") for line in problems)
     assert last == f"{len(problems)} problems, 0 warnings: the configuration cannot be used."
 
@@ -256,7 +256,7 @@ async def test_certificates_are_made_once_shown_and_replaced_when_one_insists(tm
     made = await ask(tmp_path, "certs", "init", "--hostname", "mail.council.example", "--hostname", "127.0.0.1")
     assert (made.code, made.err) == (0, "")
     assert [line.split()[0] for line in made.out.splitlines()] == [
-        f"certs/{name}" for name in ("ca.key", "ca.pem", "gateway.pem", "hop.key", "sealing.keys")
+        f"certs/{name}" for name in ("ca.key", "ca.pem", "gateway.pem", "hop.key", "sealing.keys", "spool.keys")
     ]
     assert {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "certs").iterdir()} == {
         "ca.key": 0o600,
@@ -264,6 +264,7 @@ async def test_certificates_are_made_once_shown_and_replaced_when_one_insists(tm
         "gateway.pem": 0o600,
         "hop.key": 0o600,
         "sealing.keys": 0o600,
+        "spool.keys": 0o600,
     }
     before = (tmp_path / "certs" / "hop.key").read_bytes()
     again, shown = await asyncio.gather(ask(tmp_path, "certs", "init"), ask(tmp_path, "certs", "show"))

@@ -10,6 +10,7 @@ from gateway.core.chronicle import entry_events
 from gateway.core.decision import Decision
 from gateway.core.facts import Facts
 from gateway.core.record import Entry, Event, Kind, Message, QueueId, RecipientRow
+from gateway.spool.body_keys import NO_KEYS
 from gateway.spool.codec import encode_entry, encode_event
 from gateway.spool.schema import open_for_writing
 from tests.spool.samples import START, message, row
@@ -39,7 +40,7 @@ def events(
 def keep(spool: Path, message: Message, rows: Iterable[RecipientRow], shard: int = 0) -> None:
     """Puts a message that waits into a shard, with the audit of its acceptance."""
     entry = Entry(message=message, rows=tuple(rows), events=entry_events(message, tuple(rows)))
-    stored, recipients, _ = encode_entry(entry)
+    stored, recipients, _ = encode_entry(entry, NO_KEYS)
     assert stored is not None
     write(spool, entry.events, shard=shard)
     db = open_for_writing(spool / f"shard-{shard:03d}/spool.db", 1024 * 1024)

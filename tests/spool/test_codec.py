@@ -1,5 +1,5 @@
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_type_hints
 
@@ -16,6 +16,7 @@ from gateway.core.record import BodyRef, Event, EventKind, Message, QueueId, Rec
 from gateway.core.reply import Reply, Status
 from gateway.core.tls import Evidence, Protection, Starttls
 from gateway.flow.ports import SpoolError
+from gateway.spool.body_keys import NO_KEYS
 from gateway.spool.codec import (
     Unreadable,
     decode_event,
@@ -87,8 +88,10 @@ for part in PARTS:
 @settings(deadline=None)
 @given(whole(Message))
 def test_every_message_comes_back_as_it_was(given: Message) -> None:
-    queue_id, accepted_at, policy_hash, path, record, body = encode_message(given)
-    assert decode_message(record, body) == given
+    if given.body.inline is not None:
+        given = replace(given, body=replace(given.body, size=len(given.body.inline)))
+    queue_id, accepted_at, policy_hash, path, record, body = encode_message(given, NO_KEYS)
+    assert decode_message(record, body, NO_KEYS) == given
     assert (queue_id, moment(accepted_at), policy_hash, path) == (
         given.queue_id,
         given.accepted_at,
@@ -182,15 +185,15 @@ def test_the_null_path_stays_one() -> None:
 
 def test_a_body_s_bytes_are_in_no_record() -> None:
     given = message(QueueId("q"), (row(),), inline(b"the secret"))
-    encoded = encode_message(given)
+    encoded = encode_message(given, NO_KEYS)
     assert "secret" not in encoded[4]
     assert encoded[5] == b"the secret"
-    assert decode_message(encoded[4], None).body == BodyRef(size=10, sha256=given.body.sha256, path="")
+    assert decode_message(encoded[4], None, NO_KEYS).body == BodyRef(size=10, sha256=given.body.sha256, path="")
 
 
 @pytest.mark.parametrize("record", ["", "{", "{}", "[]", '{"event":{}}', '{"message":{},"outside":[]}'])
 def test_a_damaged_record_is_unreadable_and_nothing_else(record: str) -> None:
-    for decode in (decode_event, decode_row, lambda text: decode_message(text, None)):
+    for decode in (decode_event, decode_row, lambda text: decode_message(text, None, NO_KEYS)):
         with pytest.raises(Unreadable):
             decode(record)
 

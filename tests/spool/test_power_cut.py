@@ -10,7 +10,7 @@ from tests.spool.disks import Faults, opened
 from tests.spool.power import Disk, Luck
 from tests.spool.samples import START, body_of, commit, written
 from tests.spool.trace import Made, Said, Step, Synced, Written, recorded
-from tests.spool.victims import DIED, LARGE
+from tests.spool.victims import DIED, LARGE, OPTIONS
 
 WORDS = 150
 MOMENTS = 60
@@ -27,7 +27,7 @@ async def check(spool_dir: Path, before: list[Step]) -> None:
     said = [step.words for step in before if isinstance(step, Said)]
     committed = {queue_id for word, queue_id in said if word == "committed"}
     tried = {queue_id for word, queue_id in said if word == "trying"}
-    async with opened(spool_dir, Faults()) as spool:
+    async with opened(spool_dir, Faults(), OPTIONS) as spool:
         leases = await spool.claim(START, 10_000, frozenset())
         waiting = {lease.message.queue_id for lease in leases}
         ended = {event.queue_id for _, event in await spool.events(None, 0, 10_000) if event.text == "delivered"}

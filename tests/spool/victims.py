@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.core.record import State
 from gateway.flow.ports import Spool
+from gateway.spool.body_keys import BodyKeys
 from gateway.spool.changes import delete
 from gateway.spool.options import SpoolOptions
 from gateway.spool.sqlite import SpoolParts, SqliteSpool
@@ -14,6 +16,7 @@ from tests.spool.samples import HOUR, START, StandingClock, commit, entry, inlin
 
 LARGE = bytes(range(256)) * 1000
 DIED = 77
+OPTIONS = SpoolOptions(keys=BodyKeys([b"v" * 32]))
 
 
 class Acks:
@@ -40,7 +43,7 @@ def die_at_step(spool_dir: Path, acks: Path, last: int) -> None:
 
 
 async def _story(spool_dir: Path, acks: Acks, disk: SteppedDisk) -> None:
-    spool = await SqliteSpool.open(spool_dir, 0, SpoolParts(clock=StandingClock(), disk=disk))
+    spool = await SqliteSpool.open(spool_dir, 0, SpoolParts(clock=StandingClock(), disk=disk, options=OPTIONS))
     acks.say("small", await commit(spool, row(0), row(1, domain="two.example")))
     acks.say("large", await commit(spool, row(0, domain="large.example"), body=await written(spool, LARGE)))
     both = [spool.new_queue_id(), spool.new_queue_id()]
@@ -76,7 +79,7 @@ async def _attempts(spool: Spool, acks: Acks) -> None:
 
 def take_mail_until_killed(spool_dir: Path, shard: int, acks: Path) -> None:
     """Commits, large and small, from eight sessions at once, and settles a third of it."""
-    asyncio.run(_load(spool_dir, shard, Acks(acks), SpoolOptions()))
+    asyncio.run(_load(spool_dir, shard, Acks(acks), OPTIONS))
 
 
 class LastWords(Acks):
@@ -95,7 +98,7 @@ class LastWords(Acks):
 
 def take_mail_until_dead(spool_dir: Path, acks: Path, words: int) -> None:
     """The same over a small log, which is folded back again and again, until so many acknowledgements were given."""
-    asyncio.run(_load(spool_dir, 0, LastWords(acks, words), SpoolOptions(log=256 * 1024)))
+    asyncio.run(_load(spool_dir, 0, LastWords(acks, words), replace(OPTIONS, log=256 * 1024)))
 
 
 async def _load(spool_dir: Path, shard: int, acks: Acks, options: SpoolOptions) -> None:
