@@ -42,6 +42,10 @@ class BodyKeys:
         if any(len(key) != 32 for key in self._keys.values()):
             raise ValueError("a key has 32 bytes")
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._keys)
+
     def seal(self, body: bytes) -> bytes:
         """A body in one piece, as it is stored."""
         sealer = self.sealer()
@@ -125,6 +129,12 @@ def is_sealed(stored: int, size: int) -> bool:
     if stored != HEAD + size + _chunks(size) * (SEALED_CHUNK - CHUNK):
         raise SpoolError("the body is damaged")
     return True
+
+
+def plain_size(stored: int) -> int:
+    """How long a body is of which so many sealed bytes are stored."""
+    chunks = -(-(stored - HEAD) // SEALED_CHUNK)
+    return stored - HEAD - chunks * (SEALED_CHUNK - CHUNK)
 
 
 def _chunks(size: int) -> int:

@@ -1,9 +1,11 @@
 """Records to JSON and back, for the columns that hold them whole (pydantic reads the shapes from the dataclasses).
 
 Defaults are left out, so a changed default would change what is stored: that takes a new `schema.VERSION`. A body's
-bytes are never in the JSON; the facts' outside map, whose keys are pairs, is kept as a list beside the record.
+bytes are never in the JSON, nor are the names of attached files where there are keys. The facts' outside map, whose
+keys are pairs, is kept as a list beside the record.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +14,10 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from gateway.core.facts import Facts, Lookup, OutsideFact
+from gateway.core.facts import Attachment, Facts, Lookup, OutsideFact
 from gateway.core.record import BodyRef, Entry, Event, Message, RecipientRow
 from gateway.flow.ports import SpoolError
-from gateway.spool.body_keys import BodyKeys
+from gateway.spool.body_keys import BodyKeys, plain_size
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -27,6 +29,7 @@ _Outside: TypeAlias = list[tuple[Lookup, str, OutsideFact]]
 class _StoredMessage:
     message: Message
     outside: _Outside
+    files: str = ""  # The facts' attachments as base64 of sealed JSON, if there are keys.
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class _StoredEvent:
 
 _MESSAGE: Final = TypeAdapter(_StoredMessage)
 _EVENT: Final = TypeAdapter(_StoredEvent)
+_FILES: Final = TypeAdapter(tuple[Attachment, ...])
 _ROW: Final = TypeAdapter(RecipientRow)
 
 MessageRow: TypeAlias = tuple[str, int, str, str | None, str, bytes | None]
@@ -64,21 +68,25 @@ def moment(at: int) -> datetime:
 def encode_message(message: Message, keys: BodyKeys) -> MessageRow:
     """The row of ``messages``. Raises SpoolError for text that is not Unicode."""
     body = message.body
-    bare = message if body.inline is None else replace(message, body=_bare(body))
+    bare, files = _without_files(message if body.inline is None else replace(message, body=_bare(body)), keys)
+    stored = _StoredMessage(bare, _outside(message.facts), files)
     return (
         message.queue_id,
         micros(message.accepted_at),
         message.policy_hash,
         body.path,
-        _dump(_MESSAGE, _StoredMessage(bare, _outside(message.facts)), exclude={"message": {"facts": {"outside"}}}),
+        _dump(_MESSAGE, stored, exclude={"message": {"facts": {"outside"}}}),
         keys.seal(body.inline) if body.inline is not None else None,
     )
 
 
 def decode_message(record: str, body: bytes | None, keys: BodyKeys) -> Message:
-    """The message; without ``body`` an inline one has an empty path, and cannot be opened. Raises SpoolError."""
+    """The message; without ``body`` an inline one has an empty path, and cannot be opened.
+
+    Without any keys the facts of one that is sealed name no attached files. Raises SpoolError.
+    """
     stored = _load(_MESSAGE, record)
-    message = stored.message
+    message = _with_files(stored.message, stored.files, keys)
     if message.facts is not None and stored.outside:
         message = replace(message, facts=_with_outside(message.facts, stored.outside))
     if body is not None:
@@ -119,6 +127,23 @@ def encode_entry(entry: Entry, keys: BodyKeys) -> tuple[MessageRow | None, list[
     if not any(row.state.waits for row in entry.rows):
         return None, [], events
     return encode_message(entry.message, keys), [encode_row(entry.message.queue_id, row) for row in entry.rows], events
+
+
+def _without_files(message: Message, keys: BodyKeys) -> tuple[Message, str]:
+    """File names say as much as a subject does, so they lie sealed too."""
+    facts = message.facts
+    if facts is None or not facts.attachments or not keys:
+        return message, ""
+    sealed = keys.seal(_dump(_FILES, facts.attachments).encode())
+    return replace(message, facts=replace(facts, attachments=())), b64encode(sealed).decode()
+
+
+def _with_files(message: Message, files: str, keys: BodyKeys) -> Message:
+    if message.facts is None or not files or not keys:
+        return message
+    sealed = b64decode(files)
+    attachments = _load(_FILES, keys.open(sealed, plain_size(len(sealed))).decode())
+    return replace(message, facts=replace(message.facts, attachments=attachments))
 
 
 def _bare(body: BodyRef) -> BodyRef:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.core.record import Event, QueueId, State
-from gateway.flow.ports import QueueFilter, QueueItem, QueueSize
-from gateway.spool.body_keys import NO_KEYS
-from gateway.spool.codec import Unreadable, decode_event, decode_message, decode_row, micros, moment
+from gateway.flow.ports import QueueFilter, QueueItem, QueueSize, SpoolError
+from gateway.spool.body_keys import BodyKeys
+from gateway.spool.codec import decode_event, decode_message, decode_row, micros, moment
 
 WAITING: Final = tuple(state for state in State if state.waits)
 
 
 def items(
-    db: sqlite3.Connection, filter: QueueFilter, after: tuple[QueueId, int] | None, limit: int
+    db: sqlite3.Connection, filter: QueueFilter, after: tuple[QueueId, int] | None, limit: int, keys: BodyKeys
 ) -> tuple[QueueItem, ...]:
     """A page of rows ordered by (queue id, number), strictly behind ``after``; damaged ones are passed over."""
     where, values = _where(filter)
@@ -27,15 +27,15 @@ def items(
         found = db.execute(sql, (*place, *values, limit - len(page))).fetchall()
         if not found:
             break
-        page += [item for _, _, message, row in found if (item := _item(message, row)) is not None]
+        page += [item for _, _, message, row in found if (item := _item(message, row, keys)) is not None]
         place = found[-1][0], found[-1][1]
     return tuple(page)
 
 
-def _item(message: str, row: str) -> QueueItem | None:
+def _item(message: str, row: str, keys: BodyKeys) -> QueueItem | None:
     try:
-        return QueueItem(message=decode_message(message, None, NO_KEYS), row=decode_row(row))
-    except Unreadable:
+        return QueueItem(message=decode_message(message, None, keys), row=decode_row(row))
+    except SpoolError:
         return None
 
 

@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 class ShardReader:
     """All shards of one spool folder; a folder that does not exist yet is an empty spool. All methods block.
 
-    Only `beginning` needs the keys of sealed bodies.
+    Without the keys of sealed bodies items name no attached files, and `beginning` raises.
     """
 
     def __init__(self, spool_dir: Path, keys: BodyKeys = NO_KEYS) -> None:
@@ -38,7 +38,7 @@ class ShardReader:
         """Rows by shard, queue id and number, at most ``limit``. Raises SpoolError."""
         left = limit
         for path in self._databases(filter.queue_id):
-            for item in _items(path, filter, left):
+            for item in _items(path, filter, left, self._keys):
                 yield item
                 left = None if left is None else left - 1
             if left == 0:
@@ -94,12 +94,12 @@ class ShardReader:
         return [path for path in found if shard is not None and path.parent.name == f"shard-{shard:03d}"]
 
 
-def _items(path: Path, filter: QueueFilter, limit: int | None) -> Iterator[QueueItem]:
+def _items(path: Path, filter: QueueFilter, limit: int | None, keys: BodyKeys) -> Iterator[QueueItem]:
     after: tuple[QueueId, int] | None = None
     left = limit
     while left is None or left > 0:
         size = _PAGE if left is None else min(_PAGE, left)
-        page = _ask(path, lambda db, after=after, size=size: queries.items(db, filter, after, size))
+        page = _ask(path, lambda db, after=after, size=size: queries.items(db, filter, after, size, keys))
         yield from page
         if len(page) < size:
             return

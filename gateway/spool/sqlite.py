@@ -201,7 +201,7 @@ class SqliteSpool:
 
     async def query(self, filter: QueueFilter, after: tuple[QueueId, int] | None, limit: int) -> tuple[QueueItem, ...]:
         """See `flow.ports.Spool`."""
-        return await self._ask(lambda db: queries.items(db, filter, after, limit))
+        return await self._ask(lambda db: queries.items(db, filter, after, limit, self._options.keys))
 
     async def size(self) -> QueueSize:
         """See `flow.ports.Spool`."""
@@ -216,7 +216,7 @@ class SqliteSpool:
             taken = self._leases.taken(now)
 
             def work(db: sqlite3.Connection) -> tuple[int, list[str]]:
-                waiting = queries.items(db, QueueFilter(queue_id=queue_id), None, NEVER)
+                waiting = queries.items(db, QueueFilter(queue_id=queue_id), None, NEVER, self._options.keys)
                 free = [item for item in waiting if (queue_id, item.row.next_hop) not in taken]
                 changes = [change(item) for item in free if numbers is None or item.row.number in numbers]
                 made = [changed for changed in changes if changed is not None]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from gateway.core.address import Address, NullPath
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.envelope import Client, Envelope, Recipient
-from gateway.core.facts import Classification, Facts, Lookup, Missing
+from gateway.core.facts import Attachment, Classification, Facts, Lookup, Missing
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote
 from gateway.core.record import BodyRef, Event, EventKind, Message, QueueId, RecipientRow, State
 from gateway.core.reply import Reply, Status
 from gateway.core.tls import Evidence, Protection, Starttls
 from gateway.flow.ports import SpoolError
-from gateway.spool.body_keys import NO_KEYS
+from gateway.spool.body_keys import NO_KEYS, BodyKeys, KeyMissing
 from gateway.spool.codec import (
     Unreadable,
     decode_event,
@@ -28,6 +28,7 @@ from gateway.spool.codec import (
     micros,
     moment,
 )
+from tests.fixtures.build import facts
 from tests.spool.samples import START, event, inline, message, row
 
 words = st.text(max_size=8)
@@ -189,6 +190,20 @@ def test_a_body_s_bytes_are_in_no_record() -> None:
     assert "secret" not in encoded[4]
     assert encoded[5] == b"the secret"
     assert decode_message(encoded[4], None, NO_KEYS).body == BodyRef(size=10, sha256=given.body.sha256, path="")
+
+
+def test_the_names_of_attached_files_are_sealed_where_there_are_keys() -> None:
+    named = Attachment(name="on Crabtree.zip", type="application/zip", bytes=7, members=("crabtree.txt",))
+    known = replace(facts(), attachments=(named, Attachment(name="", type="a/b", bytes=1)))
+    given = replace(message(QueueId("q"), (row(),), inline(b"text")), facts=known)
+    keys = BodyKeys([b"k" * 32])
+    *_, record, body = encode_message(given, keys)
+    assert "rabtree" not in record
+    assert decode_message(record, body, keys) == given
+    assert decode_message(record, None, NO_KEYS).facts == replace(known, attachments=())
+    with pytest.raises(KeyMissing):
+        decode_message(record, None, BodyKeys([b"o" * 32]))
+    assert "rabtree" in encode_message(given, NO_KEYS)[4], "without keys: the search would find it"
 
 
 @pytest.mark.parametrize("record", ["", "{", "{}", "[]", '{"event":{}}', '{"message":{},"outside":[]}'])
