@@ -17,6 +17,7 @@ from gateway.app.metrics_folder import UnsafeFolder, empty_metrics_folder
 from gateway.app.sockets import CannotListen, open_sockets, passed_sockets
 from gateway.app.source import Configuration, Source
 from gateway.app.supervisor import Held, Setting, Supervisor
+from gateway.app.tuning import allow_files
 from gateway.app.wiring import Wiring
 from gateway.flow.ports import SpoolError
 from gateway.spool.disk import SystemDisk
@@ -43,6 +44,7 @@ def run_gateway(source: Source) -> None:
         CannotStart: the spool is in use, an address is taken, or the like.
     """
     configuration = source.read()
+    allow_files()
     log = Log(LogFile(sys.stdout.fileno()), Level[configuration.wiring.log_level.upper()])
     adopt_standard_logging(log)
     spool = configuration.wiring.spool

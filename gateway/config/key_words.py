@@ -119,7 +119,7 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "retry_max": "The longest wait between attempts; default 70m.",
         "audit_keep": "How long decisions and what became of them are kept; default 90d.",
         "per_destination": "The most deliveries at once to one destination.",
-        "in_flight": "The most deliveries at once.",
+        "in_flight": "The most deliveries at once, besides those that wait on a host which says nothing.",
     },
     "NetworkTable": {"internal": "Our own networks: only there may an internal route lead without a proven name."},
     "SystemTable": {

@@ -26,6 +26,8 @@ So is one with more than it was given: the clock was set back, and that does not
 """
 AFTER_TROUBLE: Final = timedelta(seconds=5)
 """The rest after the spool failed, and the least rest when rows are due that a claim does not give."""
+LINGERS: Final = timedelta(seconds=2)
+"""A delivery that takes longer waits on somebody else, and gives its place up if there is none left."""
 
 
 class Dispatch:
@@ -39,6 +41,9 @@ class Dispatch:
         self._works: asyncio.TaskGroup | None = None
         self._stopping = False
         self._leases: dict[int, Lease] = {}
+        # Since when each delivery that keeps its place is under way, oldest first; and what those that linger hold.
+        self._prompt: dict[int, datetime] = {}
+        self._lingering: dict[int, int] = {}
         # Whether something may be due that no claim has looked for.
         self._behind = True
         # The next hops whose rows may wait in the spool for a place: new ones go behind them.
@@ -93,7 +98,7 @@ class Dispatch:
         try:
             if self._behind:
                 await self._catch_up()
-            until = None if self._behind else self._rest_until()
+            until = self._next_lingers() if self._behind else self._rest_until()
         except SpoolError as error:
             self._shared.events.broken("spool", "", error)
             self._behind = True
@@ -103,6 +108,7 @@ class Dispatch:
 
     async def _catch_up(self) -> None:
         """Claims until nothing that may go is due. Without room it stays behind, and is woken when there is some."""
+        self._let_linger()
         while room := self._traffic.room():
             self._behind = False
             if not await self._claim(room):
@@ -153,6 +159,7 @@ class Dispatch:
 
     def _begin(self, lease: Lease, works: asyncio.TaskGroup, *, whole: bool) -> None:
         self._leases[lease.token] = lease
+        self._prompt[lease.token] = self._shared.clock.now()
         works.create_task(self._work(lease, whole=whole))
 
     async def _work(self, lease: Lease, *, whole: bool) -> None:
@@ -168,7 +175,9 @@ class Dispatch:
             self._shared.events.broken("dispatch", queue_id, error)
         finally:
             del self._leases[lease.token]
-            self._traffic.end(lease.next_hop, contact, self._shared.clock.now())
+            self._prompt.pop(lease.token, None)
+            lingered = self._lingering.pop(lease.token, 0)
+            self._traffic.end(lease.next_hop, contact, self._shared.clock.now(), lingered)
 
     def _note(self, worked: Worked, kind: Kind, *, whole: bool) -> None:
         """``whole``: the lease had all rows of its message for the next hop, so it kept none from a claim."""
@@ -193,6 +202,24 @@ class Dispatch:
         if self._passed_over - self._traffic.blocked(self._shared.clock.now()):
             self._behind = True
         self._woken.set()
+
+    def _let_linger(self) -> None:
+        """Without room, every delivery that takes long gives its place up; those that began first come first."""
+        if self._traffic.room():
+            return
+        now = self._shared.clock.now()
+        for token, began in tuple(self._prompt.items()):
+            held = self._traffic.linger(self._leases[token].message.body.size) if now - began >= LINGERS else 0
+            if not held:
+                return
+            del self._prompt[token]
+            self._lingering[token] = held
+
+    def _next_lingers(self) -> datetime | None:
+        """When the oldest of the deliveries that take all places will have taken long; later, if it may not linger."""
+        now = self._shared.clock.now()
+        began = next(iter(self._prompt.values()), None)
+        return None if began is None else max(began + LINGERS, now + LINGERS / 4)
 
     def _rest_until(self) -> datetime | None:
         """The next time at which something may go that cannot go now."""

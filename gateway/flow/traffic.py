@@ -1,8 +1,9 @@
 """How much is under way: altogether, and to each next hop; and which next hops are left alone for a while.
 
 One for the worker, shared by the loops of all its spools. A next hop that could not be reached is paused, then tried
-with one delivery at a time until one reaches it; the rows that wait for it never fill the places of others. Nothing of
-this is stored: a row's own next attempt is `core.retry`'s.
+with one delivery at a time until one reaches it; the rows that wait for it never fill the places of others. Where all
+places are taken, deliveries that wait on somebody else linger: they give theirs up. Nothing of this is stored: a row's
+own next attempt is `core.retry`'s.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,12 @@ from gateway.flow.options import QueueOptions
 
 _MOST_PAUSED: Final = 1000
 """Next hops that are remembered as unreachable; beyond it the one whose pause ends first is forgotten."""
+_MOST_LINGERING: Final = 1000
+"""Deliveries; each costs a socket and little work."""
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""What lingering deliveries may hold in memory."""
+_BLOCK: Final = 256 * 1024
+"""The most that one of them holds."""
 _FIRST_PAUSE: Final = 8
 """The first pause is this part of ``retry_min``, the longest is all of it: a deadline is late by no more than that."""
 
@@ -42,9 +49,11 @@ class Traffic:
 
     options: QueueOptions
     active: int = 0
+    lingering: int = 0
     on_room: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _hops: dict[str, _Hop] = field(default_factory=dict[str, _Hop])
     _full: bool = False
+    _lingering_bytes: int = 0
 
     def room(self) -> int:
         """How many leases may be claimed at once; 0 is a standstill, whose end wakes the loops.
@@ -70,12 +79,29 @@ class Traffic:
         self.active += 1
         return True
 
-    def end(self, name: str, contact: Contact, now: datetime) -> None:
+    def linger(self, size: int) -> int:
+        """Gives a place up, though its delivery of so many bytes goes on; returns what `end` is told, 0 if too many do.
+
+        A host that says nothing would keep its place for minutes, and a few hundred of them every place there is.
+        """
+        held = max(1, min(size, _BLOCK))
+        if self.lingering >= _MOST_LINGERING or self._lingering_bytes + held > _MOST_BYTES:
+            return 0
+        self.active -= 1
+        self.lingering += 1
+        self._lingering_bytes += held
+        return held
+
+    def end(self, name: str, contact: Contact, now: datetime, lingered: int = 0) -> None:
         """Gives the place back, and wakes the loops if somebody may have waited for it or a pause began."""
         hop = self._hops[name]
         was_blocked = self._is_blocked(hop, now)
         hop.active -= 1
-        self.active -= 1
+        if lingered:
+            self.lingering -= 1
+            self._lingering_bytes -= lingered
+        else:
+            self.active -= 1
         match contact:
             case Contact.REACHED:
                 hop.failures, hop.paused_until = 0, None

@@ -71,9 +71,9 @@ class WatchedTraffic(Traffic):
 
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def end(self, name: str, contact: Contact, now: datetime) -> None:
+    def end(self, name: str, contact: Contact, now: datetime, lingered: int = 0) -> None:
         # Not super(): a class with slots is made twice.
-        Traffic.end(self, name, contact, now)
+        Traffic.end(self, name, contact, now, lingered)
         self.ended.set()
 
 

@@ -47,13 +47,17 @@ Script = Callable[[Delivery, Target, datetime], Outcome | None]
 
 @dataclass
 class ScriptedTransport:
-    """``script`` says what comes of each target; None leaves it out of the answer. ``gate`` holds deliveries back."""
+    """``script`` says what comes of each target; None leaves it out of the answer. ``gate`` holds deliveries back.
+
+    With ``silent`` it holds those alone that go to these domains.
+    """
 
     clock: Clock
     script: Script = lambda delivery, target, now: DELIVERED
     host: str | None = None
     deliveries: list[tuple[datetime, Delivery]] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    silent: frozenset[str] | None = None
     active: int = 0
     most_active: int = 0
     closed: bool = False
@@ -64,7 +68,7 @@ class ScriptedTransport:
         self.active += 1
         self.most_active = max(self.most_active, self.active)
         try:
-            if self.gate is not None:
+            if self.gate is not None and (self.silent is None or delivery.destination in self.silent):
                 await self.gate.wait()
             outcomes = {t.number: self.script(delivery, t, self.clock.now()) for t in delivery.targets}
         finally:

@@ -18,7 +18,7 @@ from gateway.core.policy import Rule, Send
 from gateway.core.record import EventKind, State
 from gateway.core.template import Template
 from gateway.core.tls import Protection, Starttls
-from gateway.flow.dispatch import Dispatch
+from gateway.flow.dispatch import LINGERS, Dispatch
 from gateway.flow.options import QueueOptions
 from gateway.flow.ports import Delivery, Lease, LeaseLost, QueueFilter, Settlement, SpoolError, SpoolFull
 from gateway.flow.release import release
@@ -527,6 +527,48 @@ async def test_dead_destination_waits_without_blocking_others() -> None:
         d.destination == "dead.example" and at < START + 2 * HOUR for at, d in gate.transports["tls"].deliveries
     )
     assert attempts <= 4 + 2 * 60 // 5 + 10
+
+
+SILENT = frozenset(f"silent{number}.example" for number in range(6))
+
+
+async def test_hosts_that_say_nothing_keep_no_place_from_others() -> None:
+    gate = Gate(queue=QueueOptions(per_destination=2, in_flight=4))
+    transport = gate.transports["tls"]
+    transport.gate, transport.silent = asyncio.Event(), SILENT
+    async with gate.running():
+        for domain in sorted(SILENT):
+            await gate.hand_over(f"a@{domain}")
+        for number in range(9):
+            await gate.hand_over(f"a{number}@alive.example")
+        await settle()
+        assert transport.active == 4, "all places are taken"
+        await gate.clock.advance(LINGERS - timedelta(milliseconds=1))
+        assert transport.active == 4
+        await gate.clock.advance(timedelta(milliseconds=1))
+        assert transport.active == len(SILENT)
+        assert len(transport.carried) == len(SILENT) + 9
+        assert (gate.traffic.active, gate.traffic.lingering) == (2, 4)
+        transport.gate.set()
+        await settle()
+        assert len(await gate.ends()) == len(SILENT) + 9
+    assert (gate.traffic.active, gate.traffic.lingering) == (0, 0)
+
+
+async def test_too_many_that_linger_keep_their_places_and_the_loop_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flow.traffic._MOST_LINGERING", 1)
+    gate = Gate(queue=QueueOptions(per_destination=2, in_flight=2))
+    transport = gate.transports["tls"]
+    transport.gate, transport.silent = asyncio.Event(), SILENT
+    async with gate.running():
+        for domain in sorted(SILENT):
+            await gate.hand_over(f"a@{domain}")
+        await gate.clock.advance(timedelta(minutes=1))
+        assert transport.active == 3
+        assert 100 < next(gate.clock._order) < 1000, "it looks again now and then"
+        transport.gate.set()
+        await settle()
+        assert len(await gate.ends()) == len(SILENT)
 
 
 async def test_paused_destination_is_tried_at_the_end_of_its_pause() -> None:

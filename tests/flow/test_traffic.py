@@ -94,6 +94,20 @@ def test_one_that_is_reached_again_has_all_its_places_at_once() -> None:
     assert made.begin("a", START) and made.begin("a", START)
 
 
+def test_what_lingers_is_bounded_by_number_and_by_what_it_holds() -> None:
+    made, woken = traffic(in_flight=5000)
+    for number in range(1500):
+        assert made.begin(f"hop{number}", START)
+    held = [made.linger(size) for size in (0, 7, 10**9)]
+    assert held == [1, 7, 256 * 1024]
+    assert (made.active, made.lingering) == (1497, 3)
+    assert [bool(made.linger(10**9)) for _ in range(256)] == [True] * 254 + [False] * 2
+    made.end("hop0", Contact.REACHED, START, held[2])
+    assert made.linger(10**9) and not made.linger(10**9)
+    assert len([size for size in range(1200) if made.linger(1)]) == 1000 - 257
+    assert not woken
+
+
 def test_our_own_fault_says_nothing_of_the_hop() -> None:
     made, _ = traffic()
     assert made.begin("a", START)
