@@ -34,6 +34,7 @@ START: tuple[Callable[[int], AbstractContextManager[Relay]], ...] = (
     postfix_relay,
     lambda port: sealpost(port, 1),
     lambda port: sealpost(port, 2),
+    lambda port: sealpost(port, 2, sealed=True),
 )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import free_port, wait_for
+from gateway.sandbox.authority import write_secret
+from gateway.sealed.keys import new_keyring
 from tests.peers.postfix import Service, postfix
 
 CONFIG = """\
@@ -108,14 +110,18 @@ def gateway(root: Path, config: str, policy: str, port: int) -> Generator[int]:
 
 
 @contextlib.contextmanager
-def sealpost(sink_port: int, workers: int) -> Generator[Relay]:
-    """Starts the gateway with a durable spool, the policy, audit, logs and metrics on."""
+def sealpost(sink_port: int, workers: int, *, sealed: bool = False) -> Generator[Relay]:
+    """Starts the gateway with a durable spool, the policy, audit, logs and metrics on; bodies sealed if that is said."""
     root = Path(tempfile.mkdtemp(prefix="sealpost-bench-"))
     port, admin = free_port(), free_port()
     config = CONFIG.format(workers=workers, port=port, admin=admin, dns=free_port(), root=root, sink=sink_port)
+    name = f"sealpost, {workers} worker{'s' if workers > 1 else ''}"
+    if sealed:
+        write_secret(root / "spool.keys", new_keyring().to_bytes())
+        config, name = config.replace("[secrets]\n", '[secrets]\nspool = "file:spool.keys"\n'), f"{name}, sealed"
     try:
         with gateway(root, config, POLICY, port) as pid:
-            yield Relay(name=f"sealpost, {workers} worker{'s' if workers > 1 else ''}", port=port, pid=pid)
+            yield Relay(name=name, port=port, pid=pid)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
