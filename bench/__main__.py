@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench.load import Workload, sink
 from bench.measure import PeakMemory, cpu_seconds
+from bench.milter import postfix_with_milter
 from bench.peers import Relay, postfix_relay, sealpost
 
 KIB, MIB = 1024, 1024 * 1024
@@ -32,6 +33,7 @@ WORKLOADS = (
 
 START: tuple[Callable[[int], AbstractContextManager[Relay]], ...] = (
     postfix_relay,
+    postfix_with_milter,
     lambda port: sealpost(port, 1),
     lambda port: sealpost(port, 2),
     lambda port: sealpost(port, 2, sealed=True),

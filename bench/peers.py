@@ -111,7 +111,7 @@ def gateway(root: Path, config: str, policy: str, port: int) -> Generator[int]:
 
 @contextlib.contextmanager
 def sealpost(sink_port: int, workers: int, *, sealed: bool = False) -> Generator[Relay]:
-    """Starts the gateway with a durable spool, the policy, audit, logs and metrics on; bodies sealed if that is said."""
+    """Starts the gateway with a durable spool, the policy, audit, logs and metrics on, bodies sealed or not."""
     root = Path(tempfile.mkdtemp(prefix="sealpost-bench-"))
     port, admin = free_port(), free_port()
     config = CONFIG.format(workers=workers, port=port, admin=admin, dns=free_port(), root=root, sink=sink_port)
