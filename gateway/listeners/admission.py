@@ -7,9 +7,9 @@ entry; it is not offered yet.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from gateway.core.envelope import Admission
 from gateway.flow.accept import HeaderProof
@@ -43,6 +43,27 @@ class TurnedAway(Enum):
 
 
 Verdict: TypeAlias = Admitted | TurnedAway
+
+
+class Standing(IntEnum):
+    """How near to relaying a connection is, lowest first."""
+
+    STRANGER = 0
+    UNPROVEN = 1
+    ADMITTED = 2
+
+
+def standing(verdict: Verdict) -> Standing:
+    """What a verdict is worth when places are scarce."""
+    match verdict:
+        case Admitted():
+            return Standing.ADMITTED
+        case TurnedAway.NEEDS_CERTIFICATE:
+            return Standing.UNPROVEN
+        case TurnedAway.NOT_ALLOWED:
+            return Standing.STRANGER
+        case _:
+            assert_never(verdict)
 
 
 def peer_address(text: str) -> IpAddress:

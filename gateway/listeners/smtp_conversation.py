@@ -17,8 +17,8 @@ from gateway.core.reply import Reply
 from gateway.flow.accept import Accept
 from gateway.flow.ports import Events
 from gateway.listeners import smtp_replies as replies
-from gateway.listeners.admission import IpAddress, Peer, TurnedAway, Verdict, judge, peer_address
-from gateway.listeners.connections import Connections
+from gateway.listeners.admission import IpAddress, Peer, Standing, TurnedAway, Verdict, judge, peer_address, standing
+from gateway.listeners.connections import Busy, Connections
 from gateway.listeners.options import SmtpOptions
 from gateway.listeners.server_tls import certificate_names, session_facts
 from gateway.listeners.smtp_shell import Gone, Shell
@@ -76,18 +76,30 @@ class Conversation(Shell):
     # The connection.
 
     def welcome(self) -> asyncio.TaskGroup | None:
-        """Counts the connection and judges the peer by its address."""
+        """Judges the peer by its address, and counts the connection if there is a place for it."""
         peername = self._writer.get_extra_info("peername")
         if peername is None:
             return None
-        address = peer_address(peername[0])
-        no_room = self.desk.connections.enter(self, address)
-        if no_room is not None:
-            self.say(self.desk.refused(address, no_room))
-            return None
-        self.address = address
+        self.address = peer_address(peername[0])
         self._judge(frozenset())
+        no_room = self.desk.connections.enter(self, self.address)
+        if no_room is not None:
+            self.say(self.refused(no_room))
+            return None
         return self.desk.tasks
+
+    @property
+    def standing(self) -> Standing:
+        """See `Session`."""
+        return standing(self.verdict)
+
+    @property
+    def busy(self) -> Busy:
+        """See `Session`."""
+        if self.untouchable:
+            return Busy.COMMITTING
+        receives = self.transaction is not None and self.transaction.intake is not None
+        return Busy.RECEIVING if receives else Busy.IDLE
 
     def _judge(self, names: frozenset[str]) -> None:
         desk = self.desk
@@ -101,7 +113,7 @@ class Conversation(Shell):
 
     def closed(self) -> None:
         """Makes room for another connection."""
-        self.desk.connections.leave(self, self.address)
+        self.desk.connections.leave(self)
 
     def broken(self, error: BaseException) -> None:
         """Tells the log; the peer hears no more than that it is not to blame."""

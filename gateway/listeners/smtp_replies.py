@@ -19,6 +19,7 @@ CANNOT_VERIFY: Final = reply(252, "2.0.0", "send the message and it will be trie
 TIMED_OUT: Final = reply(421, "4.4.2", "timeout, closing the connection")
 CLOSING: Final = reply(421, "4.3.2", "the service is closing down, try again later")
 TOO_MANY_CONNECTIONS: Final = reply(421, "4.7.0", "too many connections, try again later")
+PLACE_NEEDED: Final = reply(421, "4.3.2", "too busy, the connection is needed for another client, try again later")
 TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "too many errors, closing the connection")
 OUT_OF_STEP: Final = reply(421, "4.7.0", "content and commands cannot be told apart, closing the connection")
 NOT_SMTP: Final = reply(421, "4.7.0", "this is not SMTP, closing the connection")

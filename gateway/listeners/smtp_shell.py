@@ -153,10 +153,19 @@ class Shell(asyncio.StreamReaderProtocol, ABC):
         if self._conversation is not None and not self._untouchable:
             self._conversation.cancel()
 
+    def cut(self) -> None:
+        """Closes at once; what the peer has not taken yet it never will."""
+        self._writer.transport.abort()
+
     def hold_off(self, untouchable: bool) -> None:
         """While set, neither time nor `end` interrupts the conversation. Set it only around a commit."""
         self._untouchable = untouchable
         self._reset_timeout()
+
+    @property
+    def untouchable(self) -> bool:
+        """Whether a commit is in progress."""
+        return self._untouchable
 
     # The timer: one handle per connection that looks at a deadline, because re-arming one per command is dear.
 
@@ -172,7 +181,7 @@ class Shell(asyncio.StreamReaderProtocol, ABC):
 
     def _time_is_up(self) -> None:
         if self._over:
-            self._writer.transport.abort()
+            self.cut()
         else:
             self.end(replies.TIMED_OUT)
 

@@ -206,8 +206,10 @@ class Rig:
     serving: asyncio.Task[None]
     clients: list[Client] = field(default_factory=list[Client])
 
-    async def connect(self, *, host: str = "127.0.0.1") -> Client:
-        client = Client(*await asyncio.open_connection(host, self.port))
+    async def connect(self, *, host: str = "127.0.0.1", local: str = "") -> Client:
+        """``local`` is the address that the client comes from, if that matters."""
+        own = (local, 0) if local else None
+        client = Client(*await asyncio.open_connection(host, self.port, local_addr=own))
         self.clients.append(client)
         return client
 

@@ -4,12 +4,15 @@ import asyncio
 import socket
 import struct
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 
+from gateway.listeners.options import Allow
 from tests.listeners.smtp_rig import LONG, rig, with_options
 
 SHORT = timedelta(seconds=0.2)
+TAKEN = "421 4.3.2 too busy, the connection is needed for another client, try again later"
 CONTENT = b"A: b\r\n\r\nc\r\n"
 
 
@@ -138,6 +141,52 @@ async def test_too_many_connections_from_one_address_are_turned_away_until_one_l
             await fourth.close()
         assert (await fourth.ask(b"EHLO x")).startswith("250-")
         assert (await second.message()).startswith("250 ")
+
+
+async def test_admitted_client_finds_a_place_where_strangers_have_taken_all() -> None:
+    office = (Allow(networks=(ip_network("127.0.0.2/32"),)),)
+    async with rig(with_options(max_connections=3, allow=office)) as running:
+        strangers = [await running.greeted() for _ in range(3)]
+        late = await running.connect()
+        assert (await late.reply()).startswith("421 4.7.0 ")
+        client = await running.connect(local="127.0.0.2")
+        await client.hello()
+        assert await strangers[0].reply() == TAKEN
+        assert await strangers[0].rest() == ""
+        assert (await client.message()).startswith("250 ")
+        assert await strangers[1].ask(b"NOOP") == "250 2.0.0 OK"
+
+
+async def test_client_with_one_connection_finds_a_place_where_another_sends_slowly_on_all() -> None:
+    async with rig(with_options(max_connections=3)) as running:
+        slow = [await running.greeted() for _ in range(3)]
+        for client in slow:
+            await client.envelope()
+            assert (await client.ask(b"DATA")).startswith("354 ")
+            await client.send(CONTENT)
+        other = await running.connect(local="127.0.0.2")
+        await other.hello()
+        assert (await other.message()).startswith("250 ")
+        assert await slow[0].reply() == TAKEN
+        assert running.accept.submissions[0].discarded == 1
+        await slow[1].send(b".\r\n")
+        assert (await slow[1].reply()).startswith("250 ")
+
+
+async def test_commit_in_progress_keeps_its_place() -> None:
+    async with rig(with_options(max_connections=2), open_gate=False) as running:
+        clients = [await running.greeted() for _ in range(2)]
+        for client in clients:
+            await client.envelope()
+            await client.ask(b"DATA")
+            await client.send(CONTENT + b".\r\n")
+            await running.accept.last.finishing.wait()
+        other = await running.connect(local="127.0.0.2")
+        assert (await other.reply()).startswith("421 4.7.0 ")
+        running.accept.gate.set()
+        for client in clients:
+            assert (await client.reply()).startswith("250 ")
+            assert await client.ask(b"NOOP") == "250 2.0.0 OK"
 
 
 async def test_dual_stack_listener_sees_ipv4_clients_as_ipv4() -> None:

@@ -211,6 +211,27 @@ async def test_certificate_of_a_foreign_authority_fails_the_handshake(authority:
         assert [code for _, _, code in running.events.refusals] == [454]
 
 
+async def test_client_with_a_certificate_finds_a_place_where_idle_and_half_shaken_hands_have_taken_all(
+    authority: Authority,
+) -> None:
+    async with rig(authority.options(CERTIFIED, max_connections=3)) as running:
+        half, uncertain = await running.greeted(), await running.greeted()
+        assert (await half.ask(b"STARTTLS")).startswith("220 ")
+        stranger = await protected(running, authority.client_context())
+        assert (await stranger.ask(b"EHLO x")).startswith("250-")
+        # Who has shown no certificate inside TLS never will, so it goes before those that may.
+        client = await protected(running, authority.client_context("relay.tenant.example"))
+        assert (await stranger.reply()).startswith("421 4.3.2 ")
+        second = await running.greeted()
+        # A clear word in the middle of a handshake would be none.
+        assert await half.rest() == ""
+        third = await running.greeted()
+        assert (await uncertain.reply()).startswith("421 4.3.2 ")
+        await client.ask(b"EHLO x")
+        assert (await client.message()).startswith("250 ")
+        assert await second.ask(b"NOOP") == await third.ask(b"NOOP") == "250 2.0.0 OK"
+
+
 async def test_required_header_travels_with_the_message(authority: Authority) -> None:
     shared = Allow(client_name="relay.tenant.example", require_header={"X-Relay": (b"one", b"two"), "X-Org": (b"c",)})
     async with rig(authority.options(shared)) as running:
