@@ -44,8 +44,8 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "max_message": "The largest message that is taken.",
         "max_recipients": "The most recipients of one message.",
         "max_connections": "The most connections at once.",
-        "max_per_address": "The most connections at once from one address.",
-        "timeout": "How long a silent client is waited for.",
+        "max_per_address": "The most connections at once from one address (IPv6: one /64).",
+        "timeout": "How long a silent client is waited for; a message may take six times that, a large one more.",
     },
     "AllowTable": {
         "networks": "The client's address is in one of these.",

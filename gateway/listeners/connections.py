@@ -1,7 +1,7 @@
 """The open connections of one listener: counted against its limits when they begin, ended together when it stops.
 
 When all places are taken, who may relay takes the place of who may not, and among those who may, who has few that of
-who has many (decision 016). IPv6 is counted per /64, because one host owns that many addresses.
+who has many (decision 017). IPv6 is counted per /64, because one host owns that many addresses.
 """
 
 import asyncio

@@ -30,7 +30,8 @@ class SmtpOptions:
     """One ``[[listen.smtp]]``. Sizes are bytes; ``max_recipients`` is at least 100 (RFC 5321 section 4.5.3.1.8).
 
     ``timeout`` is the longest wait for a command, a block of content or a TLS handshake, and for the peer to take our
-    replies (RFC 5321 section 4.5.3.2.7: at least five minutes). ``max_per_address`` counts a /64 of IPv6 as one.
+    replies (RFC 5321 section 4.5.3.2.7: at least five minutes); a message may take six of it, and a second more for
+    every 500 bytes of its content. ``max_per_address`` counts a /64 of IPv6 as one.
     """
 
     name: str

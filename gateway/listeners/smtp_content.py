@@ -18,6 +18,10 @@ class Source(Protocol):
         """The next bytes, one at least."""
         ...
 
+    def earn(self, content: int) -> None:
+        """Gives the peer more time, for so many bytes that were wanted."""
+        ...
+
     def unread(self, rest: bytes) -> None:
         """Puts back what stood behind the content."""
         ...
@@ -31,7 +35,7 @@ async def read_data(source: Source, intake: Intake) -> None:
         block, done, rest = reader.feed(await source.read_block())
         if reader.bare:
             intake.fail(replies.BARE_LINE_END)
-        intake.take(block)
+        _take(source, intake, block)
         if rest:
             source.unread(rest)
 
@@ -43,7 +47,7 @@ async def read_chunk(source: Source, chunk: Chunk, intake: Intake, line_ends: Li
         block = await source.read_block(left)
         left -= len(block)
         line_ends.feed(block)
-        intake.take(block)
+        _take(source, intake, block)
     if chunk.last:
         intake.take(line_ends.finish())
     if line_ends.bare:
@@ -54,3 +58,10 @@ async def drop_chunk(source: Source, size: int) -> None:
     """Reads a chunk that nobody wants."""
     while size:
         size -= len(await source.read_block(size))
+
+
+def _take(source: Source, intake: Intake, block: bytes) -> None:
+    """What is only drained earns nothing, so that content which is too large comes to an end as well."""
+    intake.take(block)
+    if intake.fault is None:
+        source.earn(len(block))

@@ -26,6 +26,10 @@ from gateway.listeners.smtp_transaction import Transaction
 
 # Postfix's smtpd_hard_error_limit: so many refused commands without a message, and the client is let go.
 MAX_ERRORS: Final = 20
+# Postfix's smtpd_junk_command_limit: so many commands that lead to no message, and the client is let go.
+MAX_IDLE: Final = 100
+# The commands that lead to one; RCPT only if MAIL has begun it.
+_STEPS: Final = frozenset({"MAIL", "RCPT", "DATA", "BDAT"})
 # A browser or proxy that was talked into sending here must not get as far as its request's body.
 _FOREIGN: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"})
 # What a HELO name may hold in our trace field; anything else is shown as a question mark (RFC 5321 section 4.4).
@@ -72,6 +76,7 @@ class Conversation(Shell):
         self.transaction: Transaction | None = None
         self._retiring: Reply | None = None
         self.errors = 0
+        self.idle = 0
 
     # The connection.
 
@@ -137,6 +142,8 @@ class Conversation(Shell):
                 await self._obey(line)
             if self.errors >= MAX_ERRORS:
                 self.farewell = replies.TOO_MANY_ERRORS
+            elif self.idle >= MAX_IDLE:
+                self.farewell = replies.TOO_MANY_COMMANDS
             elif self._retiring is not None and self.transaction is None:
                 self.farewell = self._retiring
 
@@ -148,6 +155,7 @@ class Conversation(Shell):
             if name in _FOREIGN:
                 self.farewell = replies.NOT_SMTP
             return
+        self.idle += name not in _STEPS or (name == "RCPT" and self.transaction is None)
         command: Callable[[bytes], Awaitable[None]] = getattr(self, _COMMAND + name)
         try:
             await command(argument.strip(b" "))
@@ -164,6 +172,11 @@ class Conversation(Shell):
         """Says it, and counts it if the command was refused."""
         self.errors += answer.is_permanent
         self.say(answer)
+
+    def message_taken(self) -> None:
+        """Whoever brings mail has its errors forgiven, and time for the next message."""
+        self.errors = self.idle = 0
+        self.next_message()
 
     def refused(self, answer: Reply) -> Reply:
         return self.desk.refused(self.address, answer)

@@ -21,6 +21,7 @@ CLOSING: Final = reply(421, "4.3.2", "the service is closing down, try again lat
 TOO_MANY_CONNECTIONS: Final = reply(421, "4.7.0", "too many connections, try again later")
 PLACE_NEEDED: Final = reply(421, "4.3.2", "too busy, the connection is needed for another client, try again later")
 TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "too many errors, closing the connection")
+TOO_MANY_COMMANDS: Final = reply(421, "4.7.0", "too many commands without a message, closing the connection")
 OUT_OF_STEP: Final = reply(421, "4.7.0", "content and commands cannot be told apart, closing the connection")
 NOT_SMTP: Final = reply(421, "4.7.0", "this is not SMTP, closing the connection")
 # RFC 3207 section 4; only reported, because a failed handshake leaves nobody to say it to.

@@ -157,5 +157,5 @@ class SmtpSession(Conversation):
         if intake.fault is not None:
             self.refused(intake.fault)
         elif answer.is_positive:
-            self.errors = 0
+            self.message_taken()
         self.say(answer, utf8=transaction.mail.smtputf8)

@@ -20,6 +20,10 @@ MAX_LINE: Final = 2048
 # Replies to pipelined commands leave together (RFC 2920 section 3.2), but no later than when this many bytes wait.
 _MAX_WAITING: Final = 8 * 1024
 _HANDSHAKE_LIMIT: Final = 60.0
+# A message may take so many timeouts, however little of it comes each time: half an hour, where one is five minutes.
+_WAITS: Final = 6
+# Bytes of content that earn another second: Postfix's smtpd_min_data_rate.
+_LEAST_RATE: Final = 500
 
 
 class Gone(Exception):
@@ -66,6 +70,7 @@ class Shell(asyncio.StreamReaderProtocol, ABC):
         self._timeout_handle: asyncio.TimerHandle | None = None
         self._wait_limit: Final = timeout.total_seconds()
         self._deadline = 0.0
+        self._message_deadline = 0.0
         self._waiting = bytearray()
         self._conversation: asyncio.Task[None] | None = None
         self._untouchable = False
@@ -108,6 +113,7 @@ class Shell(asyncio.StreamReaderProtocol, ABC):
             self._close()
             return
         self._reset_timeout()
+        self.next_message()
         self._timeout_handle = self.loop.call_later(self._wait_limit, self._timeout_cb)
         self._conversation = owner.create_task(self._handle_client())
         self._conversation.add_done_callback(self._conversation_over)
@@ -172,8 +178,17 @@ class Shell(asyncio.StreamReaderProtocol, ABC):
     def _reset_timeout(self) -> None:
         self._deadline = self.loop.time() + self._wait_limit
 
+    def next_message(self) -> None:
+        """The time for a message begins anew: commands or content that come drop by drop would never end otherwise."""
+        self._message_deadline = self.loop.time() + _WAITS * self._wait_limit
+
+    def earn(self, content: int) -> None:
+        """So many bytes of content have come that are wanted: large messages and slow lines take their time."""
+        self._message_deadline += content / _LEAST_RATE
+
     def _timeout_cb(self) -> None:
-        left = self._wait_limit if self._untouchable else self._deadline - self.loop.time()
+        deadline = min(self._deadline, self._message_deadline)
+        left = self._wait_limit if self._untouchable else deadline - self.loop.time()
         if left <= 0:
             self._time_is_up()
             left = self._wait_limit

@@ -223,6 +223,36 @@ async def test_accepted_message_forgives_earlier_errors_and_bad_recipients_never
             assert (await client.data(b"x: y\r\n\r\n.\r\n")).startswith("250 ")
 
 
+@pytest.mark.parametrize("command", [b"NOOP", b"RSET", b"VRFY a", b"HELP", b"EHLO x", b"RCPT TO:<b@x.example>"])
+async def test_many_commands_that_lead_to_no_message_end_the_conversation(command: bytes) -> None:
+    async with rig() as running:
+        client = await running.greeted()
+        await client.send((command + b"\r\n") * 99)
+        assert not any(answer.startswith("421 ") for answer in await client.replies(98))
+        assert await client.reply() != ""
+        assert await client.reply() == "421 4.7.0 too many commands without a message, closing the connection"
+        assert await client.rest() == ""
+
+
+async def test_transactions_that_are_always_given_up_end_the_conversation() -> None:
+    async with rig() as running:
+        client = await running.greeted()
+        await client.send(b"MAIL FROM:<a@council.example>\r\nRCPT TO:<b@x.example>\r\nRSET\r\n" * 100)
+        assert (await client.rest()).endswith(
+            "421 4.7.0 too many commands without a message, closing the connection\r\n"
+        )
+
+
+async def test_message_forgives_idle_commands_and_recipients_are_none() -> None:
+    async with rig() as running:
+        client = await running.greeted()
+        for _ in range(3):
+            await client.send(b"NOOP\r\n" * 60)
+            await client.replies(60)
+            await client.envelope(*(b"b@x.example" for _ in range(150)))
+            assert (await client.data(b"x: y\r\n\r\n.\r\n")).startswith("250 ")
+
+
 async def test_browser_is_cut_off_before_its_body() -> None:
     async with rig() as running:
         client = await running.connect()

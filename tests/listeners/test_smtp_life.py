@@ -121,11 +121,12 @@ async def test_commit_has_all_the_time_it_needs() -> None:
 
 async def test_client_that_never_reads_its_replies_is_cut_off() -> None:
     async with rig(with_options(timeout=SHORT), send_buffer=4096) as running:
-        client = await running.connect()
+        client = await running.greeted()
+        await client.envelope()
         client.writer.transport.pause_reading()  # pyright: ignore[reportAttributeAccessIssue] - a transport of a socket can.
         with pytest.raises(ConnectionError):
             while True:
-                await client.send(b"EHLO x\r\n" * 1000)
+                await client.send(b"RCPT TO:<b@x.example>\r\n" * 1000)
         assert await running.listener.drain(LONG)
 
 
