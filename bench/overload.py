@@ -28,7 +28,7 @@ from rich.table import Table
 
 from bench.load import free_port
 from bench.measure import memory_bytes
-from bench.overload_clients import Habit, Outcome, Sent, attempt, closed_loop, good_client, hold, open_loop
+from bench.overload_clients import Habit, Outcome, Pace, Sent, attempt, closed_loop, good_client, hold, open_loop
 from bench.peers import CONFIG, POLICY, gateway
 from bench.soak_sink import SoakSink, soak_sink
 
@@ -111,24 +111,26 @@ class Watch:
 
 async def overload(plan: Plan) -> Found:
     """Calm, storm, and what follows."""
-    sent, good, tries = Sent(), Sent(numbers=itertools.count(10**9)), Counter[int]()
+    sent, good, tries_of_good = Sent(), Sent(numbers=itertools.count(10**9)), Counter[int]()
     async with soak_sink() as sink, _relay(sink.port) as (port, pid), _running() as start:
         watch, held = Watch(pid, sink, sent), _Held(set())
         start(watch.sample())
         async with watch.phase("calm"):
             await _calm(port, sent, _CALM)
         calm = watch.phases[0]
-        async with _running() as start_storm:
-            for number in range(plan.crowd):
-                start_storm(hold(port, _of_the_crowd(number), _habit(number), held.now, number))
-            start_storm(held.look())
-            start_storm(good_client(port, "127.0.3.1", good, tries))
-            async with watch.phase("storm"):
+        async with asyncio.TaskGroup() as tries:
+            async with _running() as start_crowd, watch.phase("storm"):
+                for number in range(plan.crowd):
+                    start_crowd(hold(port, _of_the_crowd(number), _habit(number), held.now, number))
+                start_crowd(held.look())
+                start_crowd(good_client(port, "127.0.3.1", good, tries_of_good))
                 rate = plan.times * calm.outcomes[Outcome.ACCEPTED] / calm.seconds
-                await open_loop(port, _addresses("127.0.1", 50), sent, rate, plan.seconds)
-        over = time.monotonic()
-        await _until(lambda: _is_normal(port, sent, calm))
-        normal = time.monotonic() - over
+                pace = Pace(addresses=_addresses("127.0.1", 50), rate=rate, seconds=plan.seconds)
+                await open_loop(tries, port, sent, pace)
+            over = time.monotonic()
+            async with watch.phase("until replies are normal"):
+                await _until(lambda: _is_normal(port, sent, calm))
+            normal = time.monotonic() - over
         async with watch.phase("emptying the queue"):
             acknowledged = sent.acknowledged | good.acknowledged
             await _until(lambda: _all_came(acknowledged, sink))
@@ -139,7 +141,7 @@ async def overload(plan: Plan) -> Found:
         await _until(lambda: _all_came(acknowledged, sink))
     return Found(
         phases=tuple(watch.phases),
-        tries=tries,
+        tries=tries_of_good,
         held=held.most,
         normal=normal,
         emptied=emptied,

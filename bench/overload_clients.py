@@ -104,6 +104,15 @@ async def attempt(port: int, address: str, sent: Sent) -> Outcome:
     return outcome
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """``rate`` is in tries a second."""
+
+    addresses: Iterator[str]
+    rate: float
+    seconds: float
+
+
 async def closed_loop(port: int, addresses: Iterator[str], sent: Sent, seconds: float) -> None:
     """One client that begins a message when the one before has ended."""
     until = time.monotonic() + seconds
@@ -111,19 +120,18 @@ async def closed_loop(port: int, addresses: Iterator[str], sent: Sent, seconds: 
         await attempt(port, next(addresses), sent)
 
 
-async def open_loop(port: int, addresses: Iterator[str], sent: Sent, rate: float, seconds: float) -> None:
-    """So many tries a second whatever becomes of them, but for a limit on those that are under way."""
+async def open_loop(tries: asyncio.TaskGroup, port: int, sent: Sent, pace: Pace) -> None:
+    """Begins tries whatever becomes of the ones before, but for a limit on those that are under way."""
     begin, begun = time.monotonic(), 0
     under_way: set[asyncio.Task[Outcome]] = set()
-    async with asyncio.TaskGroup() as tasks:
-        while (passed := time.monotonic() - begin) < seconds:
-            while begun < passed * rate:
-                begun += 1
-                if len(under_way) < _MOST_AT_ONCE:
-                    task = tasks.create_task(attempt(port, next(addresses), sent))
-                    under_way.add(task)
-                    task.add_done_callback(under_way.discard)
-            await asyncio.sleep(0.005)
+    while (passed := time.monotonic() - begin) < pace.seconds:
+        while begun < passed * pace.rate:
+            begun += 1
+            if len(under_way) < _MOST_AT_ONCE:
+                task = tries.create_task(attempt(port, next(pace.addresses), sent))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+        await asyncio.sleep(0.005)
 
 
 async def good_client(port: int, address: str, sent: Sent, tries: Counter[int]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.app.wiring import Address
 
-_BACKLOG: Final = 1024
+_BACKLOG: Final = 4096
 _FIRST_PASSED: Final = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
 

@@ -123,6 +123,8 @@ class Connections:
     def _greedy(self, place: int) -> Session | None:
         """Of a place with more than ours would have: idle ones first, then of the place with most, then the oldest."""
         fair, places = self._places[place] + 2, self._places
+        if max(places.values()) < fair:
+            return None
         rich = [s for s, at in self._sessions.items() if places[at] >= fair and s.busy is not Busy.COMMITTING]
         return min(rich, key=lambda session: (session.busy, -places[self._sessions[session]]), default=None)
 

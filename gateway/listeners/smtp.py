@@ -18,7 +18,8 @@ from gateway.listeners.server_tls import server_context
 from gateway.listeners.smtp_conversation import Desk
 from gateway.listeners.smtp_session import SmtpSession
 
-_BACKLOG: Final = 512
+# Whoever does not fit into the kernel's queue believes to be connected and hears nothing, not even that we are too busy.
+_BACKLOG: Final = 4096
 
 
 class SmtpListener:

@@ -70,6 +70,7 @@ class Conversation(Shell):
         super().__init__(timeout=desk.options.timeout, loop=asyncio.get_running_loop())
         self.desk = desk
         self.verdict: Verdict = TurnedAway.NOT_ALLOWED
+        self.standing = Standing.STRANGER
         self.tls: InboundTls | None = None
         self.helo = ""
         self.extended = False
@@ -94,11 +95,6 @@ class Conversation(Shell):
         return self.desk.tasks
 
     @property
-    def standing(self) -> Standing:
-        """See `Session`."""
-        return standing(self.verdict)
-
-    @property
     def busy(self) -> Busy:
         """See `Session`."""
         if self.untouchable:
@@ -111,6 +107,8 @@ class Conversation(Shell):
         may_show = desk.context is not None and desk.options.client_ca is not None and self.tls is None
         peer = Peer(address=self.address, names=names)
         self.verdict = judge(peer, desk.options.allow, may_show_certificate=may_show)
+        # Kept and not asked for each time: a full listener looks at everybody's.
+        self.standing = standing(self.verdict)
 
     def forget(self) -> None:
         """A message that was not finished is given up."""
