@@ -5,7 +5,6 @@ An exception always ends, and lets nothing go less protected: it only widens the
 
 import json
 import sys
-import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from gateway.config.load import load
 from gateway.config.page import as_table
 from gateway.config.registers.adding import NewException, with_exception
 from gateway.config.registers.cells import parse_bytes, parse_day
+from gateway.config.toml import read_toml
 from gateway.core.policy import Policy
 from gateway.core.registers.exceptions import Waiver
 from gateway.core.sizes import exactly
@@ -132,7 +132,7 @@ def _append(bundle: Bundle, new: NewException) -> Path:
 
 def _register_of(bundle: Bundle) -> str:
     try:
-        raw = tomllib.loads(bundle.policy_bytes.decode())
+        raw = read_toml(bundle.policy_bytes)
     except ValueError:
         raw = {}
     name = as_table(raw.get("registers")).get("exceptions")

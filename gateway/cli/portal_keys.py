@@ -5,7 +5,6 @@ can be broken off at any time. Left out on purpose: keys in a variable are chang
 """
 
 import secrets
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +22,7 @@ from gateway.config.bundle import Bundle, find_config, read_bundle
 from gateway.config.load import load
 from gateway.config.page import as_table
 from gateway.config.settings import Settings
+from gateway.config.toml import read_toml
 from gateway.config.units import ENVIRONMENT, FILE
 from gateway.flow.ports import SealedStore
 from gateway.sealed.keys import Keyring
@@ -64,7 +64,7 @@ def rotate_key(
 
 def _source(bundle: Bundle) -> Path | None:
     """The file of the keys; None for a variable."""
-    table = as_table(tomllib.loads(bundle.config_bytes.decode()).get("secrets"))
+    table = as_table(read_toml(bundle.config_bytes).get("secrets"))
     text = table.get("sealing")
     if not isinstance(text, str) or text.startswith(ENVIRONMENT):
         return None

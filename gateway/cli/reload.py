@@ -1,6 +1,5 @@
 """`sealpost reload`: the running gateway reads its configuration anew."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +13,7 @@ from gateway.cli.who import operator
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.page import as_table
 from gateway.config.problems import ConfigError, Problem
+from gateway.config.toml import read_toml
 from gateway.config.units import parse_spool
 
 ReferenceOption = Annotated[
@@ -44,7 +44,7 @@ def spool_of(config: Path | None) -> Path:
     """
     bundle = read_bundle(find_config(config))
     try:
-        url = as_table(tomllib.loads(bundle.config_bytes.decode()).get("spool")).get("url")
+        url = as_table(read_toml(bundle.config_bytes).get("spool")).get("url")
         return bundle.base / parse_spool(url if isinstance(url, str) else "")
     except ValueError as error:
         raise ConfigError((Problem(file=str(bundle.config), key="spool.url", text=str(error)),)) from error

@@ -7,13 +7,13 @@ is that text itself.
 import base64
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from gateway.config.page import Page, as_table
+from gateway.config.toml import NotToml, read_toml
 
 MOST_BYTES: Final = 24 * 1024 * 1024
 """Of all the files together; the workers get them in one piece (`gateway.app.frames`)."""
@@ -104,8 +104,8 @@ def _bytes(value: object) -> bytes:
 def _named(data: bytes) -> list[str]:
     """The files that the policy names; none for bytes that are no TOML, which is said where they are read."""
     try:
-        raw = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raw = read_toml(data)
+    except NotToml:
         return []
     registers = as_table(raw.get("registers"))
     groups = as_table(raw.get("groups"))

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 from gateway.config.beside import NOTHING_BESIDE, Beside, pack_policy, read_beside
 from gateway.config.page import as_list, as_table
 from gateway.config.problems import ConfigError, Problem
+from gateway.config.toml import NotToml, read_toml
 from gateway.config.units import ENVIRONMENT, FILE
 
 PLACES: Final = (Path("sealpost.toml"), Path("/etc/sealpost/sealpost.toml"))
@@ -147,8 +147,9 @@ def _read(path: Path) -> tuple[bytes, str]:
     """The file's bytes, or why they cannot be had."""
     try:
         return path.read_bytes(), ""
-    except OSError as exc:
-        return b"", exc.strerror or str(exc)
+    except (OSError, ValueError) as exc:
+        # No file can have a zero byte in its name.
+        return b"", getattr(exc, "strerror", None) or str(exc)
 
 
 def _variable(text: str) -> tuple[bytes, str]:
@@ -159,11 +160,9 @@ def _variable(text: str) -> tuple[bytes, str]:
 
 def _table(config: Path, data: bytes) -> dict[str, object]:
     try:
-        return tomllib.loads(data.decode())
-    except UnicodeDecodeError as exc:
-        raise ConfigError((Problem(file=str(config), key="", text="the file is not UTF-8 text"),)) from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigError((Problem(file=str(config), key="", text=f"this is not TOML: {exc}"),)) from exc
+        return read_toml(data)
+    except NotToml as exc:
+        raise ConfigError((Problem(file=str(config), key="", text=str(exc)),)) from exc
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -5,7 +5,6 @@ finding only where they are words of ours (a level, a route, a unit), never wher
 """
 
 import re
-import tomllib
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.config.problems import Problem
+from gateway.config.toml import NotToml, read_toml
 from gateway.core.nearest import did_you_mean
 
 Table = dict[str, object]
@@ -65,11 +65,9 @@ class Page:
     def toml(self, data: bytes) -> Table | None:
         """The file as a table; None (and a problem) if it is not TOML."""
         try:
-            return tomllib.loads(data.decode())
-        except UnicodeDecodeError:
-            self.problem("", "the file is not UTF-8 text")
-        except tomllib.TOMLDecodeError as exc:
-            self.problem("", f"this is not TOML: {exc}")
+            return read_toml(data)
+        except NotToml as exc:
+            self.problem("", str(exc))
         return None
 
     def validate(self, model: type[_M], table: object, key: str = "") -> _M | None:

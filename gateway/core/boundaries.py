@@ -89,12 +89,12 @@ class Boundaries:
             self.defects[Defect.BEHIND_LAST] = None
         level.closed = found.closing
 
-    def find(self, window: Window, start: int) -> Delimiter | Unfinished | None:
-        """The first delimiter whose CR is at ``start`` or behind."""
+    def find(self, window: Window, start: int, before: int) -> Delimiter | Unfinished | None:
+        """The first delimiter whose CR is at ``start`` or behind, and before ``before``."""
         while self.levels:
             hits = [self._hit(level, window, start) for level in self.levels]
             at = min(hits)
-            if at == _NONE:
+            if at > before:
                 return None
             same = [number for number in reversed(range(len(hits))) if hits[number] == at]
             found = self._judge(window, at, same)

@@ -115,17 +115,22 @@ class Scanner:
 
     def _step(self) -> bool:
         """Goes on to the next event in the window; False when it needs more bytes."""
-        found = self._boundaries.find(self._window, self._at)
+        return self._header_step() if self._in_header else self._body_step(self._find(self._window.end))
+
+    def _find(self, before: int) -> Delimiter | Unfinished | None:
+        found = self._boundaries.find(self._window, self._at, before)
         if self._delimiters + self._boundaries.lookalikes > self._limits.parts:
             raise self._too_complex(f"The message has more than {self._limits.parts} parts")
-        return self._header_step(found) if self._in_header else self._body_step(found)
+        return found
 
     # A header block: from behind the CRLF at ``_at`` to an empty line, a delimiter, or the end.
 
-    def _header_step(self, found: Delimiter | Unfinished | None) -> bool:
+    def _header_step(self) -> bool:
         window = self._window
         end = window.data.find(b"\r\n\r\n", self._at - window.base) + window.base
-        if end >= window.base and (found is None or end < found.start):
+        # What stands behind the header is judged once it is known which multiparts are open there.
+        found = self._find(end if end >= window.base else window.end)
+        if end >= window.base and found is None:
             self._end_header(end + 2, body=end + 4)
             self._at = end + 2
             return True

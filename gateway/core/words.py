@@ -21,6 +21,7 @@ _CHARSET = re.compile(
     r"|tis-620|macintosh",
     re.IGNORECASE,
 )
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def to_text(value: bytes) -> str:
@@ -38,7 +39,8 @@ def decode_charset(data: bytes, charset: str) -> str:
     """``data`` in that character set; an unknown one is read as Latin-1, which keeps ASCII readable."""
     known = charset if _CHARSET.fullmatch(charset) else "latin-1"
     try:
-        return data.decode(known, "replace")
+        # UTF-7 alone gives halves of a pair, and nothing that holds one can be stored or sent.
+        return _HALF.sub("\ufffd", data.decode(known, "replace"))
     except (LookupError, UnicodeError):
         return data.decode("latin-1")
 

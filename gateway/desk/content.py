@@ -7,9 +7,9 @@ pictures, links that can be pressed, and downloads.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import unescape
 from typing import Final
 
+from gateway.core.detect.references import without_references
 from gateway.core.facts import Attachment, Scan
 from gateway.core.scan import Scanner, TooComplex
 from gateway.core.sizes import roughly
@@ -78,11 +78,11 @@ def _plain(markup: str) -> str:
     words: list[str] = []
     at = 0
     while tag := _TAG.search(markup, at):
-        words.append(unescape(markup[at : tag.start()]))
+        words.append(without_references(markup[at : tag.start()]))
         name = (tag[3] or "").lower()
         words.append("" if name in _INLINE else "\n")
         at = _behind(markup, tag, name)
-    words.append(unescape(markup[at:]))
+    words.append(without_references(markup[at:]))
     lines = (" ".join(line.split()) for line in "".join(words).splitlines())
     return "\n".join(line for line in lines if line)
 

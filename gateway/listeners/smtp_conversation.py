@@ -210,9 +210,12 @@ class Conversation(Shell):
     async def smtp_STARTTLS(self, arg: bytes) -> None:
         """RFC 3207; what was said before counts for nothing after it (section 4.2)."""
         context = self.desk.context
+        if context is None:
+            self.answer(replies.NOT_OFFERED)
+            return
         refusal = self._starttls_refusal(arg)
-        if refusal is not None or context is None:
-            self.answer(refusal or replies.NOT_OFFERED)
+        if refusal is not None:
+            self.answer(refusal)
             return
         self.reset()
         self.helo = ""

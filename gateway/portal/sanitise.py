@@ -72,10 +72,8 @@ def sanitise(markup: str, pictures: Mapping[str, int], mark: str) -> Clean:
     A picture of the message has the address ``cid:MARK-NUMBER``; ``mark`` is a word that nobody could know before.
     """
     decide = _Filter(mark, pictures)
-    # A lone surrogate, which some charsets give, is no text.
-    text = tidy(markup.encode("utf-8", "replace").decode())
     cleaned = nh3.clean(
-        text,
+        tidy(markup),
         tags=set(ATTRIBUTES),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=decide,

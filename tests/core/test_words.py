@@ -23,6 +23,8 @@ from gateway.core.words import decode_charset, to_text
         (b"=?idna?q?[SECURE]?=", "[SECURE]"),
         (b"=?koi8-r?B?8NLJ18XU?=", "\u041f\u0440\u0438\u0432\u0435\u0442"),
         (b"=?utf-7?q?+AFs-SECURE+AF0-?=", "[SECURE]"),
+        # Half of a pair, which no other character set gives and no other program takes.
+        (b"=?utf-7?q?+2AA-x?=", "\ufffdx"),
         (b"caf\xc3\xa9", "caf\u00e9"),
         (b"caf\xe9", "caf\ufffd"),
     ],

@@ -4,7 +4,6 @@ A policy does not keep the lines that it was read from, so the register is read 
 say of it.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
@@ -15,6 +14,7 @@ from gateway.config.problems import Problem
 from gateway.config.registers.lines import ExceptionLine, MailboxLine, PartnerLine, SystemLine
 from gateway.config.registers.sheet import Sheet, read_tables
 from gateway.config.registers.warnings import Finding
+from gateway.config.toml import read_toml
 
 _LINES: Final[Mapping[str, tuple[str, type[Strict]]]] = {
     "partners": ("partner", PartnerLine),
@@ -26,7 +26,7 @@ _LINES: Final[Mapping[str, tuple[str, type[Strict]]]] = {
 
 def placed(bundle: Bundle, findings: list[Finding]) -> Iterator[Problem]:
     """Each finding with the register's file and line; of a register that has no file, with the policy's key."""
-    named = as_table(tomllib.loads(bundle.policy_bytes.decode()).get("registers"))
+    named = as_table(read_toml(bundle.policy_bytes).get("registers"))
 
     @cache
     def tables(register: str, name: str) -> list[tuple[str, Table]]:

@@ -7,8 +7,9 @@ comments are no text; CSS is not read, so what it hides is.
 
 import re
 from dataclasses import dataclass, field
-from html import unescape
 from typing import Final
+
+from gateway.core.detect.references import without_references
 
 # A comment's beginning, an element's tag, or a declaration. A tag ends at the next angle bracket; one that closes may
 # stand in a quoted value. Possessive throughout, so no text is read more often than twice.
@@ -49,7 +50,7 @@ class _Page:
 
     def write(self, text: str) -> None:
         if text and not self.quote:
-            self.words.append(unescape(text))
+            self.words.append(without_references(text))
 
     def tag(self, closing: bool, name: str, attributes: str) -> None:
         if self.quote:
@@ -79,7 +80,7 @@ class _Page:
     def _link(self, attributes: str) -> None:
         found = _HREF.search(attributes)
         if found:
-            self.links.append(unescape(found[1] or found[2] or found[3] or ""))
+            self.links.append(without_references(found[1] or found[2] or found[3] or ""))
 
 
 def html_lines(text: str) -> list[Line]:
