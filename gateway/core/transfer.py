@@ -64,7 +64,10 @@ class Base64Sizer:
 
 
 class QuotedPrintableSizer:
-    """An escape is three characters for one byte, a soft line break three for none (RFC 2045 section 6.7)."""
+    """An escape is three characters for one byte, a soft line break three for none (RFC 2045 section 6.7).
+
+    Of a pair of equals signs neither begins one.
+    """
 
     def __init__(self) -> None:
         self._bytes = 0
@@ -72,7 +75,7 @@ class QuotedPrintableSizer:
 
     def feed(self, data: bytes) -> None:
         data, self._held = _whole_escapes(self._held + data)
-        kinds = data.translate(_QP_KINDS)
+        kinds = data.replace(b"==", b"xx").translate(_QP_KINDS)
         self._bytes += len(data) - 2 * kinds.count(b"=hh") - 3 * kinds.count(b"=\r\n")
 
     def size(self) -> int:
@@ -143,6 +146,14 @@ def decoder(encoding: str) -> Decoder:
 
 
 def _whole_escapes(data: bytes) -> tuple[bytes, bytes]:
-    """Cuts off an escape whose three characters are not all there yet."""
+    """Cuts off an escape whose three characters are not all there yet. ``data`` begins at none, or at a whole one."""
     escape = data.find(b"=", max(len(data) - 2, 0))
+    if escape >= 0 and _is_second(data, escape):
+        escape = data.find(b"=", escape + 1)
     return (data, b"") if escape < 0 else (data[:escape], data[escape:])
+
+
+def _is_second(data: bytes, at: int) -> bool:
+    """Whether the equals sign there is the second of a pair, which decoders take for one that stands for itself."""
+    before = data[:at]
+    return (at - len(before.rstrip(b"="))) % 2 == 1

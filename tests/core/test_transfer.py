@@ -1,7 +1,9 @@
 """Decoded sizes and decoded text, whatever way the stream is cut."""
 
 import base64
+import binascii
 import quopri
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -54,6 +56,16 @@ def test_junk_and_wrong_padding_are_tolerated(text: bytes, expected: int) -> Non
     assert size("base64", text) == expected
 
 
+@given(st.text("=4\r\nx ", max_size=12), st.lists(st.integers(0, 12), max_size=4))
+def test_quoted_printable_is_the_same_however_it_is_cut_and_no_longer_than_its_size(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    blocks = [data[start:end] for start, end in pairwise(places)]
+    assert decoded("quoted-printable", *blocks) == decoded("quoted-printable", data)
+    assert size("quoted-printable", *blocks) == size("quoted-printable", data)
+    assert len(binascii.a2b_qp(data)) <= size("quoted-printable", data)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -65,7 +77,7 @@ def test_junk_and_wrong_padding_are_tolerated(text: bytes, expected: int) -> Non
         (b"a=", 2),
         (b"a=4", 3),
         (b"=4=\r\n1", 3),
-        (b"==41", 2),
+        (b"==41", 4),
         (b"=\xff1", 3),
     ],
 )

@@ -147,9 +147,16 @@ def _addresses(cert: Cert) -> frozenset[str]:
     try:
         texts = [str(each) for each in cert.user_ids]
     except _BROKEN:
-        # It is too weak for Sequoia to believe any, and is found all the same, so that the reason can be told.
-        texts = [packet.user_id or "" for packet in _packets(bytes(cert))]
+        texts = _unbelieved(cert)
     return frozenset(_named(texts))
+
+
+def _unbelieved(cert: Cert) -> list[str]:
+    """It is too weak for Sequoia to believe any, and is found all the same, so that the reason can be told."""
+    try:
+        return [packet.user_id or "" for packet in _packets(bytes(cert))]
+    except _BROKEN:
+        return []
 
 
 def _named(user_ids: Iterable[str]) -> Iterator[str]:
@@ -166,7 +173,11 @@ def _judged(found: Found, is_revoked: bool, now: datetime) -> Usable | _Unusable
         return _Unusable("it was revoked")
     if found.claim is Claim.AMONG_OTHERS:
         return _Unusable("it names several people, and no file is named for this one")
-    return _judged_alone(found.cert, now)
+    try:
+        return _judged_alone(found.cert, now)
+    except _BROKEN:
+        # What Sequoia takes for a key it does not always read back.
+        return _Unusable("it cannot be read")
 
 
 def _judged_alone(cert: Cert, now: datetime) -> Usable | _Unusable:

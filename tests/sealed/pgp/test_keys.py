@@ -65,6 +65,15 @@ def test_the_address_is_that_of_the_user_id(user_id: str, is_found: bool) -> Non
     assert isinstance(chosen(bytes(public(a_key(user_id)))), Usable) is is_found
 
 
+def test_a_key_that_sequoia_takes_and_cannot_read_back_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(data: bytes) -> list[object]:
+        raise RuntimeError("Invalid argument: Unknown kind of fingerprint")
+
+    key = bytes(public(a_key()))
+    monkeypatch.setattr("gateway.sealed.pgp.keys._packets", unreadable)
+    assert chosen(key) == NoKey(f"The OpenPGP key of {BOB} cannot be used: it cannot be read.")
+
+
 def test_what_a_domain_publishes_may_name_its_other_people_too() -> None:
     assert isinstance(chosen(bytes(public(a_key("carol@partner.example", f"Bob <{BOB}>")))), Usable)
 
