@@ -72,6 +72,8 @@ def sanitise(markup: str, pictures: Mapping[str, int], mark: str) -> Clean:
     A picture of the message has the address ``cid:MARK-NUMBER``; ``mark`` is a word that nobody could know before.
     """
     decide = _Filter(mark, pictures)
+    # A lone surrogate is no text, and the parser takes none.
+    text = tidy(markup.encode("utf-8", "replace").decode())
     cleaned = nh3.clean(
         tidy(markup),
         tags=set(ATTRIBUTES),

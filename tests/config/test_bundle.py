@@ -87,3 +87,11 @@ def test_the_first_place_that_exists_is_taken(tmp_path: Path, monkeypatch: pytes
     assert find_config(None) == places[1]
     places[0].touch()
     assert find_config(None) == places[0]
+
+
+@pytest.mark.parametrize("line", ['policy = "a\\u0000b"', 'x = "file:a\\u0000b"'])
+def test_a_name_that_no_file_can_have_is_a_file_that_is_not_there(tmp_path: Path, line: str) -> None:
+    (tmp_path / "sealpost.toml").write_text(line)
+    bundle = read_bundle(tmp_path / "sealpost.toml")
+    assert bundle.policy_error
+    assert "a\0b" in bundle.unreadable or bundle.policy.name == "a\0b"

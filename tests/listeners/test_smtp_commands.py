@@ -123,6 +123,14 @@ async def test_refused_command_leaves_the_conversation_going(before: list[bytes]
         assert (await client.ask(b"NOOP")) == "250 2.0.0 OK"
 
 
+async def test_commands_behind_a_starttls_that_is_not_offered_are_answered() -> None:
+    async with rig() as running:
+        client = await running.greeted()
+        await client.send(b"STARTTLS\r\nNOOP\r\n")
+        assert (await client.reply()).startswith("502 5.5.1 ")
+        assert (await client.reply()) == "250 2.0.0 OK"
+
+
 async def test_refused_mail_is_reported_with_the_client() -> None:
     async with rig() as running:
         client = await running.greeted()
