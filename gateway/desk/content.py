@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.detect.references import without_references
 from gateway.core.facts import Attachment, Scan
+from gateway.core.references import without_references
 from gateway.core.scan import Scanner, TooComplex
 from gateway.core.sizes import roughly
 from gateway.core.texts import HTML

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.detect.references import without_references
+from gateway.core.references import without_references
 
 # A comment's beginning, an element's tag, or a declaration. A tag ends at the next angle bracket; one that closes may
 # stand in a quoted value. Possessive throughout, so no text is read more often than twice.

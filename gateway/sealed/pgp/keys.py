@@ -152,7 +152,7 @@ def _addresses(cert: Cert) -> frozenset[str]:
 
 
 def _unbelieved(cert: Cert) -> list[str]:
-    """It is too weak for Sequoia to believe any, and is found all the same, so that the reason can be told."""
+    """Of a key too weak for Sequoia to believe any; it is found all the same, so that the reason can be told."""
     try:
         return [packet.user_id or "" for packet in _packets(bytes(cert))]
     except _BROKEN:
@@ -185,7 +185,12 @@ def _judged_alone(cert: Cert, now: datetime) -> Usable | _Unusable:
         until, sample = cert.expiration, encrypt(b"", recipients=[cert], armor=False)
     except _BROKEN:
         return _Unusable("no part of it encrypts well enough today")
-    primary, *subkeys = _components(cert)
+    try:
+        key = bytes(cert)
+        primary, *subkeys = _components(key)
+    except _BROKEN:
+        # Sequoia can read parts of a signature that it cannot write.
+        return _Unusable("it is damaged")
     used = _encrypted_to(sample)
     parts = [primary, *(each for each in subkeys if used & each.names)]
     if any(each.is_old for each in parts):
@@ -193,7 +198,7 @@ def _judged_alone(cert: Cert, now: datetime) -> Usable | _Unusable:
     ends = [end for end in (until, *(each.end for each in parts)) if end is not None]
     if ends and min(ends) <= now:
         return _Unusable(f"it expired on {min(ends):%Y-%m-%d}")
-    return Usable(bytes(cert), cert.fingerprint, min(ends, default=None))
+    return Usable(key, cert.fingerprint, min(ends, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +227,8 @@ class _Component:
         return self.key.key_created + newest.key_validity_period
 
 
-def _components(cert: Cert) -> Sequence[_Component]:
-    packets = _packets(bytes(cert))
+def _components(key: bytes) -> Sequence[_Component]:
+    packets = _packets(key)
     starts = [number for number, packet in enumerate(packets) if packet.key_algorithm is not None]
     ends = [*starts[1:], len(packets)]
     return [_Component(packets[start], packets[start + 1 : end]) for start, end in zip(starts, ends, strict=True)]

@@ -1,6 +1,7 @@
 """Character references in HTML, such as ``&amp;``, as the characters that they stand for (WHATWG HTML 13.2.5.72).
 
-The standard library's, which fails for a number of some thousand digits; a browser shows U+FFFD for it.
+The standard library's, which fails for a number of some thousand digits; a browser shows U+FFFD for it. Left out on
+purpose: attributes, in which some that stand in text are none.
 """
 
 import re

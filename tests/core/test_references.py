@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.detect.references import without_references
+from gateway.core.references import without_references
 
 
 @pytest.mark.parametrize(
