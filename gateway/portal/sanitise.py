@@ -75,7 +75,7 @@ def sanitise(markup: str, pictures: Mapping[str, int], mark: str) -> Clean:
     # A lone surrogate is no text, and the parser takes none.
     text = tidy(markup.encode("utf-8", "replace").decode())
     cleaned = nh3.clean(
-        tidy(markup),
+        text,
         tags=set(ATTRIBUTES),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=decide,

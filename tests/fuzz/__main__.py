@@ -1,7 +1,7 @@
 """Runs one target under atheris, which looks for bytes that reach new code: ``python -m tests.fuzz TARGET``.
 
 The corpus in git is only read. What is found goes to ``--work``: new inputs into its ``corpus``, and one that fails
-into a file whose name is printed; the exit code is not 0 then. Needs the extra ``fuzz`` (``make fuzz``).
+into a file whose name is printed; the exit code is not 0 then. Needs atheris, which `make fuzz` installs.
 """
 
 import argparse

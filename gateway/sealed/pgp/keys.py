@@ -173,11 +173,7 @@ def _judged(found: Found, is_revoked: bool, now: datetime) -> Usable | _Unusable
         return _Unusable("it was revoked")
     if found.claim is Claim.AMONG_OTHERS:
         return _Unusable("it names several people, and no file is named for this one")
-    try:
-        return _judged_alone(found.cert, now)
-    except _BROKEN:
-        # What Sequoia takes for a key it does not always read back.
-        return _Unusable("it cannot be read")
+    return _judged_alone(found.cert, now)
 
 
 def _judged_alone(cert: Cert, now: datetime) -> Usable | _Unusable:

@@ -71,7 +71,7 @@ def test_a_key_that_sequoia_takes_and_cannot_read_back_is_not_used(monkeypatch: 
 
     key = bytes(public(a_key()))
     monkeypatch.setattr("gateway.sealed.pgp.keys._packets", unreadable)
-    assert chosen(key) == NoKey(f"The OpenPGP key of {BOB} cannot be used: it cannot be read.")
+    assert chosen(key) == NoKey(f"The OpenPGP key of {BOB} cannot be used: it is damaged.")
 
 
 def test_what_a_domain_publishes_may_name_its_other_people_too() -> None:
