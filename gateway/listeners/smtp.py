@@ -18,7 +18,7 @@ from gateway.listeners.server_tls import server_context
 from gateway.listeners.smtp_conversation import Desk
 from gateway.listeners.smtp_session import SmtpSession
 
-# Whoever does not fit into the kernel's queue believes to be connected and hears nothing, not even that we are busy.
+# Who does not fit into the kernel's queue believes to be connected and hears nothing, not even that we are too busy.
 _BACKLOG: Final = 4096
 
 
