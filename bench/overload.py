@@ -26,11 +26,11 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.far_sink import FarSink, far_sink
 from bench.load import free_port
 from bench.measure import memory_bytes
 from bench.overload_clients import Habit, Outcome, Pace, Sent, attempt, closed_loop, good_client, hold, open_loop
 from bench.peers import CONFIG, POLICY, gateway
-from bench.soak_sink import SoakSink, soak_sink
 
 MIB = 1024 * 1024
 _WORKERS = 2
@@ -78,10 +78,10 @@ class Found:
 class Watch:
     """Cuts what happens into phases."""
 
-    def __init__(self, pid: int, sink: SoakSink, sent: Sent) -> None:
+    def __init__(self, pid: int, sink: FarSink, sent: Sent) -> None:
         self._pid = pid
-        self._sink = sink
-        self._sent = sent
+        self.sink = sink
+        self.sent = sent
         self.phases: list[Phase] = []
         self.peak = 0
 
@@ -94,8 +94,8 @@ class Watch:
     @asynccontextmanager
     async def phase(self, name: str) -> AsyncGenerator[None]:
         """What happens inside is one."""
-        sent, begin = self._sent, time.monotonic()
-        outcomes, waits, came = Counter(sent.outcomes), len(sent.waits), self._sink.came.total()
+        sent, begin = self.sent, time.monotonic()
+        outcomes, waits, came = Counter(sent.outcomes), len(sent.waits), self.sink.look().total()
         self.peak = await asyncio.to_thread(memory_bytes, self._pid)
         yield
         phase = Phase(
@@ -103,7 +103,7 @@ class Watch:
             seconds=time.monotonic() - begin,
             outcomes=sent.outcomes - outcomes,
             waits=tuple(sent.waits[waits:]),
-            delivered=self._sink.came.total() - came,
+            delivered=self.sink.look().total() - came,
             memory=self.peak,
         )
         self.phases.append(phase)
@@ -111,34 +111,40 @@ class Watch:
 
 async def overload(plan: Plan) -> Found:
     """Calm, storm, and what follows."""
-    sent, good, tries_of_good = Sent(), Sent(numbers=itertools.count(10**9)), Counter[int]()
-    async with soak_sink() as sink, _relay(sink.port) as (port, pid), _running() as start:
-        watch, held = Watch(pid, sink, sent), _Held(set())
-        start(watch.sample())
-        async with watch.phase("calm"):
-            await _calm(port, sent, _CALM)
-        calm = watch.phases[0]
-        async with asyncio.TaskGroup() as tries:
-            async with _running() as start_crowd, watch.phase("storm"):
-                for number in range(plan.crowd):
-                    start_crowd(hold(port, _of_the_crowd(number), _habit(number), held.now, number))
-                start_crowd(held.look())
-                start_crowd(good_client(port, "127.0.3.1", good, tries_of_good))
-                rate = plan.times * calm.outcomes[Outcome.ACCEPTED] / calm.seconds
-                pace = Pace(addresses=_addresses("127.0.1", 50), rate=rate, seconds=plan.seconds)
-                await open_loop(tries, port, sent, pace)
-            over = time.monotonic()
-            async with watch.phase("until replies are normal"):
-                await _until(lambda: _is_normal(port, sent, calm))
-            normal = time.monotonic() - over
-        async with watch.phase("emptying the queue"):
-            acknowledged = sent.acknowledged | good.acknowledged
-            await _until(lambda: _all_came(acknowledged, sink))
-        emptied = time.monotonic() - over
-        async with watch.phase("calm again"):
-            await _calm(port, sent, _CALM)
+    with far_sink() as sink:
+        async with _relay(sink.port) as (port, pid), _running() as start:
+            watch = Watch(pid, sink, Sent())
+            start(watch.sample())
+            return await _through(plan, port, watch)
+
+
+async def _through(plan: Plan, port: int, watch: Watch) -> Found:
+    sent, sink, held = watch.sent, watch.sink, _Held(set())
+    good, tries_of_good = Sent(numbers=itertools.count(10**9)), Counter[int]()
+    async with watch.phase("calm"):
+        await _calm(port, sent, _CALM)
+    calm = watch.phases[0]
+    async with asyncio.TaskGroup() as tries:
+        async with _running() as start_crowd, watch.phase("storm"):
+            for number in range(plan.crowd):
+                start_crowd(hold(port, _of_the_crowd(number), _habit(number), held.now, number))
+            start_crowd(held.look())
+            start_crowd(good_client(port, "127.0.3.1", good, tries_of_good))
+            rate = plan.times * calm.outcomes[Outcome.ACCEPTED] / calm.seconds
+            pace = Pace(addresses=_addresses("127.0.1", 50), rate=rate, seconds=plan.seconds)
+            await open_loop(tries, port, sent, pace)
+        over = time.monotonic()
+        async with watch.phase("until replies are normal"):
+            await _until(lambda: _is_normal(port, sent, calm))
+        normal = time.monotonic() - over
+    async with watch.phase("emptying the queue"):
         acknowledged = sent.acknowledged | good.acknowledged
         await _until(lambda: _all_came(acknowledged, sink))
+    emptied = time.monotonic() - over
+    async with watch.phase("calm again"):
+        await _calm(port, sent, _CALM)
+    acknowledged = sent.acknowledged | good.acknowledged
+    await _until(lambda: _all_came(acknowledged, sink))
     return Found(
         phases=tuple(watch.phases),
         tries=tries_of_good,
@@ -175,8 +181,8 @@ async def _is_normal(port: int, sent: Sent, calm: Phase) -> bool:
     return outcome is Outcome.ACCEPTED and sent.waits[-1] <= _ALIKE * statistics.median(calm.waits)
 
 
-async def _all_came(acknowledged: set[int], sink: SoakSink) -> bool:
-    return acknowledged <= sink.came.keys()
+async def _all_came(acknowledged: set[int], sink: FarSink) -> bool:
+    return acknowledged <= sink.look().keys()
 
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
