@@ -167,7 +167,7 @@ async def hold(port: int, address: str, habit: Habit, held: set[int], number: in
                 await line.ask(b"", b"220")
                 await line.ask(begin)
                 held.add(number)
-                await asyncio.gather(_drip(line, drop, pause), _drain(line))
+                await _drip(line, drop, pause)
             finally:
                 held.discard(number)
                 line.writer.transport.abort()
@@ -175,14 +175,12 @@ async def hold(port: int, address: str, habit: Habit, held: set[int], number: in
 
 
 async def _drip(line: Line, drop: bytes, pause: float) -> None:
+    """Until the server has closed; raises EOFError then."""
     while True:
-        await asyncio.sleep(pause)
-        await line.ask(drop)
-
-
-async def _drain(line: Line) -> None:
-    """Raises EOFError at the end, or at once when it was turned away."""
-    while words := await line.reader.readline():
-        if words.startswith(b"421"):
-            break
-    raise EOFError
+        try:
+            async with asyncio.timeout(pause):
+                while (words := await line.reader.readline()) and not words.startswith(b"421"):
+                    pass
+            raise EOFError
+        except TimeoutError:
+            await line.ask(drop)
