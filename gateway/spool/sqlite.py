@@ -34,7 +34,7 @@ from gateway.spool.codec import Unreadable, decode_message, decode_row, micros, 
 from gateway.spool.disk import Disk, SystemDisk
 from gateway.spool.due import Found, Wanted, find_due, next_due
 from gateway.spool.ids import QueueIds
-from gateway.spool.leases import Leases
+from gateway.spool.leases import Group, Leases
 from gateway.spool.lock import SpoolLock
 from gateway.spool.options import SpoolOptions
 from gateway.spool.peek import check_keys
@@ -90,6 +90,8 @@ class SqliteSpool:
         self._leases = Leases(parts.clock)
         self._recent = Recent()
         self._claiming = asyncio.Lock()
+        # What a claim that is under way may find due although it was attempted since.
+        self._leased_meanwhile: set[Group] = set()
         self._closed = False
         self._threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix=f"bodies {folder.name}")
         self._asking = ThreadPoolExecutor(1, thread_name_prefix=f"questions {folder.name}")
@@ -150,13 +152,14 @@ class SqliteSpool:
     async def claim(self, now: datetime, limit: int, not_to: frozenset[str]) -> tuple[Lease, ...]:
         """See `flow.ports.Spool`. What cannot be read is set aside and passed over."""
         async with self._claiming:
+            self._leased_meanwhile.clear()
             taken, known = self._leases.taken(now), self._recent.snapshot()
             wanted = Wanted(now=micros(now), limit=limit, not_to=not_to, taken=taken, known=known)
             found = await self._writer.read(lambda db: find_due(db, wanted))
             leases: list[Lease] = []
             for one in found:
-                if self._leases.is_taken((one.queue_id, one.next_hop), now):
-                    continue  # Leased from memory while we looked.
+                if (one.queue_id, one.next_hop) in self._leased_meanwhile:
+                    continue  # Leased from memory while we looked, and perhaps settled already.
                 try:
                     leases.append(self._grant(one, known, now))
                 except SpoolError as error:
@@ -168,6 +171,8 @@ class SqliteSpool:
         message, now = entry.message, self._clock.now()
         if message.queue_id not in self._recent or self._leases.is_taken((message.queue_id, next_hop), now):
             return None
+        if self._claiming.locked():
+            self._leased_meanwhile.add((message.queue_id, next_hop))
         return self._leases.grant(message, entry.to(next_hop), next_hop, now + self._options.lease)
 
     async def renew(self, lease: Lease, until: datetime) -> Lease:

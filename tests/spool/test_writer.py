@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.spool import writer
 from gateway.spool.changes import retry
 from gateway.spool.disk import SystemDisk
 from gateway.spool.sqlite import SpoolParts, SqliteSpool, folder_of
+from gateway.spool.writer import Writer
 from tests.spool.disks import Faults, damage, opened, sqlite_error
 from tests.spool.samples import HOUR, START, StandingClock, body_of, commit, entry, row, settlement, written
 
@@ -147,3 +149,24 @@ async def test_an_operator_s_change_that_fails_changes_nothing(tmp_path: Path) -
         faults.at.clear()
         assert await spool.claim(START, 1, NOWHERE) == ()
         assert await spool.operate(queue_id, None, retry("alex", START)) == 2
+
+
+async def test_what_was_delivered_while_a_claim_looked_is_not_claimed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = await SqliteSpool.open(tmp_path, 0, SpoolParts(clock=StandingClock()))
+    new, other = entry(spool.new_queue_id(), row()), entry(spool.new_queue_id(), row())
+    await spool.commit([new, other])
+    look = Writer.read
+
+    async def deliver_behind_it(self: Writer, run: Callable[[sqlite3.Connection], object]) -> object:
+        found = await look(self, run)
+        lease = spool.lease(new, new.rows[0].next_hop)
+        assert lease is not None
+        await spool.settle(lease, settlement(lease))
+        return found
+
+    monkeypatch.setattr(Writer, "read", deliver_behind_it)
+    leases = await spool.claim(START, 10, NOWHERE)
+    assert [lease.message.queue_id for lease in leases] == [other.message.queue_id]
+    await spool.aclose()
