@@ -6,8 +6,10 @@ again: what the kernel says about the file from then on cannot be trusted (fsync
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +30,8 @@ _IDLE: Final = 1.0
 """Seconds without work after which the write-ahead log is folded back and emptied: no message lingers in it."""
 
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+_NO_MEMORY: Final = (sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP)
+"""I/O errors by their name only: they tell of the process, and nothing of the file."""
 _UNTRUSTED: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -85,7 +89,7 @@ class Writer:
         self._broken: str | None = None
         self._closed = False
         self._log_is_empty = False
-        self._thread = threading.Thread(target=self._work, name=f"spool {folder.parent.name}", daemon=True)
+        self._thread = threading.Thread(target=self._live, name=f"spool {folder.parent.name}", daemon=True)
         self._thread.start()
 
     @property
@@ -172,6 +176,19 @@ class Writer:
         self._gathered.clear()
 
     # From here on the writer's thread.
+
+    def _live(self) -> None:
+        """Ends the process with itself: without this thread every commit would wait for ever, and nobody would know.
+
+        What was acknowledged is on the disk, and a worker that died is replaced.
+        """
+        try:
+            self._work()
+        except BaseException:
+            try:
+                traceback.print_exc()
+            finally:
+                os._exit(os.EX_SOFTWARE)
 
     def _work(self) -> None:
         stopping = False
@@ -294,7 +311,7 @@ class Writer:
         code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) and _has_code(error) else 0
         if code in _FULL:
             return SpoolFull("the disk is full")
-        if code & 0xFF in _UNTRUSTED:
+        if code & 0xFF in _UNTRUSTED and code not in _NO_MEMORY:
             self.break_down(f"the database cannot be trusted: {error}")
         return SpoolError(f"the spool could not do it: {error}")
 

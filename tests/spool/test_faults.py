@@ -114,6 +114,21 @@ async def test_a_full_disk_at_a_commit_is_told_and_passes(tmp_path: Path, code: 
         assert [item.message.queue_id for item in await spool.query(QueueFilter(), None, 9)] == [queue_id]
 
 
+@pytest.mark.parametrize(
+    "fault", [MemoryError(), sqlite_error(sqlite3.SQLITE_IOERR_NOMEM), sqlite_error(sqlite3.SQLITE_IOERR_SHMMAP)]
+)
+async def test_a_commit_without_memory_fails_and_the_next_one_does_not(tmp_path: Path, fault: Exception) -> None:
+    faults = Faults()
+    async with opened(tmp_path, faults) as spool:
+        faults.at["commit"] = fault
+        with pytest.raises(SpoolError):
+            await commit(spool)
+        faults.at.clear()
+        assert spool.healthy
+        queue_id = await commit(spool)
+        assert [item.message.queue_id for item in await spool.query(QueueFilter(), None, 9)] == [queue_id]
+
+
 async def test_a_settlement_that_found_the_disk_full_keeps_its_lease_for_another_try(tmp_path: Path) -> None:
     faults = Faults()
     async with opened(tmp_path, faults) as spool:

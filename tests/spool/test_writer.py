@@ -1,7 +1,9 @@
 """The writer's thread: groups, cancelled callers, what it leaves behind, and its end."""
 
 import asyncio
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -170,3 +172,30 @@ async def test_what_was_delivered_while_a_claim_looked_is_not_claimed_again(
     leases = await spool.claim(START, 10, NOWHERE)
     assert [lease.message.queue_id for lease in leases] == [other.message.queue_id]
     await spool.aclose()
+
+
+async def test_a_process_whose_writer_died_ends_and_keeps_no_client_waiting(tmp_path: Path) -> None:
+    dying = """
+import asyncio, sys
+from pathlib import Path
+from gateway.spool.sqlite import SpoolParts, SqliteSpool
+from gateway.spool.writer import Writer
+from tests.spool.samples import StandingClock, commit
+
+def no_memory(*_):
+    raise MemoryError
+
+async def main():
+    spool = await SqliteSpool.open(Path(sys.argv[1]), 0, SpoolParts(clock=StandingClock()))
+    Writer._deliver = no_memory
+    await commit(spool)
+
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", dying, str(tmp_path), stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(15):
+        _, said = await process.communicate()
+    assert process.returncode == os.EX_SOFTWARE
+    assert b"MemoryError" in said
