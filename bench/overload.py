@@ -64,11 +64,16 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """``held`` is how many of the crowd had a connection at most; ``normal`` and ``emptied`` are seconds after it."""
+    """``held`` is how many of the crowd had a connection at most; ``normal`` and ``emptied`` are seconds after it.
+
+    ``begun`` of the tries that were ``wanted`` is what the machine could play, in tries a second of the storm.
+    """
 
     phases: tuple[Phase, ...]
     tries: Counter[int]
     held: int
+    wanted: float
+    begun: float
     normal: float
     emptied: float
     lost: int
@@ -132,7 +137,7 @@ async def _through(plan: Plan, port: int, watch: Watch) -> Found:
             start_crowd(good_client(port, "127.0.3.1", good, tries_of_good))
             rate = plan.times * calm.outcomes[Outcome.ACCEPTED] / calm.seconds
             pace = Pace(addresses=_addresses("127.0.1", 50), rate=rate, seconds=plan.seconds)
-            await open_loop(tries, port, sent, pace)
+            begun = await open_loop(tries, port, sent, pace)
         over = time.monotonic()
         async with watch.phase("until replies are normal"):
             await _until(lambda: _is_normal(port, sent, calm))
@@ -149,6 +154,8 @@ async def _through(plan: Plan, port: int, watch: Watch) -> Found:
         phases=tuple(watch.phases),
         tries=tries_of_good,
         held=held.most,
+        wanted=rate,
+        begun=begun / plan.seconds,
         normal=normal,
         emptied=emptied,
         lost=len(acknowledged - set(sink.came)),
@@ -248,7 +255,7 @@ def _milliseconds(waits: Sequence[float]) -> str:
 
 def show(plan: Plan, found: Found) -> None:
     """The table and what it comes to."""
-    table = Table(title=f"{os.cpu_count()} cores, {_WORKERS} workers, {plan.times:g} x the rate of the calm")
+    table = Table(title=f"{os.cpu_count()} cores, {_WORKERS} workers, clients and host beside them")
     for column in ("", "s", "tries/s", "250/s", "421/s", "452/s", "other/s", "delivered/s", "250 ms p50 / p99", "MiB"):
         table.add_column(column, justify="right" if column else "left")
     for phase in found.phases:
@@ -261,6 +268,11 @@ def show(plan: Plan, found: Found) -> None:
     console = Console(width=140)
     console.print(table)
     tries = ", ".join(f"{count} x {number}" for number, count in sorted(found.tries.items()))
+    sustained = found.wanted / plan.times
+    console.print(
+        f"{found.wanted:.0f} tries/s wanted in the storm ({plan.times:g} x the calm), "
+        f"{found.begun:.0f} begun ({found.begun / sustained:.1f} x)"
+    )
     console.print(f"{found.held} of a crowd of {plan.crowd} had a connection at most")
     console.print(f"tries that each message of a client took that sends one a second: {tries or 'none was taken'}")
     console.print(f"a normal reply {found.normal:.1f} s after the storm, all delivered after {found.emptied:.1f} s")

@@ -120,18 +120,23 @@ async def closed_loop(port: int, addresses: Iterator[str], sent: Sent, seconds: 
         await attempt(port, next(addresses), sent)
 
 
-async def open_loop(tries: asyncio.TaskGroup, port: int, sent: Sent, pace: Pace) -> None:
-    """Begins tries whatever becomes of the ones before, but for a limit on those that are under way."""
-    begin, begun = time.monotonic(), 0
+async def open_loop(tries: asyncio.TaskGroup, port: int, sent: Sent, pace: Pace) -> int:
+    """Begins tries whatever becomes of the ones before, but leaves out those that would be too many under way.
+
+    Returns how many it began: on a machine that it shares with the gateway these are fewer than were wanted.
+    """
+    begin, due, begun = time.monotonic(), 0, 0
     under_way: set[asyncio.Task[Outcome]] = set()
     while (passed := time.monotonic() - begin) < pace.seconds:
-        while begun < passed * pace.rate:
-            begun += 1
+        while due < passed * pace.rate:
+            due += 1
             if len(under_way) < _MOST_AT_ONCE:
+                begun += 1
                 task = tries.create_task(attempt(port, next(pace.addresses), sent))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
         await asyncio.sleep(0.005)
+    return begun
 
 
 async def good_client(port: int, address: str, sent: Sent, tries: Counter[int]) -> None:
