@@ -1,8 +1,8 @@
 """HTML from a message brought into a form that every parser reads alike and none reads slowly; pure and linear.
 
 Only known tags and attributes remain, each closed where its parent ends, and not too deep: a parser takes minutes and
-gigabytes for some hundred kilobytes of tags that are nested or overlap on purpose, and minutes for ampersands. Nothing
-here makes it safe to show: that is `gateway.portal.sanitise`.
+gigabytes for some hundred kilobytes of tags that are nested or overlap on purpose, and minutes for ampersands and
+no-break spaces. Nothing here makes it safe to show: that is `gateway.portal.sanitise`.
 """
 
 import re
@@ -40,8 +40,10 @@ _UNSEEN: Final = {
 }
 _DEEPEST: Final = 100
 _MOST_TAGS: Final = 100_000
-# The parser's time grows with the square of those in one text, or value; a comment, which it leaves out, ends a text.
-_MOST_AMPERSANDS: Final = 1000
+# Writing takes time by the square of these in one text or value: what may have to be escaped, and what begins with the
+# same byte as a no-break space. A comment, which is left out, ends a text.
+_DEAR: Final = "&\x80-\xbf"
+_MOST_DEAR: Final = 1000
 # HTML, section 13.2.6.4.7: what a tag ends that was left open, and beyond what it ends nothing. A parser that has to
 # end something itself opens what stood in it again, each time, so that a few tags become millions.
 _CELLS: Final = frozenset({"table", "td", "th", "caption"})
@@ -67,7 +69,7 @@ _ATTRIBUTE: Final = r"""[\s/]*+([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'
 _EACH = re.compile(_ATTRIBUTE)
 _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:{_ATTRIBUTE})*+)[\s/]*+>")
 _BEGIN = re.compile(r"<(?=[a-zA-Z!?/])")
-_MANY_AMPERSANDS = re.compile(rf"(?:&[^&]*+){{{_MOST_AMPERSANDS}}}")
+_MANY_DEAR = re.compile(rf"(?:[{_DEAR}][^{_DEAR}]*+){{{_MOST_DEAR}}}")
 
 
 def tidy(markup: str) -> str:
@@ -159,7 +161,7 @@ class _Tidy:
 
 
 def _text(text: str) -> str:
-    return _MANY_AMPERSANDS.sub(r"\g<0><!---->", text.replace("<", "&lt;"))
+    return _MANY_DEAR.sub(r"\g<0><!---->", text.replace("<", "&lt;"))
 
 
 def _attributes(name: str, text: str) -> Iterator[str]:
@@ -167,6 +169,6 @@ def _attributes(name: str, text: str) -> Iterator[str]:
     known = ATTRIBUTES[name]
     for each in _EACH.finditer(text):
         key, value = each[1].lower(), each[2] or ""
-        if key in known and value.count("&") <= _MOST_AMPERSANDS:
+        if key in known and _MANY_DEAR.search(value) is None:
             bare = value[1:-1] if value[:1] in ('"', "'") else value
             yield f' {key}="{bare.replace(chr(34), "&quot;")}"'
