@@ -4,7 +4,6 @@ import argparse
 import re
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -20,9 +19,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.every")
     parser.add_argument("--seconds", type=int, default=60, help="how long for each target")
     parser.add_argument("--at-once", type=int, default=2)
-    parser.add_argument("--work", type=Path, help="a folder for what is found; else a new temporary one")
+    parser.add_argument("--work", type=Path, default=Path("var/fuzz"), help="a folder for what is found")
     given = parser.parse_args()
-    work = given.work or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    work = given.work
     with ThreadPoolExecutor(given.at_once) as threads:
         found = list(threads.map(lambda name: _is_found(name, given.seconds, work / name), sorted(TARGETS)))
     raise SystemExit(any(found))
