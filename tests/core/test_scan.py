@@ -325,6 +325,16 @@ def test_the_size_of_the_window_does_not_matter(message: bytes, block: int) -> N
     assert stepped.close() == whole.close()
 
 
+def test_a_line_behind_a_header_is_judged_once_that_header_is_read() -> None:
+    inner = 'Content-Type: multipart/mixed; boundary="bb"\n\n--bb\n\nx\n--bb--'
+    message = crlf(multipart(inner))
+    stepped = Scanner()
+    for at in range(len(message)):
+        stepped._advance(message[at : at + 1], final=False)
+    assert stepped.close() == scan_bytes(message)
+    assert scan_bytes(message).defects == (Defect.BOUNDARY_PREFIX,)
+
+
 def test_a_boundary_across_two_blocks_is_found() -> None:
     for shift in range(60):
         body = "x" * (65536 - 150 + shift)
