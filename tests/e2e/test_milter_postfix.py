@@ -1,0 +1,233 @@
+"""The milter session with a real Postfix as its MTA: what it says comes as it was sent, and it does what we say."""
+
+import asyncio
+import contextlib
+import smtplib
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pytest
+
+from gateway.core.reply import Reply, reply
+from gateway.wire.errors import RemoteProtocolError
+from gateway.wire.milter.answers import AddHeader, Change, InsertHeader, Quarantine, Verdict
+from gateway.wire.milter.events import (
+    Body,
+    Data,
+    EndOfMessage,
+    Event,
+    Header,
+    MailFrom,
+    Recipient,
+)
+from gateway.wire.milter.negotiation import Action, MacroStage, Offer, Step, Terms
+from gateway.wire.milter.session import MilterSession
+from tests.e2e.ports import free_ports
+from tests.peers.postfix import Postfix, Service, postfix
+
+pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root")]
+
+TERMS = Terms(
+    needed_actions=Action.ADDHDRS | Action.QUARANTINE,
+    needed_steps=Step.HDR_LEADSPC,
+    wished_steps=Step.SKIP | Step.NR_CONN | Step.NR_EOH,
+    macros={MacroStage.CONNECT: ("j", "{client_addr}"), MacroStage.RCPT: ("{rcpt_addr}",), MacroStage.DATA: ("i",)},
+)
+HEAD = (
+    b"From: a@council.example\r\nTo: b@x.example\r\nDate: Mon, 1 Jun 2026 10:00:00 +0000\r\n"
+    b"Message-ID: <1@council.example>\r\nSubject:  two spaces\r\n\tand a fold\r\nX-Tight:none\r\nX-Empty:\r\n"
+)
+NO = reply(550, "5.7.1", "not this one")
+TEXT = b"0123456789 \r\n..dots\r\n" * 8000
+
+
+Told: TypeAlias = tuple[int, bytes | str]
+
+
+@dataclass
+class Filter:
+    """A filter that keeps what it is told and answers as the test says."""
+
+    verdict: Callable[[Event], Verdict | Reply] = lambda _: Verdict.CONTINUE
+    changes: Sequence[Change] = ()
+    progress: int = 0
+    events: list[Event] = field(default_factory=list[Event])
+    queue_ids: list[bytes | None] = field(default_factory=list[bytes | None])
+    faults: list[Exception] = field(default_factory=list[Exception])
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = MilterSession(TERMS)
+        try:
+            while data := await reader.read(7000):
+                session.feed(data)
+                while (event := session.next()) is not None:
+                    self.events.append(event)
+                    writer.write(self._said(session, event))
+                await writer.drain()
+        except (RemoteProtocolError, ConnectionError) as error:
+            self.faults.append(error)
+        finally:
+            writer.close()
+
+    def _said(self, session: MilterSession, event: Event) -> bytes:
+        if not session.wants_answer:
+            return b""
+        if isinstance(event, Offer):
+            return session.agree()
+        said = b""
+        if isinstance(event, MailFrom | EndOfMessage):
+            self.queue_ids.append(session.macro("i"))
+        if isinstance(event, EndOfMessage):
+            said = b"".join([*(session.progress() for _ in range(self.progress)), *map(session.change, self.changes)])
+        return said + session.answer(self.verdict(event))
+
+    def message(self) -> bytes:
+        header = b"".join(event.line() for event in self.events if isinstance(event, Header))
+        return (
+            header + b"\r\n" + b"".join(event.chunk for event in self.events if isinstance(event, Body | EndOfMessage))
+        )
+
+    def count(self, kind: type[Event]) -> int:
+        return sum(isinstance(event, kind) for event in self.events)
+
+
+@contextlib.asynccontextmanager
+async def running(milter: Filter) -> AsyncGenerator[Postfix]:
+    server = await asyncio.start_server(milter.serve, "127.0.0.1", 0)
+    milter_port = server.sockets[0].getsockname()[1]
+    (port,) = free_ports(1)
+    extra = [
+        f"smtpd_milters = inet:127.0.0.1:{milter_port}",
+        "milter_default_action = tempfail",
+        "default_transport = record",
+    ]
+    async with server:
+        with postfix("mx.council.example", [Service(port=port)], extra) as instance:
+            yield instance
+
+
+def submit(port: int, recipients: Sequence[str]) -> Mapping[str, Told]:
+    """Hands a message over, behind all that may come before one; the replies that refuse, by recipient or step."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        client.ehlo()
+        client.docmd("XYZZY")
+        client.ehlo()
+        client.mail("first@council.example")
+        client.rcpt("first@x.example")
+        client.rset()
+        try:
+            return client.sendmail("a@council.example", list(recipients), HEAD + b"\r\n" + TEXT)
+        except smtplib.SMTPDataError as error:
+            return {"DATA": (error.smtp_code, error.smtp_error)}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the client was told of a refusal, what arrived in the end, and what Postfix said of it all."""
+
+    told: Mapping[str, Told]
+    arrived: list[bytes]
+    log: str
+
+
+def logged(instance: Postfix, ends: str) -> str:
+    """The log once it says how it ended."""
+    until = time.monotonic() + 20
+    while ends not in (log := instance.log()):
+        assert time.monotonic() < until, log
+        time.sleep(0.05)
+    return log
+
+
+async def send(milter: Filter, *recipients: str, ends: str = "status=sent") -> Sent:
+    """Hands one message over; ``ends`` is what the log says when all has been done."""
+    async with running(milter) as instance:
+        told = await asyncio.to_thread(submit, instance.services[0].port, recipients or ("b@x.example",))
+        log = await asyncio.to_thread(logged, instance, ends)
+        assert "warning: milter" not in log, log
+        assert milter.faults == []
+        return Sent(told, instance.mail(), log)
+
+
+def on(kind: type[Event], verdict: Verdict | Reply) -> Filter:
+    return Filter(verdict=lambda event: verdict if isinstance(event, kind) else Verdict.CONTINUE)
+
+
+async def test_a_message_comes_as_it_was_sent() -> None:
+    milter = Filter(progress=3)
+    sent = await send(milter)
+    assert sent.told == {}
+    assert milter.message() == HEAD + b"\r\n" + TEXT
+    assert milter.count(Body) == 3
+    assert milter.queue_ids[0] is None
+    assert f"{(milter.queue_ids[-1] or b'none').decode()}: removed" in sent.log
+
+
+async def test_header_fields_of_ours_stand_where_they_were_put() -> None:
+    changes = [
+        InsertHeader(0, b"X-Top", b" 100%\n\tfolded"),
+        AddHeader(b"X-Last", b"  two"),
+        AddHeader(b"X-Tight", b"1"),
+    ]
+    (arrived,) = (await send(Filter(changes=changes))).arrived
+    lines = arrived.partition(b"\n\n")[0].split(b"\n")
+    assert lines.index(b"X-Top: 100%") < lines.index(b"From: a@council.example")
+    assert lines[lines.index(b"X-Top: 100%") + 1] == b"\tfolded"
+    assert lines[-2:] == [b"X-Last:  two", b"X-Tight:1"]
+
+
+async def test_a_quarantined_message_is_kept() -> None:
+    milter = Filter(changes=[Quarantine("looked at by people")])
+    sent = await send(milter, ends="milter-hold")
+    assert sent.told == {}
+    assert sent.arrived == []
+    assert "milter triggers HOLD action" in sent.log
+
+
+async def test_a_refusal_in_our_words_reaches_the_client_as_it_is() -> None:
+    refusal = reply(550, "5.7.1", "100% no: %s %%", "", "call 01629 580000")
+    sent = await send(on(EndOfMessage, refusal), ends="disconnect from unknown[127.0.0.1] ehlo=2")
+    assert sent.told == {"DATA": (550, b"5.7.1 100% no: %s %%\n5.7.1\n5.7.1 call 01629 580000")}
+    assert sent.arrived == []
+
+
+@pytest.mark.parametrize("kind", [Header, Body])
+async def test_a_refusal_before_the_end_spares_the_rest(kind: type[Event]) -> None:
+    milter = on(kind, Verdict.TEMPFAIL)
+    sent = await send(milter, ends="disconnect from unknown[127.0.0.1] ehlo=2")
+    assert sent.told["DATA"][0] == 451
+    assert milter.count(kind) == 1
+    assert milter.count(EndOfMessage) == 0
+
+
+async def test_a_refused_recipient_does_not_stop_the_others() -> None:
+    milter = Filter(verdict=lambda event: NO if event == Recipient(b"<No@x.example>", ()) else Verdict.CONTINUE)
+    sent = await send(milter, "No@x.example", "b@x.example")
+    assert sent.told == {"No@x.example": (550, b"5.7.1 not this one")}
+    assert milter.count(EndOfMessage) == 1
+    assert len(sent.arrived) == 1
+
+
+async def test_a_discarded_message_is_taken_and_goes_nowhere() -> None:
+    sent = await send(on(EndOfMessage, Verdict.DISCARD), ends="milter-discard")
+    assert sent.told == {}
+    assert sent.arrived == []
+
+
+async def test_the_rest_of_a_body_is_skipped() -> None:
+    milter = on(Body, Verdict.SKIP)
+    sent = await send(milter)
+    assert milter.count(Body) == 1
+    assert milter.count(EndOfMessage) == 1
+    assert sent.arrived[0].endswith(TEXT.replace(b"\r\n", b"\n"))
+
+
+@pytest.mark.parametrize("kind", [MailFrom, Data])
+async def test_a_message_that_is_accepted_early_is_seen_no_more(kind: type[Event]) -> None:
+    milter = on(kind, Verdict.ACCEPT)
+    sent = await send(milter)
+    assert len(sent.arrived) == 1
+    assert milter.count(Header) == 0
+    assert milter.count(EndOfMessage) == 0
