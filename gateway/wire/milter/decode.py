@@ -3,6 +3,7 @@
 String = *OCTET NUL, numbers are big-endian. Whatever does not fit its layout to the last byte is refused.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from types import MappingProxyType
@@ -32,6 +33,8 @@ from gateway.wire.milter.negotiation import Action, Offer, Step
 from gateway.wire.milter.packets import Command, Packet
 
 _IPV6_PREFIX: Final = "ipv6:"
+_NAME: Final = re.compile(rb"[^\r\n:]+")
+_NO_FOLD: Final = re.compile(rb"\n(?![\t ])")
 
 
 def decode(packet: Packet) -> Event:
@@ -110,8 +113,9 @@ def _unknown(payload: bytes) -> Unknown:
 
 
 def _header(payload: bytes) -> Header:
+    """Name and value; neither may end its field, or what stands behind would be read as another or as the body."""
     texts = _strings(Command.HEADER, payload)
-    if len(texts) != 2 or not texts[0]:
+    if len(texts) != 2 or not _NAME.fullmatch(texts[0]) or _NO_FOLD.search(texts[1]):
         raise _malformed(Command.HEADER)
     return Header(*texts)
 
