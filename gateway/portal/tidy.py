@@ -69,6 +69,7 @@ _ATTRIBUTE: Final = r"""[\s/]*+([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'
 _EACH = re.compile(_ATTRIBUTE)
 _TAG = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:{_ATTRIBUTE})*+)[\s/]*+>")
 _BEGIN = re.compile(r"<(?=[a-zA-Z!?/])")
+_IS_DEAR = re.compile(rf"[{_DEAR}]")
 _MANY_DEAR = re.compile(rf"(?:[{_DEAR}][^{_DEAR}]*+){{{_MOST_DEAR}}}")
 
 
@@ -84,11 +85,12 @@ class _Tidy:
         self._markup = markup
         self._open: list[str] = []
         self._tags = 0
+        self._dear = 0
 
     def pieces(self) -> Iterator[str]:
         at = 0
         while begin := _BEGIN.search(self._markup, at):
-            yield _text(self._markup[at : begin.start()])
+            yield self._text(self._markup[at : begin.start()])
             tag = _TAG.match(self._markup, begin.start())
             if tag is not None:
                 yield from self._tag(tag)
@@ -99,8 +101,17 @@ class _Tidy:
                 # The last tag has no end, so nothing behind it has been meant as markup.
                 at = begin.start()
                 break
-        yield _text(self._markup[at:])
+        yield self._text(self._markup[at:])
         yield from self._close(0)
+
+    def _text(self, text: str) -> str:
+        """Texts between which no tag is given out are one, so what is dear is counted over all of them."""
+        text = _MANY_DEAR.sub(r"\g<0><!---->", text.replace("<", "&lt;"))
+        self._dear += len(_IS_DEAR.findall(text))
+        if self._dear < _MOST_DEAR:
+            return text
+        self._dear = 0
+        return f"{text}<!---->"
 
     def _behind(self, tag: re.Match[str]) -> int:
         unseen = _UNSEEN.get(tag[2].lower())
@@ -158,10 +169,6 @@ class _Tidy:
     def _close(self, depth: int) -> Iterator[str]:
         while len(self._open) > depth:
             yield f"</{self._open.pop()}>"
-
-
-def _text(text: str) -> str:
-    return _MANY_DEAR.sub(r"\g<0><!---->", text.replace("<", "&lt;"))
 
 
 def _attributes(name: str, text: str) -> Iterator[str]:

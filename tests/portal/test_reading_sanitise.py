@@ -200,6 +200,7 @@ def test_lone_surrogates_and_null_are_no_trouble() -> None:
         "&" * 1_000_000,
         "<p title='" + "&" * 1_000_000 + "'>",
         "a\xa0" * 500_000,
+        "<i>" * 100 + "a\xa0<i>" * 500_000,
         "<p title='" + "a\xa9" * 500_000 + "'>",
     ],
     ids=lambda markup: str(markup)[:12],
