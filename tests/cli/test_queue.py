@@ -1,6 +1,7 @@
 """`sealpost queue`: what waits and what became of it, and an operator's changes, with and without a gateway."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ async def test_the_list_shows_what_waits_and_filters_it(tmp_path: Path) -> None:
             assert await rows(here, "--state", "held") == []
             assert len(await rows(here, "--state", "held", "--state", "queued")) == 3
             text = (await sealpost(here, "queue", "list", "--limit", "1")).out
-            assert text.startswith(f"{queue_id}  alice@tls.example  queued by secure, 1 attempts, next ")
+            assert re.match(rf"{queue_id}  alice@tls\.example  queued by secure, \d+ attempts, next ", text)
             assert "deferred (reply 4xx) 4.3.0" in text
         # What waits can be looked at while no gateway runs.
         assert len(await rows(here)) == 3

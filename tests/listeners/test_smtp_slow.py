@@ -5,6 +5,7 @@ Time has to pass in these, because nothing else happens.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from itertools import repeat
 
@@ -41,8 +42,10 @@ async def last_words(client: Client, drop: bytes) -> str:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(drip(client, repeat(drop), stop))
         answer = ""
-        while next_one := await client.reply():
-            answer = next_one
+        # What the listener has not read any more breaks the connection, behind its last words.
+        with suppress(ConnectionError):
+            while next_one := await client.reply():
+                answer = next_one
         stop.set()
     return answer
 
