@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 import smtplib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import pytest
 
 from gateway.core.reply import Reply, reply
-from gateway.wire.errors import RemoteProtocolError
-from gateway.wire.milter.answers import AddHeader, Change, InsertHeader, Quarantine, Verdict
+from gateway.wire.milter.answers import AddHeader, InsertHeader, Quarantine, Verdict
 from gateway.wire.milter.events import (
     Body,
     Data,
@@ -22,19 +21,12 @@ from gateway.wire.milter.events import (
     MailFrom,
     Recipient,
 )
-from gateway.wire.milter.negotiation import Action, MacroStage, Offer, Step, Terms
-from gateway.wire.milter.session import MilterSession
 from tests.e2e.ports import free_ports
+from tests.fakes.milter_filter import Filter, listening
 from tests.peers.postfix import Postfix, Service, postfix
 
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root")]
 
-TERMS = Terms(
-    needed_actions=Action.ADDHDRS | Action.QUARANTINE,
-    needed_steps=Step.HDR_LEADSPC,
-    wished_steps=Step.SKIP | Step.NR_CONN | Step.NR_EOH,
-    macros={MacroStage.CONNECT: ("j", "{client_addr}"), MacroStage.RCPT: ("{rcpt_addr}",), MacroStage.DATA: ("i",)},
-)
 HEAD = (
     b"From: a@council.example\r\nTo: b@x.example\r\nDate: Mon, 1 Jun 2026 10:00:00 +0000\r\n"
     b"Message-ID: <1@council.example>\r\nSubject:  two spaces\r\n\tand a fold\r\nX-Tight:none\r\nX-Empty:\r\n"
@@ -46,64 +38,15 @@ TEXT = b"0123456789 \r\n..dots\r\n" * 8000
 Told: TypeAlias = tuple[int, bytes | str]
 
 
-@dataclass
-class Filter:
-    """A filter that keeps what it is told and answers as the test says."""
-
-    verdict: Callable[[Event], Verdict | Reply] = lambda _: Verdict.CONTINUE
-    changes: Sequence[Change] = ()
-    progress: int = 0
-    events: list[Event] = field(default_factory=list[Event])
-    queue_ids: list[bytes | None] = field(default_factory=list[bytes | None])
-    faults: list[Exception] = field(default_factory=list[Exception])
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = MilterSession(TERMS)
-        try:
-            while data := await reader.read(7000):
-                session.feed(data)
-                while (event := session.next()) is not None:
-                    self.events.append(event)
-                    writer.write(self._said(session, event))
-                await writer.drain()
-        except (RemoteProtocolError, ConnectionError) as error:
-            self.faults.append(error)
-        finally:
-            writer.close()
-
-    def _said(self, session: MilterSession, event: Event) -> bytes:
-        if not session.wants_answer:
-            return b""
-        if isinstance(event, Offer):
-            return session.agree()
-        said = b""
-        if isinstance(event, MailFrom | EndOfMessage):
-            self.queue_ids.append(session.macro("i"))
-        if isinstance(event, EndOfMessage):
-            said = b"".join([*(session.progress() for _ in range(self.progress)), *map(session.change, self.changes)])
-        return said + session.answer(self.verdict(event))
-
-    def message(self) -> bytes:
-        header = b"".join(event.line() for event in self.events if isinstance(event, Header))
-        return (
-            header + b"\r\n" + b"".join(event.chunk for event in self.events if isinstance(event, Body | EndOfMessage))
-        )
-
-    def count(self, kind: type[Event]) -> int:
-        return sum(isinstance(event, kind) for event in self.events)
-
-
 @contextlib.asynccontextmanager
 async def running(milter: Filter) -> AsyncGenerator[Postfix]:
-    server = await asyncio.start_server(milter.serve, "127.0.0.1", 0)
-    milter_port = server.sockets[0].getsockname()[1]
     (port,) = free_ports(1)
-    extra = [
-        f"smtpd_milters = inet:127.0.0.1:{milter_port}",
-        "milter_default_action = tempfail",
-        "default_transport = record",
-    ]
-    async with server:
+    async with listening(milter.serve) as milter_port:
+        extra = [
+            f"smtpd_milters = inet:127.0.0.1:{milter_port}",
+            "milter_default_action = tempfail",
+            "default_transport = record",
+        ]
         with postfix("mx.council.example", [Service(port=port)], extra) as instance:
             yield instance
 
