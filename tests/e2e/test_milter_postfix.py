@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import smtplib
+import subprocess
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,21 @@ import pytest
 from gateway.core.reply import Reply, reply
 from gateway.wire.milter.answers import AddHeader, InsertHeader, Quarantine, Verdict
 from gateway.wire.milter.events import (
+    Abort,
     Body,
+    Connect,
     Data,
     EndOfMessage,
     Event,
     Header,
+    Helo,
+    Macros,
     MailFrom,
+    Quit,
     Recipient,
+    Unknown,
 )
+from gateway.wire.milter.negotiation import Offer
 from tests.e2e.ports import free_ports
 from tests.fakes.milter_filter import Filter, listening
 from tests.peers.postfix import Postfix, Service, postfix
@@ -44,6 +52,7 @@ async def running(milter: Filter) -> AsyncGenerator[Postfix]:
     async with listening(milter.serve) as milter_port:
         extra = [
             f"smtpd_milters = inet:127.0.0.1:{milter_port}",
+            f"non_smtpd_milters = inet:127.0.0.1:{milter_port}",
             "milter_default_action = tempfail",
             "default_transport = record",
         ]
@@ -174,3 +183,69 @@ async def test_a_message_that_is_accepted_early_is_seen_no_more(kind: type[Event
     assert len(sent.arrived) == 1
     assert milter.count(Header) == 0
     assert milter.count(EndOfMessage) == 0
+
+
+DETOURS: Sequence[bytes] = (
+    b"EHLO one",
+    b"MAIL FROM:<a@council.example>",
+    b"RCPT TO:<a@x.example>",
+    b"EHLO two",
+    b"MAIL FROM:<b@council.example>",
+    b"MAIL FROM:<nested@council.example>",
+    b"DATA",
+    b"RCPT TO:<b@x.example>",
+    b"XYZZY",
+    b"DATA",
+    b"DATA",
+    b"RCPT TO:<c@x.example>",
+    b"DATA",
+    b"RSET",
+    b"MAIL FROM:<c@council.example>",
+    b"RCPT TO:<d@x.example>",
+    b"BDAT 1 LAST\r\nx",
+    b"QUIT",
+)
+
+
+async def test_whatever_way_a_client_takes_is_told_in_order() -> None:
+    milter = on(Data, NO)
+    async with running(milter) as instance:
+        milter.events.clear()
+
+        def client() -> None:
+            with smtplib.SMTP("127.0.0.1", instance.services[0].port, timeout=20) as connection:
+                for line in DETOURS:
+                    connection.send(line + b"\r\n")
+                    connection.getreply()
+
+        await asyncio.to_thread(client)
+    assert milter.faults == []
+    silent = Offer | Connect | Macros | Abort | Quit
+    assert [event for event in milter.events if not isinstance(event, silent)] == [
+        Helo(b"one"),
+        MailFrom(b"<a@council.example>", ()),
+        Recipient(b"<a@x.example>", ()),
+        Helo(b"two"),
+        MailFrom(b"<b@council.example>", ()),
+        Recipient(b"<b@x.example>", ()),
+        Unknown(b"XYZZY"),
+        Data(),
+        Data(),
+        Recipient(b"<c@x.example>", ()),
+        Data(),
+        MailFrom(b"<c@council.example>", ()),
+        Recipient(b"<d@x.example>", ()),
+        Data(),
+    ]
+
+
+async def test_mail_that_did_not_come_by_smtp_has_paths_without_brackets() -> None:
+    milter = Filter()
+    async with running(milter) as instance:
+        command = ["/usr/sbin/sendmail", "-C", instance.root / "etc", "-f", "a@council.example", "b@x.example"]
+        await asyncio.to_thread(subprocess.run, command, input=HEAD + b"\r\n" + TEXT, check=True, timeout=20)
+        await asyncio.to_thread(logged, instance, "status=sent")
+    assert milter.faults == []
+    assert MailFrom(b"a@council.example", ()) in milter.events
+    assert Recipient(b"b@x.example", ()) in milter.events
+    assert milter.count(EndOfMessage) == 1

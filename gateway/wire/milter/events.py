@@ -40,7 +40,10 @@ class Helo:
 
 @dataclass(frozen=True, slots=True)
 class MailFrom:
-    """MAIL: the path as it was written, brackets included, and its parameters. It begins a message."""
+    """MAIL: the path as it was written, and its parameters. It begins a message.
+
+    By SMTP the path has its angle brackets; Postfix leaves them out for what came by its sendmail command.
+    """
 
     path: bytes
     parameters: tuple[bytes, ...]
@@ -48,7 +51,7 @@ class MailFrom:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """RCPT: the path exactly as it was written, and its parameters."""
+    """RCPT: the path exactly as it was written, with brackets or without as in `MailFrom`, and its parameters."""
 
     path: bytes
     parameters: tuple[bytes, ...]
@@ -74,7 +77,7 @@ class Header:
     value: bytes
 
     def line(self) -> bytes:
-        """The field as it stands in the message. Exact if HDR_LEADSPC was agreed on."""
+        """The field as it stands in the message: exact if HDR_LEADSPC was agreed on, but for space before the colon."""
         return self.name + b":" + _FOLD.sub(b"\r\n", self.value) + b"\r\n"
 
 
