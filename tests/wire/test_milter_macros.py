@@ -36,6 +36,14 @@ def test_the_newest_value_of_a_name_is_taken() -> None:
         assert table(*pages).get("x") == pages[-1].value.encode()
 
 
+def test_what_came_last_is_the_newest_whatever_its_command() -> None:
+    for pages in [(Command.UNKNOWN, Command.RCPT), (Command.DATA, Command.RCPT), (Command.RCPT, Command.DATA)]:
+        assert table(*CLIENT, Command.MAIL, *pages).get("x") == pages[-1].value.encode()
+    again = table(Command.RCPT, Command.UNKNOWN)
+    again.put(Command.RCPT, {"x": b"again"})
+    assert again.get("x") == b"again"
+
+
 def test_a_page_replaces_that_of_its_command_and_no_other() -> None:
     macros = table(*CLIENT, Command.MAIL, Command.RCPT)
     macros.put(Command.RCPT, {"new": b"1"})
@@ -52,15 +60,15 @@ def test_a_command_without_its_page_drops_the_one_before() -> None:
 
 
 def test_an_abort_forgets_the_message_and_keeps_the_client() -> None:
-    macros = table(*CLIENT, *MESSAGE)
-    assert seen(macros) == "CHMRTLNBE"
+    macros = table(*CLIENT, *MESSAGE, Command.UNKNOWN)
+    assert seen(macros) == "CHMRTLNBEU"
     macros.command_came(Command.ABORT)
     macros.end_message(Command.ABORT)
     assert seen(macros) == "CH"
 
 
 def test_a_new_message_keeps_its_own_page_alone() -> None:
-    macros = table(*CLIENT, *MESSAGE)
+    macros = table(*CLIENT, *MESSAGE, Command.UNKNOWN)
     macros.put(Command.MAIL, {"M": b"second"})
     macros.command_came(Command.MAIL)
     macros.end_message(Command.MAIL)

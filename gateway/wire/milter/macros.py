@@ -5,17 +5,7 @@ from typing import Final
 
 from gateway.wire.milter.packets import Command
 
-# In the order of their commands, the last first: what a later one says of a name is newer.
-_MESSAGE: Final = (
-    Command.END_OF_MESSAGE,
-    Command.BODY,
-    Command.END_OF_HEADERS,
-    Command.HEADER,
-    Command.DATA,
-    Command.RCPT,
-    Command.MAIL,
-)
-_NEWEST_FIRST: Final = (Command.UNKNOWN, *_MESSAGE, Command.HELO, Command.CONNECT)
+_CLIENT: Final = (Command.CONNECT, Command.HELO)
 
 
 class MacroTable:
@@ -28,11 +18,13 @@ class MacroTable:
     __slots__ = ("_announced", "_pages")
 
     def __init__(self) -> None:
+        # In the order in which they came, which is not always that of a message: RCPT may come behind a refused DATA.
         self._pages: dict[Command, Mapping[str, bytes]] = {}
         self._announced: Command | None = None
 
     def put(self, command: Command, values: Mapping[str, bytes]) -> None:
         """Takes the page of the command that comes next."""
+        self._pages.pop(command, None)
         self._pages[command] = values
         self._announced = command
 
@@ -43,10 +35,9 @@ class MacroTable:
         self._announced = None
 
     def end_message(self, ended_by: Command) -> None:
-        """Forgets what belongs to a message, but for the page of the command that began another."""
-        for command in _MESSAGE:
-            if command is not ended_by:
-                self._pages.pop(command, None)
+        """Keeps what belongs to the client, and the page of the command that began another message."""
+        kept = (*_CLIENT, ended_by)
+        self._pages = {command: page for command, page in self._pages.items() if command in kept}
 
     def clear(self) -> None:
         """Forgets all, for another client."""
@@ -54,5 +45,4 @@ class MacroTable:
 
     def get(self, name: str) -> bytes | None:
         """The newest value of a name, without its braces."""
-        pages = (self._pages.get(command, {}) for command in _NEWEST_FIRST)
-        return next((page[name] for page in pages if name in page), None)
+        return next((page[name] for page in reversed(self._pages.values()) if name in page), None)
