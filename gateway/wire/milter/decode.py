@@ -33,7 +33,7 @@ from gateway.wire.milter.negotiation import Action, Offer, Step
 from gateway.wire.milter.packets import Command, Packet
 
 _IPV6_PREFIX: Final = "ipv6:"
-_NAME: Final = re.compile(rb"[^\r\n:]+")
+_NAME: Final = re.compile(rb"[^\r\n:\t ][^\r\n:]*")
 _NO_FOLD: Final = re.compile(rb"\n(?![\t ])")
 
 
@@ -113,7 +113,10 @@ def _unknown(payload: bytes) -> Unknown:
 
 
 def _header(payload: bytes) -> Header:
-    """Name and value; neither may end its field, or what stands behind would be read as another or as the body."""
+    """Name and value; neither may end its field, nor the name go on with the field above it.
+
+    What stands behind would else be read as another field or as the body, or this one as a fold.
+    """
     texts = _strings(Command.HEADER, payload)
     if len(texts) != 2 or not _NAME.fullmatch(texts[0]) or _NO_FOLD.search(texts[1]):
         raise _malformed(Command.HEADER)
