@@ -20,10 +20,9 @@ from gateway.wire.milter.order import Phase, ends_message, following
 from gateway.wire.milter.packets import Command, PacketReader, packet
 from gateway.wire.milter.reply_code import reply_code
 
-# The step that takes the answer away; the two that have none are always answered.
+# The step that takes the answer away; the end of a message has none.
 _ANSWERED: Final[Mapping[Command, Step]] = MappingProxyType(
     {
-        Command.NEGOTIATE: Step(0),
         Command.CONNECT: Step.NR_CONN,
         Command.HELO: Step.NR_HELO,
         Command.MAIL: Step.NR_MAIL,
