@@ -20,7 +20,7 @@ from gateway.wire.milter.answers import (
 )
 from gateway.wire.milter.negotiation import Action
 from gateway.wire.milter.packets import MAX_DATA
-from gateway.wire.milter.reply_code import MAX_LINE, MAX_LINES, reply_code
+from gateway.wire.milter.reply_code import reply_code
 
 # Postfix's own look at it (milter8_valid_smtp_reply, since 2026-07): one code, a status of its class, CRLF between.
 VALID = re.compile(rb"(?:([45])\d\d-\1\.\d{1,3}\.\d{1,3} [^\r\n\0]*\r\n)*([45])\d\d \2\.\d{1,3}\.\d{1,3} [^\r\n\0]*\0")
@@ -114,6 +114,7 @@ def test_what_a_change_needs(change: Change, action: Action) -> None:
     ("given_reply", "payload"),
     [
         (reply(550, "5.7.1", "not allowed"), b"550 5.7.1 not allowed\0"),
+        (reply(400, "4.0.0", "a"), b"400 4.0.0 a\0"),
         (reply(451, "4.3.0", "later"), b"451 4.3.0 later\0"),
         (reply(421, "4.3.2", "bye"), b"421 4.3.2 bye\0"),
         (reply(550, "5.7.1", ""), b"550 5.7.1 \0"),
@@ -132,9 +133,10 @@ def test_a_reply_as_postfix_and_sendmail_expect_it(given_reply: Reply, payload: 
         Reply(354, None, ("go on",)),
         Reply(550, None, ("no",)),
         reply(550, "5.7.1", "für Sie nicht"),
-        reply(550, "5.7.1", "a" * (MAX_LINE + 1)),
-        reply(550, "5.7.1", "%" * (MAX_LINE // 2) + "a"),
-        reply(550, "5.7.1", *["a"] * (MAX_LINES + 1)),
+        Reply(399, None, ("no",)),
+        reply(550, "5.7.1", "a" * 981),
+        reply(550, "5.7.1", "%" * 490 + "a"),
+        reply(550, "5.7.1", *["a"] * 33),
     ],
 )
 def test_a_reply_that_an_mta_would_find_wrong_is_not_built(given_reply: Reply) -> None:
@@ -143,8 +145,8 @@ def test_a_reply_that_an_mta_would_find_wrong_is_not_built(given_reply: Reply) -
 
 
 def test_the_longest_reply_is_built() -> None:
-    longest = reply_code(reply(550, "5.7.1", *["%" * (MAX_LINE // 2)] * MAX_LINES))
-    assert longest.count(b"\r\n") == MAX_LINES - 1
+    longest = reply_code(reply(550, "5.7.1", *["%" * 490] * 32))
+    assert longest.count(b"\r\n") == 31
     assert len(longest) < MAX_DATA
 
 

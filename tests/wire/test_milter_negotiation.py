@@ -57,6 +57,29 @@ def test_what_is_needed_and_not_offered_is_named(offer: Offer, words: str) -> No
         agree(offer, TERMS)
 
 
+def test_bits_and_numbers_are_those_of_libmilter() -> None:
+    assert {action.name: action.value for action in Action} == {"ADDHDRS": 1, "QUARANTINE": 32, "SETSYMLIST": 256}
+    assert {step.name: step.value.bit_length() - 1 for step in Step} == {
+        "NR_HDR": 7,
+        "NOUNKNOWN": 8,
+        "SKIP": 10,
+        "RCPT_REJ": 11,
+        "NR_CONN": 12,
+        "NR_HELO": 13,
+        "NR_MAIL": 14,
+        "NR_RCPT": 15,
+        "NR_DATA": 16,
+        "NR_UNKN": 17,
+        "NR_EOH": 18,
+        "NR_BODY": 19,
+        "HDR_LEADSPC": 20,
+    }
+    assert all(step.value.bit_count() == 1 for step in Step)
+    stages = ["CONNECT", "HELO", "MAIL", "RCPT", "DATA", "END_OF_MESSAGE", "END_OF_HEADERS"]
+    assert [stage.name for stage in sorted(MacroStage)] == stages
+    assert sorted(MacroStage) == list(range(7))
+
+
 flags = st.integers(0, 2**32 - 1)
 
 

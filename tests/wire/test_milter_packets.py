@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.wire.errors import LocalProtocolError, RemoteProtocolError
-from gateway.wire.milter.packets import MAX_DATA, MAX_HEADER, MAX_PAYLOAD, Command, Packet, PacketReader, packet
+from gateway.wire.milter.packets import MAX_DATA, MAX_PAYLOAD, Command, Packet, PacketReader, packet
 
 
 def read(data: bytes, size: int) -> list[Packet]:
@@ -88,5 +88,11 @@ def test_a_packet_of_ours_is_as_long_as_sendmail_reads_and_no_longer() -> None:
         packet("h", bytes(MAX_DATA + 1))
 
 
-def test_a_header_may_be_longer_than_a_chunk() -> None:
-    assert MAX_PAYLOAD[Command.HEADER] == MAX_HEADER > MAX_DATA
+def test_how_much_is_waited_for() -> None:
+    assert {command.value: most for command, most in MAX_PAYLOAD.items()} == {
+        **dict.fromkeys("DHMRUBE", 65_535),
+        **dict.fromkeys("TNAQK", 0),
+        "O": 256,
+        "C": 1024,
+        "L": 1_048_576,
+    }
