@@ -65,9 +65,7 @@ def _macros(payload: bytes) -> Macros:
 
 def _connect(payload: bytes) -> Connect:
     """Host, family letter, and unless that is U: port (two bytes) and address."""
-    host, end, rest = payload.partition(b"\0")
-    if not end:
-        raise _malformed(Command.CONNECT)
+    host, _, rest = payload.partition(b"\0")
     if rest == b"U":
         return Connect(host, None, 0)
     text = _strings(Command.CONNECT, rest[3:])
