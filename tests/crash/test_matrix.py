@@ -67,7 +67,7 @@ class Matrix:
 
 @pytest.mark.parametrize("fate", [Fate.DIES, Fate.FAILS])
 @pytest.mark.parametrize("name", STORIES)
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_what_was_acknowledged_ends_once_at_whichever_step_the_gateway_meets_its_fate(
     tmp_path: Path, processes: ForkServerContext, name: str, fate: Fate
 ) -> None:
