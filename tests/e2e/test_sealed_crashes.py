@@ -36,6 +36,7 @@ from tests.e2e.test_portal_faults import BACK, HOST, fetch, one_usable_link, por
 
 MARKER = "Plain words of the letter."
 MIB = 1024 * 1024
+FILES = ("sealed.db", "sealed.db-wal", "sealed.db-shm")
 LARGE = 8 * MIB
 """Takes long enough to be sealed that a test can act in the middle."""
 SILENT = Behaviour(starttls=Starttls.NONE, faults=(Fault(stage=Stage.DOT, answer=Act.SILENCE),))
@@ -334,17 +335,20 @@ async def test_a_store_that_is_lost_and_put_back_from_a_copy(tmp_path: Path) -> 
 
 async def test_a_store_that_is_damaged_and_mended(tmp_path: Path) -> None:
     async with portal_world(tmp_path) as world:
-        database = world.store / "sealed.db"
-        aside, damaged = tmp_path / "aside.db", tmp_path / "damaged.db"
-        damaged.write_bytes(b"no database at all\n" * 1000)
-        database.rename(aside)
-        damaged.rename(database)
+        database, aside = world.store / "sealed.db", tmp_path / "aside"
+        aside.mkdir()
+        # SQLite would write a log that stays into whatever bears the name.
+        for name in FILES:
+            (world.store / name).rename(aside / name)
+        database.write_bytes(b"no database at all\n" * 1000)
         sent = await world.send()
         assert re.search("not a database|malformed", await waits_alone(world, sent))
         link = f"{world.url}/m/{'x' * 43}"
         assert await asyncio.to_thread(fetch, link) == 503
         assert list((world.store / "files").iterdir()) == []
-        aside.rename(database)
+        database.unlink()
+        for name in reversed(FILES):
+            (aside / name).rename(world.store / name)
         await all_sealed(world, [sent])
         assert await asyncio.to_thread(fetch, link) == 404
         never_in_clear(world)
