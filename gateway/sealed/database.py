@@ -48,7 +48,8 @@ def opening(folder: Path) -> Generator[None]:
     except SealedStoreError as error:
         raise SealedStoreError(
             f"cannot open {folder / NAME}: {error}. Mend what it says; a damaged file, or one in the way, is replaced"
-            f" from a backup, after its -wal and -shm were taken away with it. Without one, move the folder {folder} away: what lies sealed in it is lost."
+            f" from a backup, after its -wal and -shm were taken away with it. Without one, move the folder {folder}"
+            " away: what lies sealed in it is lost."
         ) from error
 
 
