@@ -16,7 +16,7 @@ run: .venv/runtime  ## start the gateway in its sandbox
 	@exec $(BIN)/sealpost sandbox
 
 test: .venv/dev  ## run the whole suite
-	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: .venv/dev  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .
