@@ -1,8 +1,6 @@
 """What a spool owes to those who come after a crash: at each step of every operation, and under load."""
 
 import asyncio
-import multiprocessing
-from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -14,6 +12,7 @@ from gateway.flow.ports import QueueFilter, QueueItem
 from gateway.spool.reader import ShardReader
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts, SqliteSpool
+from tests.fakes.forked import forked
 from tests.spool import victims
 from tests.spool.samples import START, StandingClock, body_of, commit, settlement
 
@@ -21,11 +20,8 @@ EVERY_STATE = QueueFilter(states=frozenset(State))
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[ForkServerContext]:
-    """Forked from a server without threads, so that a process costs milliseconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.spool.victims"])
-    yield context
+def processes() -> ForkServerContext:
+    return forked()
 
 
 def told(acks: Path) -> list[list[str]]:

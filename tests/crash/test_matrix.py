@@ -5,8 +5,6 @@ ever of a delivery that was in flight.
 """
 
 import asyncio
-import multiprocessing
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -20,6 +18,7 @@ from tests.crash.life import Life, lived
 from tests.crash.pipeline import Orders
 from tests.crash.steps import BLOCKED, Fate
 from tests.crash.stories import PARTNER, STORIES, Story
+from tests.fakes.forked import forked
 from tests.fakes.mail_world import World, world
 
 LIVES = 4
@@ -27,11 +26,8 @@ LIVES = 4
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[ForkServerContext]:
-    """Forked from a server without threads, so that a process costs milliseconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.crash.pipeline"])
-    yield context
+def processes() -> ForkServerContext:
+    return forked()
 
 
 @dataclass(frozen=True, slots=True)
