@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tests.fuzz import answers, config, dialogue, keys, milter, published, replies, scan, sealed
+from tests.fuzz import answers, config, dialogue, keys, milter, published, replies, scan, sealed, socketmap
 from tests.fuzz.target import Target
 
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {
         module.TARGET.name: module.TARGET
-        for module in (answers, config, dialogue, keys, milter, published, replies, scan, sealed)
+        for module in (answers, config, dialogue, keys, milter, published, replies, scan, sealed, socketmap)
     }
 )
