@@ -183,6 +183,7 @@ def test_a_host_that_the_policy_does_not_name_has_no_name_in_the_entry() -> None
         ([wanted(facts(sts=policy(StsMode.ENFORCE, *OTHERS)))], "does not name the host"),
         ([wanted(facts(TlsaUnknown("no answer")))], "could not be looked up"),
         ([wanted(facts()), wanted(other(facts(TlsaUnknown("no answer"))))], "could not be looked up"),
+        ([wanted(facts(), ENCRYPTED), wanted(other(facts(TlsaUnknown("no answer"))))], "could not be looked up"),
         ([wanted(facts(), channel(Channel.PKIX, MxAuth.MTA_STS))], "Nothing vouches"),
         ([wanted(facts(TlsaFound(BASE, (Tlsa(2, 1, 1, bytes(32)),))))], "not signed"),
         ([wanted(facts(TlsaFound(BASE, (Tlsa(3, 1, 2, bytes(64)),))))], "not signed"),
