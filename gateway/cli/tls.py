@@ -19,6 +19,7 @@ from rich.table import Table
 
 from gateway.app.surveying import survey_alone
 from gateway.app.system import SystemClock
+from gateway.cli import tls_policy_server
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
 from gateway.cli.queue import JsonOption
@@ -39,11 +40,15 @@ _WIDE: Final = 200
 AT_ONCE: Final = 4
 """Domains that are looked at together."""
 
-tls = typer.Typer(help="Look at the mail hosts of domains, or of all partners.", no_args_is_help=True)
+tls = typer.Typer(
+    help="Look at the mail hosts of domains, or of all partners; tell Postfix what they have to be.",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    tls_policy_server.register(tls)
     app.add_typer(tls, name="tls")
 
 

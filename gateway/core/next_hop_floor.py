@@ -14,11 +14,21 @@ from typing import assert_never
 from gateway.core.address import Address
 from gateway.core.conditions.at_domain import ANYBODY, at_domain
 from gateway.core.decision import Truth
+from gateway.core.next_hop import NextHop
 from gateway.core.policy import Choice, GoOn, Hold, Policy, Reject, Rule, Send
 from gateway.core.registers.partners import Partner
 from gateway.core.route import Declared, demand
 from gateway.core.search import rank
-from gateway.core.tls import Protection, Requirement
+from gateway.core.tls import CHANNEL_FOR, Channel, MxAuth, Protection, Requirement
+
+
+def floor_of(hop: NextHop, policy: Policy) -> Requirement | None:
+    """What all mail to a next hop is owed. A host in brackets may be anybody's way, so only its own partner counts."""
+    if not hop.exact:
+        return floor_at(hop.name, policy)
+    partner = partner_at(hop.name, policy)
+    channel = Channel.PLAIN if partner is None else CHANNEL_FOR.get(partner.tls)
+    return None if channel is None else Requirement(MxAuth.NONE, channel)
 
 
 def floor_at(domain: str, policy: Policy) -> Requirement | None:

@@ -16,7 +16,8 @@ from gateway.core.decide import decide
 from gateway.core.decision import Routed, Truth
 from gateway.core.domains import parse_party
 from gateway.core.facts import Facts
-from gateway.core.next_hop_floor import floor_at, partner_at
+from gateway.core.next_hop import parse_next_hop
+from gateway.core.next_hop_floor import floor_at, floor_of, partner_at
 from gateway.core.policy import Choice, GoOn, Hold, Policy, Reject, Rule
 from gateway.core.registers.book import Registers
 from gateway.core.registers.directory import directory
@@ -145,6 +146,23 @@ def test_the_register_of_partners_raises_it() -> None:
     found = partner_at(DOMAIN, with_partner(Protection.NONE))
     assert found is not None
     assert found.name == "Partner"
+
+
+@pytest.mark.parametrize(
+    ("tls", "floor"),
+    [
+        (Protection.NONE, NOTHING),
+        (Protection.ENCRYPTED, ENCRYPTED),
+        (Protection.VERIFIED, CHECKED),
+        (Protection.SEALED, None),
+    ],
+)
+def test_a_host_in_brackets_is_owed_what_its_own_partner_is(tls: Protection, floor: Requirement | None) -> None:
+    partners = directory([("mx.partner.example", Partner(name="Partner", tls=tls))])
+    rules = policy(rule("all", None, "secure"), registers=Registers(partners=partners))
+    assert floor_of(parse_next_hop("[mx.partner.example]:25"), rules) == floor
+    assert floor_of(parse_next_hop("[mx.other.example]"), rules) == NOTHING
+    assert floor_of(parse_next_hop("other.example:25"), rules) == CHECKED
 
 
 def test_the_lowest_level_s_floor_counts_where_no_rule_says_otherwise() -> None:
