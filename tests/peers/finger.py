@@ -1,6 +1,6 @@
 """Reference verdicts on a mail host: Postfix's posttls-finger and `openssl s_client` (RFC 7672, RFC 7671).
 
-posttls-finger asks the system's resolver, so it runs in a mount namespace with a resolv.conf of its own.
+posttls-finger asks the system's resolver, so it is given one of its own.
 """
 
 import os
@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from tests.peers.resolving import resolving_by
 from tests.peers.signed_dns import scratch_folder
 from tests.peers.unbound import Unbound
 
-# glibc hands an AD bit on only where it is told to.
-RESOLV_CONF = "nameserver {address}\noptions trust-ad edns0 timeout:5 attempts:2\n"
-
-_MOUNTED = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
 _PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -41,13 +38,12 @@ class Said:
 def posttls_finger(domain: str, port: int, resolver: Unbound) -> Said:
     """What Postfix makes of a domain at its TLS level ``dane``. Needs root."""
     with scratch_folder("finger") as root:
-        resolv_conf, main_cf = root / "resolv.conf", root / "main.cf"
-        resolv_conf.write_text(RESOLV_CONF.format(address=resolver.system))
+        main_cf = root / "main.cf"
         main_cf.write_text("compatibility_level = 3.6\ninet_protocols = ipv4\n")
         # Postfix waits for a file that changed in the last two seconds: somebody might still be writing it.
         os.utime(main_cf, (0, 0))
         finger = ["posttls-finger", "-t", "10", "-T", "10", "-L", "verbose,summary,certmatch", "-l", "dane"]
-        command = ["unshare", "-m", "sh", "-c", _MOUNTED, "sh", str(resolv_conf), *finger, f"{domain}:{port}"]
+        command = [*resolving_by(resolver.system, root), *finger, f"{domain}:{port}"]
         output = _run(command, {"MAIL_CONFIG": str(root), **_PATH})
     return Said(_of_finger(output), output)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.peers.resolving import resolving_by
+
 SBIN = Path("/usr/lib/postfix/sbin")
 
 MAIN_CF = """\
@@ -151,8 +153,11 @@ def postfix(
     services: Sequence[Service],
     extra: Sequence[str] = (),
     filters: Mapping[str, str] = MappingProxyType({}),
+    resolver: str = "",
 ) -> Generator[Postfix]:
     """Starts an instance and ends it with all its processes. ``extra`` are lines of main.cf.
+
+    ``resolver`` is the address of a name server for its own lookups, in place of the system's.
 
     ``filters`` are scripts by the name of their pipe; each gets the sender and the recipients as its arguments.
 
@@ -164,7 +169,7 @@ def postfix(
         _write(root, hostname, services, extra, filters)
         subprocess.run(["/usr/sbin/postfix", "-c", root / "etc", "check"], check=True, capture_output=True)
         master = subprocess.Popen(
-            [SBIN / "master", "-c", root / "etc", "-d"],
+            [*(resolving_by(resolver, root) if resolver else ()), SBIN / "master", "-c", root / "etc", "-d"],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
