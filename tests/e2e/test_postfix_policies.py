@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import smtplib
+import ssl
 import subprocess
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.core.grade import Grade
 from gateway.sandbox.credentials import Credentials
@@ -21,21 +23,40 @@ from tests.cli.policy_server import PolicyServer, policy_server
 from tests.e2e.ports import free_ports
 from tests.e2e.trusted_cases import CASES
 from tests.e2e.trusted_certificates import Shown
-from tests.e2e.trusted_hosts import PLAIN, SIGNED, Case, MailHosts, mail_hosts
+from tests.e2e.trusted_hosts import NEXT_HOP, PLAIN, SIGNED, Case, MailHosts, mail_hosts
 from tests.peers.https_host import https_host
 from tests.peers.postfix import Postfix, Service, postfix
-from tests.peers.signed_dns import name_server
+from tests.peers.signed_dns import name_server, scratch_folder
 from tests.peers.unbound import Unbound, unbound
 
 pytestmark = [pytest.mark.peer(name) for name in ("postfix", "nsd", "unbound", "root")]
 
-STS_GOOD = Case("sts-good", Shown.GOOD, Grade.MTA_STS, domain_in=PLAIN, host_in=PLAIN)
-STS_BAD = Case("sts-bad", Shown.SELF_SIGNED, None, domain_in=PLAIN, host_in=PLAIN)
+
+def unsigned(name: str, shown: Shown, grade: Grade | None) -> Case:
+    return Case(name, shown, grade, domain_in=PLAIN, host_in=PLAIN)
+
+
+STS_GOOD = unsigned("sts-good", Shown.GOOD, Grade.MTA_STS)
+STS_BAD = unsigned("sts-bad", Shown.SELF_SIGNED, None)
 STS = (STS_GOOD, STS_BAD)
 """Each names its host in a policy in force; the second one's certificate is signed by itself."""
 
+KEY, OTHER_KEY = (
+    unsigned("pinned-key", Shown.SELF_SIGNED, Grade.PINNED),
+    unsigned("pinned-other-key", Shown.GOOD, None),
+)
+AUTHORITY, OTHER_AUTHORITY = (
+    unsigned("pinned-authority", Shown.DEEP, Grade.VERIFIED),
+    unsigned("pinned-other-authority", Shown.GOOD, None),
+)
+NAME, OTHER_NAME = (
+    unsigned("pinned-name", Shown.ELSEWHERE, Grade.PINNED),
+    unsigned("pinned-other-name", Shown.GOOD, None),
+)
+ALL = (*CASES, *STS, KEY, OTHER_KEY, AUTHORITY, OTHER_AUTHORITY, NAME, OTHER_NAME)
+
 CHECKED, ENCRYPTED = f"none.{SIGNED}", f"none-without-tls.{SIGNED}"
-PARTNERS = f"name,members,tls\nTrust,{CHECKED},verified\nOffice,{ENCRYPTED},encrypted\n"
+PARTNERS = f"name,members,tls\nTrust,{CHECKED},verified\nOffice,{ENCRYPTED},encrypted\nRelay,{STS_GOOD.host},verified\n"
 STRICTER = (CHECKED, ENCRYPTED)
 """Our partners, whose hosts do not give what the register demands."""
 
@@ -83,15 +104,16 @@ class Lab:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Generator[Lab]:
     folder: Path = tmp_path_factory.mktemp("policies")
     with (
-        mail_hosts(folder, (*CASES, *STS)) as hosts,
+        scratch_folder("authorities") as shared,
+        mail_hosts(folder, ALL) as hosts,
         policy_hosts(hosts, folder),
-        name_server(hosts.zones((*CASES, *STS), published(hosts))) as server,
+        name_server(hosts.zones(ALL, published(hosts))) as server,
         unbound(server) as resolver,
     ):
-        yield Lab(hosts, resolver, configured(folder / "data", hosts, resolver))
+        yield Lab(hosts, resolver, configured(folder / "data", shared, hosts, resolver))
 
 
-def configured(folder: Path, hosts: MailHosts, resolver: Unbound) -> Path:
+def configured(folder: Path, shared: Path, hosts: MailHosts, resolver: Unbound) -> Path:
     """The sandbox's configuration, for these hosts and this resolver."""
     household = Household(folder)
     household.create()
@@ -102,8 +124,27 @@ def configured(folder: Path, hosts: MailHosts, resolver: Unbound) -> Path:
     replace_in(household.policy, "[organisation]", '[registers]\npartners = "partners.csv"\n\n[organisation]')
     trusting = f'nameservers = ["{resolver.nameserver}"]\ntrust_ad = true'
     replace_in(household.config, f'nameservers = ["127.0.0.1:{unused}"]', trusting)
+    # Postfix reads it by itself, as a user who may not look into our folder.
+    root = shared / "root.pem"
+    root.write_bytes(hosts.certificates.root.certificate.public_bytes(Encoding.PEM))
+    replace_in(household.config, "[mx]", f"{pins(hosts, root)}\n[mx]")
     replace_in(household.config, 'ca = "certs/ca.pem"', f'ca = "{hosts.certificates.ca}"')
     return household.config
+
+
+def pins(hosts: MailHosts, root: Path) -> str:
+    """What we demand of some of them; the first of each pair shows it, the second does not."""
+    key = hosts.certificates.record("3 1 1 leaf", KEY.shown).split()[-1]
+    parts = {
+        (KEY, OTHER_KEY): f'grade = "pinned"\nfingerprints = ["sha256:{key}"]',
+        (AUTHORITY, OTHER_AUTHORITY): f'grade = "verified"\nca = "{root}"',
+        (NAME, OTHER_NAME): f'grade = "verified"\nmatch_names = ["{NEXT_HOP}"]',
+    }
+    return "\n".join(
+        f'[[tls.pins]]\nname = "{case.name}"\ndomains = ["{case.domain}"]\n{part}'
+        for pair, part in parts.items()
+        for case in pair
+    )
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
@@ -119,7 +160,7 @@ async def server(lab: Lab, port: int) -> AsyncGenerator[PolicyServer]:
 
 
 @contextmanager
-def sender(lab: Lab, table: str) -> Generator[Postfix]:
+def sender(lab: Lab, table: str, *extra: str) -> Generator[Postfix]:
     """A Postfix that delivers by itself. Its own level is the weakest, so that what protects is what we say."""
     settings = (
         f"smtp_tls_policy_maps = {table}",
@@ -128,6 +169,7 @@ def sender(lab: Lab, table: str) -> Generator[Postfix]:
         f"smtp_tls_CAfile = {lab.hosts.certificates.ca}",
         f"smtp_tcp_port = {lab.hosts.port}",
         "smtp_tls_loglevel = 1",
+        *extra,
     )
     with postfix(
         "out.council.example", [Service(port=free_ports(1)[0])], settings, resolver=lab.resolver.system
@@ -157,7 +199,7 @@ def is_told(case: Case) -> bool:
 
 
 async def test_postfix_sends_where_the_gateway_would_and_nowhere_else(lab: Lab) -> None:
-    cases = {case.domain: case for case in (*CASES, *STS)}
+    cases = {case.domain: case for case in ALL}
     async with server(lab, free_ports(1)[0]) as running:
         with sender(lab, running.map) as instance:
             await asyncio.to_thread(submit, instance, cases)
@@ -214,3 +256,39 @@ async def test_without_its_answers_postfix_keeps_the_mail_and_sends_it_when_they
             )
             await ended(instance, [domain, free], status="sent")
     assert len(lab.hosts.postfix.mail()) == before + 2
+
+
+@asynccontextmanager
+async def listening_for_a_name(lab: Lab, address: str) -> AsyncGenerator[tuple[int, asyncio.Future[str | None]]]:
+    """A host that goes as far as the handshake; its port, and the name that it is asked for there."""
+    asked: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.hosts.certificates.file(Shown.GOOD))
+    context.sni_callback = lambda _socket, name, _context: asked.set_result(name) if not asked.done() else None
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            writer.write(b"220 mx ESMTP\r\n")
+            await reader.readline()
+            writer.write(b"250-mx\r\n250 STARTTLS\r\n")
+            await reader.readline()
+            writer.write(b"220 go\r\n")
+            await writer.start_tls(context)
+        writer.close()
+
+    async with await asyncio.start_server(meet, address, 0) as running:
+        yield running.sockets[0].getsockname()[1], asked
+
+
+async def test_a_relay_in_brackets_has_an_entry_of_its_own_and_is_asked_for_its_name(lab: Lab) -> None:
+    async with (
+        listening_for_a_name(lab, lab.hosts.address(Shown.GOOD)) as (port, asked),
+        server(lab, free_ports(1)[0]) as running,
+    ):
+        relay = f"[{STS_GOOD.host}]:{port}"
+        with sender(lab, running.map, f"relayhost = {relay}") as instance:
+            await asyncio.to_thread(submit, instance, ["anywhere.example"])
+            assert await asyncio.wait_for(asked, 30) == STS_GOOD.host
+        told = await running.heard("tls policy")
+        assert told["next_hop"] == relay
+        assert str(told["entry"]).startswith(f"secure match={STS_GOOD.host} ")
