@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gateway.cli.postfix_settings import NO_POSTFIX, PostfixReport, examine_postfix
 from gateway.config.bundle import find_config, read_bundle
 from gateway.config.checks.at_rest import at_rest_warnings
 from gateway.config.checks.lines import Places
@@ -33,6 +34,8 @@ ConfigOption = Annotated[
 ]
 
 
+_POSTFIX: Final = "Postfix needs these lines in its main.cf, and `sealpost tls policy-server` beside it:"
+
 _DOES: Final[Mapping[type, str]] = {Reject: "reject", Hold: "hold", GoOn: "remark"}
 
 
@@ -44,6 +47,7 @@ class _Report:
     warnings: tuple[Problem, ...] = ()
     loaded: Loaded | None = None
     tests: TestRun | None = None
+    postfix: PostfixReport = NO_POSTFIX
 
 
 def register(app: typer.Typer) -> None:
@@ -51,13 +55,20 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
 
 
-def check(config: ConfigOption = None) -> None:
+def check(
+    config: ConfigOption = None,
+    postfix: Annotated[
+        Path | None,
+        typer.Option("--postfix", metavar="CONFDIR", help="The folder of a Postfix, to look at its main.cf too."),
+    ] = None,
+) -> None:
     """Check sealpost.toml, the policy, and the files they name.
 
     Runs the policy's own tests too, and looks at what the spool remembers of labels, if there is one. Prints every
-    problem and warning with its file, line and key. Exits with 1 if there is a problem.
+    problem and warning with its file, line and key. With --postfix, /etc/postfix for instance, also the lines that
+    its main.cf needs, and a warning where postconf shows others. Exits with 1 if there is a problem.
     """
-    report = _examine(config)
+    report = _examine(config, postfix)
     places = Places()
     for kind, findings in (("problem", report.problems), ("warning", report.warnings)):
         for finding in findings:
@@ -68,12 +79,14 @@ def check(config: ConfigOption = None) -> None:
         typer.echo(f"The policy has no tests of its own: there are none in {report.tests.folder}/*.toml.")
     if report.loaded is not None and not report.loaded.settings.dns.trust_ad:
         typer.echo(DANE_OFF)
+    if report.postfix.lines:
+        typer.echo("\n  ".join((_POSTFIX, *report.postfix.lines)))
     typer.echo(_last_line(report))
     if report.problems:
         raise typer.Exit(1)
 
 
-def _examine(config: Path | None) -> _Report:
+def _examine(config: Path | None, folder: Path | None) -> _Report:
     try:
         bundle = read_bundle(find_config(config))
     except ConfigError as error:
@@ -86,11 +99,13 @@ def _examine(config: Path | None) -> _Report:
     except ConfigError as error:
         return _Report(problems=(*error.problems, *files.problems), warnings=warnings)
     tests = run_policy_tests(bundle.policy, loaded.policy)
+    postfix = examine_postfix(loaded.settings, (), folder)
     return _Report(
         problems=(*files.problems, *tests.problems),
-        warnings=warnings,
+        warnings=(*warnings, *postfix.warnings),
         loaded=loaded,
         tests=tests,
+        postfix=postfix,
     )
 
 

@@ -1,0 +1,124 @@
+"""The lines of main.cf that a site needs, and each value that will not do."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config.page import Page
+from gateway.config.postfix import compare, milter_endpoint, milter_lines, parameters, tls_lines
+
+LINES = (*milter_lines(["127.0.0.1:8891"]), *tls_lines("system", dane=True))
+GOOD = {line.name: line.value for line in LINES}
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint"),
+    [
+        ("127.0.0.1:8891", "inet:127.0.0.1:8891"),
+        ("10.1.2.3:8891", "inet:10.1.2.3:8891"),
+        ("0.0.0.0:8891", "inet:127.0.0.1:8891"),
+        ("[::]:8891", "inet:127.0.0.1:8891"),
+        ("[::1]:8891", "inet:[::1]:8891"),
+        ("milter.example.org:8891", "inet:milter.example.org:8891"),
+        ("unix:/run/sealpost/milter", "unix:/run/sealpost/milter"),
+    ],
+)
+def test_a_listener_is_named_as_postfix_reads_it(address: str, endpoint: str) -> None:
+    assert milter_endpoint(address) == endpoint
+
+
+def test_the_lines_are_as_main_cf_has_them() -> None:
+    assert [str(line) for line in LINES] == [
+        "smtpd_milters = inet:127.0.0.1:8891",
+        "non_smtpd_milters = inet:127.0.0.1:8891",
+        "milter_default_action = tempfail",
+        "milter_protocol = 6",
+        "milter_command_timeout = 30s",
+        "milter_content_timeout = 300s",
+        "smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8892:tls",
+        "smtp_tls_security_level = dane",
+        "smtp_dns_support_level = dnssec",
+        "smtp_tls_CApath = /etc/ssl/certs",
+        "smtp_tls_fingerprint_digest = sha256",
+        "# Postfix 3.10 and later: tls_required_enable = no",
+    ]
+
+
+def test_without_a_listener_or_dane_there_are_fewer() -> None:
+    assert milter_lines([]) == ()
+    assert [str(line) for line in tls_lines(Path("/etc/sealpost/ca.pem"), dane=False)] == [
+        "smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8892:tls",
+        "smtp_tls_security_level = may",
+        "smtp_tls_CAfile = /etc/sealpost/ca.pem",
+        "smtp_tls_fingerprint_digest = sha256",
+        "# Postfix 3.10 and later: tls_required_enable = no",
+    ]
+
+
+def wrong(**found: str) -> list[str]:
+    """The keys that are warned of; what is not given is good."""
+    page = Page("/etc/postfix/main.cf")
+    compare(page, LINES, {**GOOD, **found})
+    assert page.problems == []
+    return [warning.key for warning in page.warnings]
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("smtpd_milters", ["inet:127.0.0.1:11332, inet:127.0.0.1:8891"], ["", "inet:127.0.0.1:11332"]),
+        ("non_smtpd_milters", ["inet:127.0.0.1:8891"], [""]),
+        ("milter_default_action", ["tempfail"], ["accept", "reject", "quarantine"]),
+        ("milter_protocol", ["6"], ["2"]),
+        ("milter_command_timeout", ["30s", "30", "1m"], ["10s", "forever"]),
+        ("milter_content_timeout", ["300s", "5m", "1h"], ["30s", "4m"]),
+        (
+            "smtp_tls_policy_maps",
+            [
+                "socketmap:inet:127.0.0.1:9999:tls",
+                "socketmap:unix:/run/sealpost/tls:tls, hash:/etc/postfix/tls",
+                "proxy:socketmap:unix:/run/sealpost/tls:tls",
+            ],
+            ["", "hash:/etc/postfix/tls socketmap:inet:127.0.0.1:8892:tls", "socketmap:inet:127.0.0.1:8461:postfix"],
+        ),
+        ("smtp_tls_security_level", ["may", "encrypt", "dane"], ["", "none", "secure", "dane-only"]),
+        ("smtp_dns_support_level", ["dnssec"], ["", "enabled"]),
+        ("smtp_tls_CApath", ["/etc/ssl/certs", "/elsewhere"], [""]),
+        ("smtp_tls_fingerprint_digest", ["sha256"], ["md5"]),
+        ("tls_required_enable", ["no"], ["yes"]),
+    ],
+)
+def test_a_value_that_will_not_do_is_told_by_its_name(name: str, good: list[str], bad: list[str]) -> None:
+    for value in good:
+        assert wrong(**{name: value}) == []
+    for value in bad:
+        assert wrong(**{name: value}) == [name]
+
+
+def test_authorities_in_a_file_do_as_well() -> None:
+    assert wrong(smtp_tls_CApath="", smtp_tls_CAfile="/etc/ssl/cert.pem") == []
+    assert "smtp_tls_CAfile" in parameters(LINES)
+
+
+def test_what_this_postfix_does_not_know_is_not_missed() -> None:
+    page = Page("main.cf")
+    compare(page, LINES, {})
+    assert page.warnings == []
+
+
+def test_a_warning_says_what_it_is_what_it_should_be_and_what_follows() -> None:
+    page = Page("/etc/postfix/main.cf")
+    compare(page, LINES, {**GOOD, "milter_default_action": "accept", "smtpd_milters": ""})
+    assert [str(warning) for warning in page.warnings] == [
+        "/etc/postfix/main.cf: smtpd_milters: this is empty, and should be `inet:127.0.0.1:8891`: its mail passes the"
+        " gateway by",
+        "/etc/postfix/main.cf: milter_default_action: this is `accept`, and should be `tempfail`: while the gateway"
+        " does not answer, mail would leave unjudged (`accept`) or be lost",
+    ]
+
+
+def test_one_of_several_listeners_is_enough() -> None:
+    lines = milter_lines(["127.0.0.1:8891", "unix:/run/sealpost/gate"])
+    page = Page("main.cf")
+    compare(page, lines, {"smtpd_milters": "unix:/run/sealpost/gate", "non_smtpd_milters": "inet:127.0.0.1:8891"})
+    assert page.warnings == []
