@@ -19,6 +19,7 @@ from gateway.app.source import Configuration, Source
 from gateway.app.start import CannotStart
 from gateway.app.system import SystemClock
 from gateway.app.tls_policies import TlsPolicies
+from gateway.app.tuning import allow_files
 from gateway.app.wiring import Address
 from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded, load
@@ -42,6 +43,7 @@ def run_policy_server(source: Source, where: UnixAddress | Address) -> None:
         CannotStart: the address is taken, the spool cannot be used, or the like.
     """
     configuration = source.read()
+    allow_files()
     log = Log(LogFile(sys.stdout.fileno()), Level[configuration.wiring.log_level.upper()])
     adopt_standard_logging(log)
     try:
