@@ -12,7 +12,7 @@ from gateway.app.outside import network_options
 from gateway.config.load import Loaded
 from gateway.core.next_hop import BadNextHop, NextHop, parse_next_hop
 from gateway.core.next_hop_floor import floor_of
-from gateway.core.postfix_tls import Entry, NoEntry, PostfixTls, Wait
+from gateway.core.postfix_tls import NoEntry, PolicyEntry, PostfixTls, Wait
 from gateway.flow.ports import Clock, StateStore
 from gateway.flow.tls_counts import NoSessions
 from gateway.net.next_hops import NextHops
@@ -105,7 +105,7 @@ class TlsPolicies:
 
     def _told(self, entry: PostfixTls, hop: str) -> Reply:
         match entry:
-            case Entry(text):
+            case PolicyEntry(text):
                 self._log.info("tls policy", next_hop=hop, entry=text)
                 return Reply(Result.OK, text)
             case NoEntry():

@@ -38,8 +38,8 @@ def policy_server(
 
     \b
       smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8892:tls
-      or, for --address unix:/PATH
-      smtp_tls_policy_maps = socketmap:unix:/PATH:tls
+      or, for --address unix:/var/spool/postfix/sealpost/tls,
+      smtp_tls_policy_maps = socketmap:unix:sealpost/tls:tls
 
     `sealpost check` prints all the lines that Postfix needs. Runs in the foreground as the gateway's user; its log goes
     to standard output. SIGHUP reads the configuration anew, SIGTERM stops it.

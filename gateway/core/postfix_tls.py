@@ -31,7 +31,7 @@ _APART: Final = frozenset(" \t,{}=")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PolicyEntry:
     """The level and its attributes, as the table gives them."""
 
     text: str
@@ -50,7 +50,7 @@ class Wait:
     reason: str
 
 
-PostfixTls: TypeAlias = Entry | NoEntry | Wait
+PostfixTls: TypeAlias = PolicyEntry | NoEntry | Wait
 
 
 class _Level(IntEnum):
@@ -149,8 +149,8 @@ def _entry(level: _Level, proofs: Sequence[_Proof]) -> PostfixTls:
             assert_never(level)
 
 
-def _told(*words: str) -> Entry:
-    return Entry(" ".join((*words, _PROTOCOLS)))
+def _told(*words: str) -> PolicyEntry:
+    return PolicyEntry(" ".join((*words, _PROTOCOLS)))
 
 
 def _colons(digest: str) -> str:

@@ -10,7 +10,7 @@ from gateway.core.dane import NoTlsa, Tlsa, TlsaFound, TlsaUnknown, TlsaUnusable
 from gateway.core.demand import Demand, HostFacts, Need, Wishes, need
 from gateway.core.grade import DEMANDS
 from gateway.core.pin import Pin
-from gateway.core.postfix_tls import Entry, NoEntry, PostfixTls, Wait, postfix_tls
+from gateway.core.postfix_tls import NoEntry, PolicyEntry, PostfixTls, Wait, postfix_tls
 from gateway.core.sts import StsMode
 from gateway.core.tls import NOTHING, Channel, MxAuth, Requirement
 from tests.core.test_demand import BASE, DOMAIN, FACTS, FOUND, HOST, KEY, OTHERS, RECORD, WISHES, channel, facts, policy
@@ -62,7 +62,7 @@ def postfix_sends(entry: PostfixTls, shown: Shown, about: HostFacts) -> bool:
             return True
         case Wait():
             return False
-        case Entry(text):
+        case PolicyEntry(text):
             level, *attributes = text.split()
     if not shown.encrypted:
         return False
@@ -97,7 +97,7 @@ def test_postfix_sends_nowhere_that_we_would_not() -> None:
 def test_every_entry_keeps_old_versions_of_tls_out_and_is_printable() -> None:
     for wishes, about in product(WISHES, FACTS):
         entry = postfix_tls([need(wishes, about)], signed=about.mx >= MxAuth.DNSSEC)
-        if isinstance(entry, Entry):
+        if isinstance(entry, PolicyEntry):
             assert entry.text.endswith(f" {NEW}")
             assert entry.text.isascii() and entry.text.isprintable()
         if isinstance(entry, Wait):
@@ -121,7 +121,7 @@ def told(*needs: Need, signed: bool = False) -> str:
     """The entry's text; what else it may be by its first word."""
     found = postfix_tls(needs, signed=signed)
     match found:
-        case Entry(text):
+        case PolicyEntry(text):
             assert text.endswith(f" {NEW}")
             return text.removesuffix(f" {NEW}")
         case NoEntry():

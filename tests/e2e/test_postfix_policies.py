@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import re
 import shutil
-import signal
 import smtplib
 import ssl
 import subprocess
@@ -238,24 +237,27 @@ async def postmap(table: str, key: str) -> tuple[int, str, str]:
 
 
 async def test_without_its_answers_postfix_keeps_the_mail_and_sends_it_when_they_are_back(lab: Lab) -> None:
-    (port,) = free_ports(1)
-    domain = f"ee-certificate.{SIGNED}"
-    free = f"unsigned-host.{SIGNED}"
+    """By a path below the queue's folder, which a process in its chroot finds too."""
+    demanded, free, later = f"ee-certificate.{SIGNED}", f"unsigned-host.{SIGNED}", f"ee-key.{SIGNED}"
     before = len(lab.hosts.postfix.mail())
-    async with server(lab, port) as running:
-        await running.stop(signal.SIGKILL)
-    with sender(lab, running.map) as instance:
-        await asyncio.to_thread(submit, instance, [domain, free])
-        said = await ended(instance, [domain, free], status="deferred")
-        assert WAITS in said[domain]
+    with sender(lab, "socketmap:unix:sealpost/tls:tls") as instance:
+        folder = instance.root / "queue" / "sealpost"
+        folder.mkdir(mode=0o755)
+        async with policy_server(lab.config, f"unix:{folder / 'tls'}"):
+            await asyncio.to_thread(submit, instance, [later])
+            await ended(instance, [later], status="sent")
+        # It was killed, and left its socket.
+        assert (folder / "tls").is_socket()
+        await asyncio.to_thread(submit, instance, [demanded, free])
+        said = await ended(instance, [demanded, free], status="deferred")
+        assert WAITS in said[demanded]
         assert WAITS in said[free]
-        assert len(lab.hosts.postfix.mail()) == before
-        async with server(lab, port):
-            await asyncio.to_thread(
-                subprocess.run, ["/usr/sbin/postqueue", "-c", instance.root / "etc", "-f"], check=True, timeout=30
-            )
-            await ended(instance, [domain, free], status="sent")
-    assert len(lab.hosts.postfix.mail()) == before + 2
+        assert len(lab.hosts.postfix.mail()) == before + 1
+        async with policy_server(lab.config, f"unix:{folder / 'tls'}"):
+            command = ["/usr/sbin/postqueue", "-c", instance.root / "etc", "-f"]
+            await asyncio.to_thread(subprocess.run, command, check=True, timeout=30)
+            await ended(instance, [demanded, free], status="sent")
+    assert len(lab.hosts.postfix.mail()) == before + 3
 
 
 @asynccontextmanager

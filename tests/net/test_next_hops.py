@@ -9,7 +9,7 @@ import pytest
 from gateway.core.grade import DEMANDS
 from gateway.core.next_hop import parse_next_hop
 from gateway.core.pin import Pin, Pins
-from gateway.core.postfix_tls import Entry, NoEntry, PostfixTls, Wait
+from gateway.core.postfix_tls import NoEntry, PolicyEntry, PostfixTls, Wait
 from gateway.core.sts import StsFound, StsMode, StsPolicy
 from gateway.core.tls import NOTHING, Channel, MxAuth, Requirement
 from gateway.net.answers import MAX_HOSTS
@@ -64,8 +64,8 @@ async def told(text: str, sts: KnownSts | None = None) -> PostfixTls:
         return await hops.entry(parse_next_hop(text))
 
 
-def entry(text: str) -> Entry:
-    return Entry(f"{text} protocols=>=TLSv1.2")
+def entry(text: str) -> PolicyEntry:
+    return PolicyEntry(f"{text} protocols=>=TLSv1.2")
 
 
 KEYS = ":".join(["AB"] * 32)
