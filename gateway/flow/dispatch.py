@@ -42,7 +42,7 @@ class Dispatch:
         self._stopping = False
         self._leases: dict[int, Lease] = {}
         # Since when each delivery that keeps its place is under way, oldest first; and what those that linger hold.
-        self._prompt: dict[int, datetime] = {}
+        self._prompt: dict[int, float] = {}
         self._lingering: dict[int, int] = {}
         # Whether something may be due that no claim has looked for.
         self._behind = True
@@ -159,7 +159,7 @@ class Dispatch:
 
     def _begin(self, lease: Lease, works: asyncio.TaskGroup, *, whole: bool) -> None:
         self._leases[lease.token] = lease
-        self._prompt[lease.token] = self._shared.clock.now()
+        self._prompt[lease.token] = self._shared.clock.monotonic()
         works.create_task(self._work(lease, whole=whole))
 
     async def _work(self, lease: Lease, *, whole: bool) -> None:
@@ -207,19 +207,24 @@ class Dispatch:
         """Without room, every delivery that takes long gives its place up; those that began first come first."""
         if self._traffic.room():
             return
-        now = self._shared.clock.now()
+        long_ago = self._shared.clock.monotonic() - LINGERS.total_seconds()
         for token, began in tuple(self._prompt.items()):
-            held = self._traffic.linger(self._leases[token].message.body.size) if now - began >= LINGERS else 0
-            if not held:
+            if began > long_ago:
                 return
-            del self._prompt[token]
-            self._lingering[token] = held
+            # One that is too large to linger beside the others keeps its place; a smaller one may follow.
+            if held := self._traffic.linger(self._leases[token].message.body.size):
+                del self._prompt[token]
+                self._lingering[token] = held
 
-    def _next_lingers(self) -> datetime | None:
-        """When the oldest of the deliveries that take all places will have taken long; later, if it may not linger."""
-        now = self._shared.clock.now()
+    def _next_lingers(self) -> datetime:
+        """When the oldest of the deliveries that take all places will have taken long; later, if it may not linger.
+
+        Where they are all another loop's, the end of one wakes us; nothing depends on that alone.
+        """
+        clock = self._shared.clock
         began = next(iter(self._prompt.values()), None)
-        return None if began is None else max(began + LINGERS, now + LINGERS / 4)
+        left = LINGERS.total_seconds() - (clock.monotonic() - began) if began is not None else LEASE.total_seconds()
+        return clock.now() + max(timedelta(seconds=left), LINGERS / 4)
 
     def _rest_until(self) -> datetime | None:
         """The next time at which something may go that cannot go now."""

@@ -62,7 +62,8 @@ class Traffic:
         under way is passed over.
         """
         free = self.options.in_flight - self.active
-        self._full = free <= 0
+        # Not forgotten at the first free place: one loop may take that while another one still waits.
+        self._full = self._full or free <= 0
         return min(self._half(), max(free, 0))
 
     def blocked(self, now: datetime) -> frozenset[str]:
@@ -90,6 +91,8 @@ class Traffic:
         self.active -= 1
         self.lingering += 1
         self._lingering_bytes += held
+        if self._has_room_again():
+            self._wake_all()
         return held
 
     def end(self, name: str, contact: Contact, now: datetime, lingered: int = 0) -> None:
@@ -113,8 +116,7 @@ class Traffic:
         if not hop.active and not hop.failures:
             del self._hops[name]
         if freed or contact is Contact.UNREACHED or self._has_room_again():
-            for wake in self.on_room:
-                wake()
+            self._wake_all()
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next pause ends."""
@@ -135,6 +137,10 @@ class Traffic:
             return False
         self._full = False
         return True
+
+    def _wake_all(self) -> None:
+        for wake in self.on_room:
+            wake()
 
     def _pause(self, hop: _Hop, now: datetime) -> None:
         if hop.paused_until is not None and hop.paused_until > now:

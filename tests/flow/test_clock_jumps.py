@@ -7,6 +7,8 @@ import pytest
 
 from gateway.core.outcome import Cause
 from gateway.core.record import State
+from gateway.flow.dispatch import LINGERS
+from gateway.flow.options import QueueOptions
 from tests.fakes.carrying import DELIVERED, deferred
 from tests.fakes.clock import START, SteppedClock, settle
 from tests.flow.gate import HOUR, Gate
@@ -49,6 +51,22 @@ async def test_a_delivery_under_way_is_not_begun_again(by: timedelta) -> None:
         assert await gate.ends() == {"gp@tls.example": State.DELIVERED}
     assert gate.transports["tls"].carried == ["gp@tls.example"]
     assert gate.heard.alerts == []
+
+
+async def test_hosts_that_say_nothing_give_up_their_places_though_the_clock_is_set_back() -> None:
+    clock = SetClock()
+    gate = Gate(clock=clock, queue=QueueOptions(per_destination=2, in_flight=2))
+    transport = gate.transports["tls"]
+    transport.gate, transport.silent = asyncio.Event(), frozenset({"silent0.example", "silent1.example"})
+    async with gate.running():
+        await gate.hand_over("a@silent0.example")
+        await gate.hand_over("a@silent1.example")
+        await settle()
+        clock.set_by = -HOUR
+        await gate.hand_over("a@alive.example")
+        await clock.advance(2 * LINGERS)
+        assert "a@alive.example" in transport.carried
+        transport.gate.set()
 
 
 async def test_what_waits_when_the_clock_is_set_ahead_goes_at_once_and_once() -> None:

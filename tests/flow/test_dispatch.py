@@ -571,6 +571,56 @@ async def test_too_many_that_linger_keep_their_places_and_the_loop_rests(monkeyp
         assert len(await gate.ends()) == len(SILENT)
 
 
+async def test_what_may_not_linger_for_its_size_does_not_keep_smaller_ones_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.flow.traffic._MOST_BYTES", 1000)
+    gate = Gate(queue=QueueOptions(per_destination=2, in_flight=2))
+    transport = gate.transports["tls"]
+    transport.gate, transport.silent = asyncio.Event(), SILENT
+    async with gate.running():
+        await gate.hand_over("a@silent0.example", message=MESSAGE + b"x" * 1000 + b"\r\n")
+        await gate.hand_over("a@silent1.example")
+        await gate.hand_over("a@alive.example")
+        await gate.clock.advance(LINGERS)
+        assert "a@alive.example" in transport.carried
+        assert (gate.traffic.active, gate.traffic.lingering) == (1, 1)
+        transport.gate.set()
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_an_adopted_spool_has_its_turn_though_it_has_nothing_under_way_itself(silent: bool) -> None:
+    gate = Gate(queue=QueueOptions(per_destination=20, in_flight=20))
+    other = Gate(queue=gate.queue, clock=gate.clock)
+    second, transport = Dispatch(other.spool, gate.shared, gate.traffic), gate.transports["tls"]
+    transport.gate = one_by_one = OneByOne()
+    async with gate.running(), asyncio.TaskGroup() as tasks:
+        for number in range(20):
+            await gate.hand_over(f"a@own{number}.example")
+        await settle()
+        await other.hand_over("a@adopted.example")
+        tasks.create_task(second.run())
+        await settle()
+        if silent:
+            # Those that linger give twenty places up at once, and none of them ends.
+            await gate.clock.advance(LINGERS)
+            await gate.hand_over("a@new.example")
+        else:
+            one_by_one.release()
+            await settle()
+            # One place alone, and the first loop has it.
+            await gate.hand_over("a@new.example")
+            await settle()
+            assert "a@adopted.example" not in transport.carried
+            for _ in range(5):
+                one_by_one.release()
+        await settle()
+        assert "a@adopted.example" in transport.carried
+        for _ in range(30):
+            one_by_one.release()
+        second.stop()
+
+
 async def test_paused_destination_is_tried_at_the_end_of_its_pause() -> None:
     gate = Gate()
     gate.transports["tls"].script = lambda delivery, target, now: (
