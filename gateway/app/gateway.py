@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -35,6 +35,7 @@ class Gateway:
         self._working: dict[Generation, asyncio.Task[None]] = {}
         self._current: Generation | None = None
         self._door: Door | None = None
+        self._told: Mapping[int, str] = {}
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -113,10 +114,18 @@ class Gateway:
         try:
             async with self._changing:
                 await self._shards.adopt()
+                self._tell_unusable()
                 if self._current is not None:
                     await self._work_all(self._current)
         except Exception as error:
             self._tools.events.broken("shards", "", error)
+
+    def _tell_unusable(self) -> None:
+        """Once for each shard and reason."""
+        for shard, why in self._shards.unusable.items():
+            if self._told.get(shard) != why:
+                self._tools.events.alert("shard-unusable", "", f"mail waits that nobody can send: {why}")
+        self._told = dict(self._shards.unusable)
 
     async def _work_all(self, current: Generation) -> None:
         """Every shard that we own is worked, and an adopted one that has become empty is given back."""

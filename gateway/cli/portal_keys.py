@@ -4,8 +4,6 @@ Nothing is encrypted again: each message has a key of its own, and only what wra
 can be broken off at any time. Left out on purpose: keys in a variable are changed where the variable is set.
 """
 
-import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,15 +13,13 @@ from gateway.app.control import NotRunning, ask
 from gateway.app.messages import AskReload, Done
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
-from gateway.cli.replace_file import keep_old, old_of, replace_file
+from gateway.cli.key_file import file_of, with_new_key, write_keys
+from gateway.cli.replace_file import keep_old, old_of
 from gateway.cli.sealed_store import keys_of, with_keys
 from gateway.cli.who import operator
-from gateway.config.bundle import Bundle, find_config, read_bundle
+from gateway.config.bundle import find_config, read_bundle
 from gateway.config.load import load
-from gateway.config.page import as_table
 from gateway.config.settings import Settings
-from gateway.config.toml import read_toml
-from gateway.config.units import ENVIRONMENT, FILE
 from gateway.flow.ports import SealedStore
 from gateway.sealed.keys import Keyring
 
@@ -40,7 +36,7 @@ def rotate_key(
     bundle = read_bundle(find_config(config))
     settings = load(bundle).settings
     keyring = keys_of(settings)
-    source = _source(bundle)
+    source = file_of(bundle, "sealing")
     if source is None:
         if drop_old:
             raise Usage("the keys are in a variable: old ones are taken out where it is set, with no command")
@@ -51,8 +47,8 @@ def rotate_key(
     if drop_old and old_of(source).exists():
         # It may have the only key of a backup.
         raise Usage(f"{old_of(source)} is there from last time; move it to where the backups' keys are kept first")
-    new = keyring.rotated(f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(4)}")
-    _write(source, new)
+    new = with_new_key(keyring)
+    write_keys(source, new)
     typer.echo(f"{source} has a new key in front.")
     _reload(settings)
     typer.echo(f"Wrapped with it: {_rewrap(settings, new)}.")
@@ -62,28 +58,12 @@ def rotate_key(
         typer.echo(f"The old keys are taken out; {old_of(source)} is the file as it was.")
 
 
-def _source(bundle: Bundle) -> Path | None:
-    """The file of the keys; None for a variable."""
-    table = as_table(read_toml(bundle.config_bytes).get("secrets"))
-    text = table.get("sealing")
-    if not isinstance(text, str) or text.startswith(ENVIRONMENT):
-        return None
-    return bundle.base / text.removeprefix(FILE)
-
-
 def _drop(path: Path, keyring: Keyring) -> None:
     try:
         keep_old(path)
     except OSError as error:
         raise Usage(f"cannot write {old_of(path)}: {error.strerror}; no key is taken out") from error
-    _write(path, keyring.only_current())
-
-
-def _write(path: Path, keyring: Keyring) -> None:
-    try:
-        replace_file(path, keyring.to_bytes())
-    except OSError as error:
-        raise Usage(f"cannot write {path}: {error.strerror}") from error
+    write_keys(path, keyring.only_current())
 
 
 def _reload(settings: Settings) -> None:

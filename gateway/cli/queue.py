@@ -13,6 +13,7 @@ import typer
 from gateway.app.messages import Delete, GiveBack, Release, Retry
 from gateway.cli.check import ConfigOption
 from gateway.cli.errors import Usage
+from gateway.cli.queue_keys import rotate_key
 from gateway.cli.queue_view import (
     Json,
     event_json,
@@ -53,6 +54,7 @@ class Waiting(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    queue.command("rotate-key")(rotate_key)
     app.add_typer(queue, name="queue")
 
 

@@ -20,7 +20,7 @@ def entry_events(message: Message, rows: tuple[RecipientRow, ...], text: str = "
         reverse_path=message.envelope.reverse_path,
         message_id=message.message_id,
         policy_hash=message.policy_hash,
-        facts=_without_words(message.facts) if message.facts is not None else None,
+        facts=without_words(message.facts) if message.facts is not None else None,
         text=text,
     )
     events = [accepted]
@@ -48,8 +48,8 @@ def row_event(message: Message, row: RecipientRow, kind: EventKind, at: datetime
     )
 
 
-def _without_words(facts: Facts) -> Facts:
-    """Names of files, and of those in them, are the sender's words, and so may be a label that names no level."""
+def without_words(facts: Facts) -> Facts:
+    """The facts without the sender's own words: names of files, of those in them, and labels that name no level."""
     found = facts.classification
     labels = [label if label.result is LabelResult.LEVEL else replace(label, raw="") for label in found.labels]
     return replace(

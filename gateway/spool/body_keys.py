@@ -30,7 +30,7 @@ class KeyMissing(SpoolError):
     """A body is sealed with a key that is not here."""
 
     def __init__(self) -> None:
-        super().__init__("the body is sealed with a key that is not among those of secrets.spool")
+        super().__init__("the body is damaged, or sealed with a key that is not among those of secrets.spool")
 
 
 class BodyKeys:
@@ -45,6 +45,15 @@ class BodyKeys:
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._keys)
+
+    @property
+    def first(self) -> str:
+        """The mark of the key that seals, in hexadecimal; empty if bodies are stored as they come."""
+        return next((mark.hex() for mark in self._keys), "")
+
+    def has(self, mark: str) -> bool:
+        """Whether what was sealed with the key of that mark can be opened."""
+        return not mark or bytes.fromhex(mark) in self._keys
 
     def seal(self, body: bytes) -> bytes:
         """A body in one piece, as it is stored."""

@@ -1,8 +1,8 @@
 """Records to JSON and back, for the columns that hold them whole (pydantic reads the shapes from the dataclasses).
 
 Defaults are left out, so a changed default would change what is stored: that takes a new `schema.VERSION`. A body's
-bytes are never in the JSON, nor are the names of attached files where there are keys. The facts' outside map, whose
-keys are pairs, is kept as a list beside the record.
+bytes are never in the JSON, nor are the sender's own words where there are keys. The facts' outside map, whose keys are
+pairs, is kept as a list beside the record.
 """
 
 from base64 import b64decode, b64encode
@@ -14,7 +14,8 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from gateway.core.facts import Attachment, Facts, Lookup, OutsideFact
+from gateway.core.chronicle import without_words
+from gateway.core.facts import Attachment, Facts, Label, LabelResult, Lookup, OutsideFact
 from gateway.core.record import BodyRef, Entry, Event, Message, RecipientRow
 from gateway.flow.ports import SpoolError
 from gateway.spool.body_keys import BodyKeys, plain_size
@@ -29,7 +30,16 @@ _Outside: TypeAlias = list[tuple[Lookup, str, OutsideFact]]
 class _StoredMessage:
     message: Message
     outside: _Outside
-    files: str = ""  # The facts' attachments as base64 of sealed JSON, if there are keys.
+    words: str = ""  # The facts' `_Words` as base64 of sealed JSON, if there are keys.
+    key: str = ""  # The mark of the key that sealed the body, which a damaged body would not tell.
+
+
+@dataclass(slots=True)
+class _Words:
+    """What `without_words` takes out."""
+
+    labels: tuple[Label, ...]
+    attachments: tuple[Attachment, ...]
 
 
 @dataclass(slots=True)
@@ -40,7 +50,7 @@ class _StoredEvent:
 
 _MESSAGE: Final = TypeAdapter(_StoredMessage)
 _EVENT: Final = TypeAdapter(_StoredEvent)
-_FILES: Final = TypeAdapter(tuple[Attachment, ...])
+_WORDS: Final = TypeAdapter(_Words)
 _ROW: Final = TypeAdapter(RecipientRow)
 
 MessageRow: TypeAlias = tuple[str, int, str, str | None, str, bytes | None]
@@ -68,8 +78,8 @@ def moment(at: int) -> datetime:
 def encode_message(message: Message, keys: BodyKeys) -> MessageRow:
     """The row of ``messages``. Raises SpoolError for text that is not Unicode."""
     body = message.body
-    bare, files = _without_files(message if body.inline is None else replace(message, body=_bare(body)), keys)
-    stored = _StoredMessage(bare, _outside(message.facts), files)
+    bare, words = _without_words(message if body.inline is None else replace(message, body=_bare(body)), keys)
+    stored = _StoredMessage(bare, _outside(message.facts), words, keys.first)
     return (
         message.queue_id,
         micros(message.accepted_at),
@@ -83,16 +93,21 @@ def encode_message(message: Message, keys: BodyKeys) -> MessageRow:
 def decode_message(record: str, body: bytes | None, keys: BodyKeys) -> Message:
     """The message; without ``body`` an inline one has an empty path, and cannot be opened.
 
-    Without any keys the facts of one that is sealed name no attached files. Raises SpoolError.
+    Without any keys the facts of one that is sealed have none of the sender's words. Raises SpoolError.
     """
     stored = _load(_MESSAGE, record)
-    message = _with_files(stored.message, stored.files, keys)
+    message = _with_words(stored.message, stored.words, keys)
     if message.facts is not None and stored.outside:
         message = replace(message, facts=_with_outside(message.facts, stored.outside))
     if body is not None:
         opened = keys.open(body, message.body.size)
         message = replace(message, body=replace(message.body, inline=opened, path=None))
     return message
+
+
+def key_of(record: str) -> str:
+    """The mark of the key that sealed the message's body; empty if it lies there as it came. Raises Unreadable."""
+    return _load(_MESSAGE, record).key
 
 
 def encode_row(queue_id: str, row: RecipientRow) -> RecipientColumns:
@@ -129,21 +144,25 @@ def encode_entry(entry: Entry, keys: BodyKeys) -> tuple[MessageRow | None, list[
     return encode_message(entry.message, keys), [encode_row(entry.message.queue_id, row) for row in entry.rows], events
 
 
-def _without_files(message: Message, keys: BodyKeys) -> tuple[Message, str]:
-    """File names say as much as a subject does, so they lie sealed too."""
+def _without_words(message: Message, keys: BodyKeys) -> tuple[Message, str]:
+    """Names of files, and labels that name no level, say as much as a subject does, so they lie sealed too."""
     facts = message.facts
-    if facts is None or not facts.attachments or not keys:
+    if facts is None or not keys:
         return message, ""
-    sealed = keys.seal(_dump(_FILES, facts.attachments).encode())
-    return replace(message, facts=replace(facts, attachments=())), b64encode(sealed).decode()
+    words = _Words(facts.classification.labels, facts.attachments)
+    if not words.attachments and all(label.result is LabelResult.LEVEL for label in words.labels):
+        return message, ""
+    return replace(message, facts=without_words(facts)), b64encode(keys.seal(_dump(_WORDS, words).encode())).decode()
 
 
-def _with_files(message: Message, files: str, keys: BodyKeys) -> Message:
-    if message.facts is None or not files or not keys:
+def _with_words(message: Message, words: str, keys: BodyKeys) -> Message:
+    facts = message.facts
+    if facts is None or not words or not keys:
         return message
-    sealed = b64decode(files)
-    attachments = _load(_FILES, keys.open(sealed, plain_size(len(sealed))).decode())
-    return replace(message, facts=replace(message.facts, attachments=attachments))
+    sealed = b64decode(words)
+    found = _load(_WORDS, keys.open(sealed, plain_size(len(sealed))).decode())
+    classification = replace(facts.classification, labels=found.labels)
+    return replace(message, facts=replace(facts, classification=classification, attachments=found.attachments))
 
 
 def _bare(body: BodyRef) -> BodyRef:

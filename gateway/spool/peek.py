@@ -1,13 +1,14 @@
 """The beginning of a message in the spool: for people who decide, and to see at the start whether its key is here."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
 from gateway.core.record import QueueId
-from gateway.flow.ports import SpoolError
 from gateway.spool.body_file import BodyFile
 from gateway.spool.body_keys import BodyKeys, KeyMissing
-from gateway.spool.codec import decode_message
+from gateway.spool.codec import Unreadable, decode_message, key_of
+from gateway.spool.schema import NEVER
 
 
 def peek(db: sqlite3.Connection, bodies: Path, queue_id: QueueId, limit: int, keys: BodyKeys) -> bytes | None:
@@ -21,19 +22,21 @@ def peek(db: sqlite3.Connection, bodies: Path, queue_id: QueueId, limit: int, ke
     return BodyFile(bodies / (body.path or ""), body.size, keys).beginning(limit)
 
 
-def check_keys(db: sqlite3.Connection, bodies: Path, keys: BodyKeys) -> None:
+def check_keys(db: sqlite3.Connection, keys: BodyKeys) -> None:
     """Looks at the oldest and the newest message, which a key that was taken away or exchanged would have sealed.
 
+    What was set aside waits for nobody's key, and what is damaged will be: neither holds the others up.
+
     Raises:
-        KeyMissing: it cannot be opened. Without this look all such mail would be set aside, one by one.
+        KeyMissing: its key is not here. Without this look all such mail would be set aside, one by one.
         sqlite3.Error: the database cannot be read.
     """
     for order in ("ASC", "DESC"):
-        newest_or_oldest = f"SELECT queue_id FROM messages ORDER BY queue_id {order} LIMIT 1"  # noqa: S608
-        for (queue_id,) in db.execute(newest_or_oldest).fetchall():
-            try:
-                peek(db, bodies, queue_id, 1, keys)
-            except KeyMissing:
-                raise
-            except SpoolError:
-                continue  # A damaged one is set aside when it is due.
+        newest_or_oldest = (
+            "SELECT record FROM messages m WHERE EXISTS (SELECT 1 FROM recipients r"  # noqa: S608
+            f" WHERE r.queue_id = m.queue_id AND r.due_at < ?) ORDER BY queue_id {order} LIMIT 1"
+        )
+        for (record,) in db.execute(newest_or_oldest, (NEVER,)).fetchall():
+            with contextlib.suppress(Unreadable):
+                if not keys.has(key_of(record)):
+                    raise KeyMissing

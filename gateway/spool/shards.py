@@ -5,6 +5,7 @@ number: the number names a folder, not a worker.
 """
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ class Shards:
         self._spool_dir = spool_dir
         self._parts = parts
         self._adopted: dict[int, SqliteSpool] = {}
+        self._unusable: dict[int, str] = {}
 
     @classmethod
     async def open(cls, spool_dir: Path, preferred: int, parts: SpoolParts) -> "Shards":
@@ -43,17 +45,26 @@ class Shards:
     async def adopt(self) -> tuple[SqliteSpool, ...]:
         """Takes every shard that holds mail and that nobody owns; returns those that are new.
 
-        One that cannot be opened is left for the next look; it stays visible to `reader` and to people.
+        One that cannot be opened is left for the next look, and stands in `unusable` until then.
         """
         new: list[SqliteSpool] = []
+        self._unusable = {}
         for shard in await asyncio.to_thread(self._orphaned):
             try:
                 spool = await SqliteSpool.open(self._spool_dir, shard, self._parts)
-            except SpoolError:
+            except Locked:
+                continue
+            except SpoolError as error:
+                self._unusable[shard] = str(error)
                 continue
             self._adopted[shard] = spool
             new.append(spool)
         return tuple(new)
+
+    @property
+    def unusable(self) -> Mapping[int, str]:
+        """The shards in which something waits that nobody has and that cannot be opened, and why."""
+        return self._unusable
 
     async def give_back(self, spool: SqliteSpool) -> bool:
         """Closes an adopted shard in which nothing waits any more; call it when its dispatcher has stopped."""

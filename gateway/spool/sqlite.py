@@ -92,6 +92,8 @@ class SqliteSpool:
         self._claiming = asyncio.Lock()
         # What a claim that is under way may find due although it was attempted since.
         self._leased_meanwhile: set[Group] = set()
+        # What an operator changes now: a commit that ends meanwhile gives it to nobody.
+        self._operated: QueueId | None = None
         self._closed = False
         self._threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix=f"bodies {folder.name}")
         self._asking = ThreadPoolExecutor(1, thread_name_prefix=f"questions {folder.name}")
@@ -169,7 +171,9 @@ class SqliteSpool:
     def lease(self, entry: Entry, next_hop: str) -> Lease | None:
         """See `flow.ports.Spool`."""
         message, now = entry.message, self._clock.now()
-        if message.queue_id not in self._recent or self._leases.is_taken((message.queue_id, next_hop), now):
+        if message.queue_id == self._operated or message.queue_id not in self._recent:
+            return None
+        if self._leases.is_taken((message.queue_id, next_hop), now):
             return None
         if self._claiming.locked():
             self._leased_meanwhile.add((message.queue_id, next_hop))
@@ -216,7 +220,7 @@ class SqliteSpool:
         """See `flow.ports.Spool`."""
         async with self._claiming:
             now = self._clock.now()
-            self._recent.forget(queue_id)
+            self._operated = queue_id
             self._leases.drop_expired(queue_id, now)
             taken = self._leases.taken(now)
 
@@ -230,7 +234,11 @@ class SqliteSpool:
                 written.add_events([event for changed in made for event in changed.events])
                 return len(made), apply(db, [written])
 
-            return await self._writer.task(work)
+            try:
+                return await self._writer.task(work)
+            finally:
+                self._operated = None
+                self._recent.forget(queue_id)
 
     async def keep_policy(self, policy_hash: str, text: bytes) -> None:
         """See `flow.ports.Spool`."""
@@ -359,7 +367,7 @@ def _settle_folder(db: sqlite3.Connection, folder: Path, parts: SpoolParts) -> N
     try:
         parts.disk.sync_folder(folder)
         parts.disk.sync_folder(folder.parent)
-        check_keys(db, folder / "bodies", parts.options.keys)
+        check_keys(db, parts.options.keys)
         remove_orphans(db, folder / "bodies", parts.disk)
     except (OSError, sqlite3.Error, KeyMissing) as error:
         raise SpoolError(f"cannot use {folder}: {error}") from error

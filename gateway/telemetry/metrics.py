@@ -56,6 +56,7 @@ ALERTS: Final = (
     "route-missing",
     "route-too-weak",
     "set-aside",
+    "shard-unusable",
     "tls-partner",
     "tls-report-unsent",
     *Alarm,

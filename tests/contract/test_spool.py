@@ -499,6 +499,24 @@ async def test_an_expired_lease_cannot_bring_back_what_an_operator_deleted(spool
     assert await places(spool) == []
 
 
+async def test_what_is_committed_while_an_operator_changes_it_goes_by_what_became_of_it(spool: Spool) -> None:
+    for number in range(20):
+        given = entry(spool.new_queue_id(), row(0), row(1))
+        committing = asyncio.create_task(spool.commit([given]))
+        await asyncio.sleep(0)
+        operating = asyncio.create_task(
+            spool.operate(given.message.queue_id, frozenset({number % 2}), delete("alex", "test", START))
+        )
+        await committing
+        lease = spool.lease(given, given.rows[0].next_hop)
+        deleted = [number % 2] * await operating
+        leases = [lease] if lease is not None else await spool.claim(START, 1, NOWHERE)
+        for each in leases:
+            await spool.settle(each, settlement(each))
+        sent = [one.number for each in leases for one in each.rows]
+        assert sorted(deleted + sent) == [0, 1], "one end each"
+
+
 async def test_an_operation_on_an_unknown_message_changes_nothing(spool: Spool) -> None:
     assert await spool.operate(QueueId("007-none"), None, delete("alex", "test", START)) == 0
     assert await texts(spool) == []

@@ -17,7 +17,7 @@ from gateway.spool.options import SpoolOptions
 from gateway.spool.reader import ShardReader
 from gateway.spool.sqlite import SpoolParts, SqliteSpool
 from tests.spool.disks import Faults, damage, files, opened
-from tests.spool.samples import HOUR, START, StandingClock, body_of, commit, inline, settlement, written
+from tests.spool.samples import HOUR, START, StandingClock, body_of, commit, entry, inline, row, settlement, written
 
 NOWHERE = frozenset[str]()
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -161,6 +161,55 @@ async def test_a_damaged_body_in_a_row_does_not_keep_the_shard_from_opening(tmp_
     )
     async with opened(tmp_path, Faults(), sealed_with(NEW)) as spool:
         assert [lease.message.queue_id for lease in await spool.claim(START, 10, NOWHERE)] == [good]
+
+
+HEADLESS = "UPDATE messages SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE rowid = 1"
+
+
+async def test_a_body_whose_key_cannot_be_told_any_more_keeps_nobody_from_working(tmp_path: Path) -> None:
+    async with opened(tmp_path, Faults(), sealed_with(OLD)) as spool:
+        await commit(spool, body=inline(SMALL))
+    damage(tmp_path, HEADLESS)
+    async with opened(tmp_path, Faults(), sealed_with(NEW, OLD)) as spool:
+        good = await commit(spool, body=inline(SMALL))
+        assert [lease.message.queue_id for lease in await spool.claim(START, 10, NOWHERE)] == [good]
+    async with opened(tmp_path, Faults(), sealed_with(NEW)) as spool:
+        assert spool.healthy, "what was set aside waits for nobody's key"
+
+
+async def test_a_file_whose_key_cannot_be_told_any_more_is_an_error_to_its_reader_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path, Faults(), sealed_with(NEW)) as spool:
+        ref = await written(spool, LARGE)
+        await commit(spool, body=ref)
+        path = spool.bodies.folder / str(ref.path)
+    path.write_bytes(bytes(4096) + path.read_bytes()[4096:])
+    async with opened(tmp_path, Faults(), sealed_with(NEW)) as spool:
+        with pytest.raises(SpoolError, match="the body is damaged"):
+            await body_of(spool, ref)
+
+
+@pytest.mark.parametrize("gone", ["oldest", "newest"])
+async def test_the_key_of_the_oldest_and_of_the_newest_has_to_be_there(tmp_path: Path, gone: str) -> None:
+    for hour, key in enumerate((OLD, NEW) if gone == "oldest" else (NEW, OLD)):
+        parts = SpoolParts(clock=StandingClock(START + hour * HOUR), options=sealed_with(key, OLD, NEW))
+        spool = await SqliteSpool.open(tmp_path, 0, parts)
+        await commit(spool, body=inline(SMALL))
+        await spool.aclose()
+    with pytest.raises(SpoolError, match=r"shard-000: .* not among those of secrets\.spool"):
+        async with opened(tmp_path, Faults(), sealed_with(NEW)):
+            pass
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE])
+async def test_mail_that_a_settlement_makes_is_sealed_too(tmp_path: Path, body: bytes) -> None:
+    async with opened(tmp_path, Faults(), sealed_with(NEW)) as spool:
+        await commit(spool)
+        (lease,) = await spool.claim(START, 1, NOWHERE)
+        report = entry(spool.new_queue_id(), row(), body=await written(spool, body))
+        await spool.settle(lease, replace(settlement(lease), entries=(report,)))
+        assert MARKER[4:20] not in stored_bytes(tmp_path)
+        (second,) = await spool.claim(START, 1, NOWHERE)
+        assert await body_of(spool, second.message.body) == body
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO])

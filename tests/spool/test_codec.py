@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.address import Address, NullPath
+from gateway.core.chronicle import without_words
 from gateway.core.decision import Decision, Held, Open, Refused, Routed
 from gateway.core.envelope import Client, Envelope, Recipient
-from gateway.core.facts import Attachment, Classification, Facts, Lookup, Missing
+from gateway.core.facts import Attachment, Classification, Facts, Label, LabelResult, Lookup, Missing
 from gateway.core.outcome import Declined, Deferred, Delivered, Failed, Outcome, Remote
 from gateway.core.record import BodyRef, Event, EventKind, Message, QueueId, RecipientRow, State
 from gateway.core.reply import Reply, Status
@@ -192,15 +193,26 @@ def test_a_body_s_bytes_are_in_no_record() -> None:
     assert decode_message(encoded[4], None, NO_KEYS).body == BodyRef(size=10, sha256=given.body.sha256, path="")
 
 
-def test_the_names_of_attached_files_are_sealed_where_there_are_keys() -> None:
-    named = Attachment(name="on Crabtree.zip", type="application/zip", bytes=7, members=("crabtree.txt",))
-    known = replace(facts(), attachments=(named, Attachment(name="", type="a/b", bytes=1)))
+NAMED = Attachment(name="on Crabtree.zip", type="application/zip", bytes=7, members=("crabtree.txt",))
+UNKNOWN = Label(source="header", raw="about Crabtree", level=None, result=LabelResult.NO_LABEL)
+LEVEL = Label(source="header", raw="Controlled", level="controlled", result=LabelResult.LEVEL)
+
+
+@pytest.mark.parametrize(
+    ("attachments", "labels"),
+    [((NAMED, Attachment(name="", type="a/b", bytes=1)), (LEVEL,)), ((), (LEVEL, UNKNOWN)), ((NAMED,), (UNKNOWN,))],
+)
+def test_the_senders_words_are_sealed_where_there_are_keys(
+    attachments: tuple[Attachment, ...], labels: tuple[Label, ...]
+) -> None:
+    classified = replace(facts().classification, labels=labels)
+    known = replace(facts(), attachments=attachments, classification=classified)
     given = replace(message(QueueId("q"), (row(),), inline(b"text")), facts=known)
     keys = BodyKeys([b"k" * 32])
     *_, record, body = encode_message(given, keys)
     assert "rabtree" not in record
     assert decode_message(record, body, keys) == given
-    assert decode_message(record, None, NO_KEYS).facts == replace(known, attachments=())
+    assert decode_message(record, None, NO_KEYS).facts == without_words(known)
     with pytest.raises(KeyMissing):
         decode_message(record, None, BodyKeys([b"o" * 32]))
     assert "rabtree" in encode_message(given, NO_KEYS)[4], "without keys: the search would find it"

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.flow.ports import SpoolError
+from gateway.spool.body_keys import BodyKeys
 from gateway.spool.lock import Locked, SpoolLock
+from gateway.spool.options import SpoolOptions
 from gateway.spool.shards import Shards
 from gateway.spool.sqlite import SpoolParts, SqliteSpool, folder_of
 from tests.spool.samples import HOUR, START, StandingClock, commit, row, settlement
@@ -109,6 +111,23 @@ async def test_a_worker_whose_shard_is_taken_gets_the_first_that_is_free(tmp_pat
     assert [one.own.shard for one in [*others, shards]] == [2, 0, 1]
     for one in [*others, shards]:
         await one.aclose()
+
+
+async def test_a_shard_that_cannot_be_opened_is_named_until_it_can(tmp_path: Path) -> None:
+    theirs = SpoolParts(clock=StandingClock(), options=SpoolOptions(keys=BodyKeys([b"o" * 32])))
+    other = await SqliteSpool.open(tmp_path, 4, theirs)
+    await commit(other)
+    mine = SpoolParts(clock=StandingClock(), options=SpoolOptions(keys=BodyKeys([b"n" * 32])))
+    shards = await Shards.open(tmp_path, 0, mine)
+    assert await shards.adopt() == () and shards.unusable == {}, "its owner lives"
+    await other.aclose()
+    assert await shards.adopt() == ()
+    assert list(shards.unusable) == [4] and "not among those of secrets.spool" in shards.unusable[4]
+    await shards.aclose()
+    shards = await Shards.open(tmp_path, 0, theirs)
+    (adopted,) = await shards.adopt()
+    assert adopted.shard == 4 and shards.unusable == {}
+    await shards.aclose()
 
 
 async def test_a_dead_worker_s_shard_is_adopted_drained_and_given_back(tmp_path: Path) -> None:
