@@ -109,6 +109,12 @@ def gateway(root: Path, config: str, policy: str, port: int) -> Generator[int]:
             process.wait()
 
 
+def with_sealed_bodies(root: Path, config: str) -> str:
+    """The configuration with a key for them, which is made in that folder."""
+    write_secret(root / "spool.keys", new_keyring().to_bytes())
+    return config.replace("[secrets]\n", '[secrets]\nspool = "file:spool.keys"\n')
+
+
 @contextlib.contextmanager
 def sealpost(sink_port: int, workers: int, *, sealed: bool = False) -> Generator[Relay]:
     """Starts the gateway with a durable spool, the policy, audit, logs and metrics on, bodies sealed or not."""
@@ -117,8 +123,7 @@ def sealpost(sink_port: int, workers: int, *, sealed: bool = False) -> Generator
     config = CONFIG.format(workers=workers, port=port, admin=admin, dns=free_port(), root=root, sink=sink_port)
     name = f"sealpost, {workers} worker{'s' if workers > 1 else ''}"
     if sealed:
-        write_secret(root / "spool.keys", new_keyring().to_bytes())
-        config, name = config.replace("[secrets]\n", '[secrets]\nspool = "file:spool.keys"\n'), f"{name}, sealed"
+        config, name = with_sealed_bodies(root, config), f"{name}, sealed"
     try:
         with gateway(root, config, POLICY, port) as pid:
             yield Relay(name=name, port=port, pid=pid)

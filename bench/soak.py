@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench.load import RECIPIENT, SENDER, free_port
 from bench.measure import family, memory_bytes
-from bench.peers import CONFIG, POLICY, gateway
+from bench.peers import CONFIG, POLICY, gateway, with_sealed_bodies
 from bench.soak_sink import NUMBER, SoakSink, soak_sink
 
 MIB = 1024 * 1024
@@ -89,7 +89,7 @@ async def _relay(plan: Plan, sink: int) -> AsyncGenerator[tuple[int, int]]:
     """The gateway's port and process."""
     root, port = Path(tempfile.mkdtemp(prefix="sealpost-soak-")), free_port()
     config = CONFIG.format(workers=plan.workers, port=port, admin=free_port(), dns=free_port(), root=root, sink=sink)
-    relay = gateway(root, config + _IMPATIENT, POLICY, port)
+    relay = gateway(root, with_sealed_bodies(root, config) + _IMPATIENT, POLICY, port)
     try:
         pid = await asyncio.to_thread(relay.__enter__)
         try:

@@ -25,14 +25,17 @@ from gateway.core.record import EventKind, State
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.memory import TlsMemory
 from gateway.sandbox.behaviour import Behaviour, Fault, Stage
+from gateway.spool.body_keys import BodyKeys
+from gateway.spool.options import SpoolOptions
 from gateway.spool.shards import Shards
-from gateway.spool.sqlite import SpoolParts
+from gateway.spool.sqlite import SpoolParts, SqliteSpool
 from gateway.telemetry.events import Telemetry
 from gateway.telemetry.log import Level, Log
 from gateway.telemetry.metrics import Metrics
 from tests.app.house import House, house, letter
 from tests.app.world import Lines
 from tests.fakes.state import MemoryState
+from tests.spool.samples import commit
 
 TEMPORARY = Behaviour(faults=(Fault(stage=Stage.RCPT, answer="451 4.3.0 not now"),))
 
@@ -99,6 +102,23 @@ async def test_a_message_travels_from_the_client_to_its_host_and_is_counted(tmp_
         assert [line["event"] for line in events] == ["accepted", "decided", "attempt", "ended"]
         assert {line["queue_id"] for line in events} == {queue_id}
         assert it.gateway.problem is None
+
+
+async def test_mail_in_a_shard_that_nobody_can_open_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.app.chores.ADOPT_EVERY", timedelta(milliseconds=20))
+    async with house(tmp_path) as here:
+        sealing = SpoolParts(clock=SystemClock(), options=SpoolOptions(keys=BodyKeys([b"k" * 32])))
+        dead = await SqliteSpool.open(here.household.spool, 3, sealing)
+        await commit(dead)
+        await dead.aclose()
+        async with running(here) as it:
+            await here.until(lambda: bool(it.log.events("alert")))
+            await here.ended(await here.send("alice@tls.example"))
+            [told] = it.log.events("alert")
+    assert told["name"] == "shard-unusable"
+    assert "shard-003" in str(told["detail"]) and "secrets.spool" in str(told["detail"])
 
 
 async def test_a_reload_decides_new_mail_by_the_new_policy(tmp_path: Path) -> None:

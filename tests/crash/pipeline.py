@@ -26,6 +26,8 @@ from gateway.flow.shared import Shared
 from gateway.flow.tls_counts import NoSessions
 from gateway.flow.traffic import Contact, Traffic
 from gateway.flow.unsigned import NoSigner
+from gateway.spool.body_keys import BodyKeys
+from gateway.spool.options import SpoolOptions
 from gateway.spool.sqlite import SpoolParts, SqliteSpool
 from gateway.transports.mx import Mx
 from gateway.transports.network import Network, NetworkOptions, SealingTools, build_network
@@ -51,6 +53,7 @@ class Orders:
     size: int = 0
     at: str = ""
     fate: Fate = Fate.DIES
+    keys: tuple[bytes, ...] = ()
 
 
 def message(size: int) -> bytes:
@@ -88,11 +91,15 @@ class Pipeline:
         self._traffic = WatchedTraffic(self._queue)
 
     async def run(self) -> None:
-        spool = await SqliteSpool.open(self._orders.spool, 0, SpoolParts(clock=self._clock, disk=self._steps.disk))
+        spool = await SqliteSpool.open(self._orders.spool, 0, self._parts())
         try:
             await self._work(spool)
         finally:
             await spool.aclose()
+
+    def _parts(self) -> SpoolParts:
+        options = SpoolOptions(keys=BodyKeys(self._orders.keys))
+        return SpoolParts(clock=self._clock, disk=self._steps.disk, options=options)
 
     async def _work(self, spool: SqliteSpool) -> None:
         shared, network = self._shared(spool)

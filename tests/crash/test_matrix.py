@@ -38,6 +38,7 @@ class Matrix:
     story: Story
     world: World
     folder: Path
+    keys: tuple[bytes, ...] = ()
 
     async def crash(self, at: str, fate: Fate) -> "Aftermath":
         """The first process meets its fate at that step; others follow until nothing waits."""
@@ -45,7 +46,7 @@ class Matrix:
             host.conversations.clear()
         self.world.hosts[PARTNER].first = self.story.first()
         spool = self.folder / f"{fate.name} {at}"
-        orders = Orders(spool=spool, network=self.world.network.options)
+        orders = Orders(spool=spool, network=self.world.network.options, keys=self.keys)
         first = await self._live(replace(orders, to=self.story.to, size=self.story.size, at=at, fate=fate))
         for _ in range(LIVES):
             await self._live(orders)
@@ -61,15 +62,16 @@ class Matrix:
         return life
 
 
+@pytest.mark.parametrize("keys", [(), (b"k" * 32,)], ids=["plain", "sealed"])
 @pytest.mark.parametrize("fate", [Fate.DIES, Fate.FAILS])
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.timeout(600)
 async def test_what_was_acknowledged_ends_once_at_whichever_step_the_gateway_meets_its_fate(
-    tmp_path: Path, processes: ForkServerContext, name: str, fate: Fate
+    tmp_path: Path, processes: ForkServerContext, name: str, fate: Fate, keys: tuple[bytes, ...]
 ) -> None:
     story = STORIES[name]
     async with world(tmp_path, story.scripts()) as at:
-        matrix = Matrix(processes, story, at, tmp_path)
+        matrix = Matrix(processes, story, at, tmp_path, keys)
         calm = await matrix.crash("", fate)
         found = [await matrix.crash(step, fate) for step in calm.life.steps]
     for one in (calm, *found):
