@@ -21,6 +21,7 @@ from gateway.flow.modes import Modes
 from gateway.flow.options import QueueOptions, SystemOptions
 from gateway.flow.policies import Edition, PolicyBook
 from gateway.flow.ports import Clock, Ids, Jitter, Lookups, Signer, Spool, StateStore, Transport
+from gateway.flow.repeats import Audit, no_audit
 from gateway.flow.shared import Shared
 from gateway.flow.tls_counts import NoSessions, TlsCounts
 from gateway.flow.traffic import Traffic
@@ -47,6 +48,7 @@ class Tools:
     counts: TlsCounts
     vault: Vault
     slots: int
+    audit: Audit = no_audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ def make_parts(loaded: Loaded, bundle: Bundle, tools: Tools, spool: Spool) -> Pa
         memory=tools.memory,
     )
     queue = share(settings.queue, tools.slots)
-    tools.metrics.initialise(loaded.policy, settings.routes, [smtp.name for smtp in settings.smtp])
+    tools.metrics.initialise(loaded.policy, settings.routes, settings.listeners)
     book = PolicyBook(Edition(loaded.policy, bundle.policy_text), lambda text: policy_from(text, settings))
     history = History(tools.state, tools.clock, settings.hop_key, tools.events)
     return Parts(
@@ -148,6 +150,7 @@ def make_line(parts: Parts, spool: Spool) -> Line:
         lookups=parts.lookups,
         history=parts.history,
         rollouts=parts.modes.current,
+        audit=tools.audit,
         state=tools.state,
         system=parts.system,
         queue=parts.queue,

@@ -1,4 +1,4 @@
-"""The SMTP sockets of a worker and their listeners: a reload changes what is behind the door, seldom the door itself.
+"""The doors of a worker and their listeners: a reload changes what is behind the door, seldom the door itself.
 
 Only a listener whose own settings or certificates changed is replaced; its idle clients hear 421 then, and the others
 after their message.
@@ -10,14 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from gateway.core.address import Address, ReversePath
 from gateway.core.envelope import Envelope
 from gateway.core.reply import Reply
 from gateway.flow.accept import Accept, Profile, Submission
 from gateway.flow.ports import Events
-from gateway.listeners.options import SmtpOptions
+from gateway.listeners.milter import MilterListener
+from gateway.listeners.options import MilterOptions, SmtpOptions
 from gateway.listeners.smtp import SmtpListener
 
 PATIENCE: Final = timedelta(minutes=10)
@@ -51,7 +52,7 @@ class Door(Accept):
 class Opening:
     """A listener that is ready to serve, and what it was made of."""
 
-    listener: SmtpListener
+    listener: SmtpListener | MilterListener
     made_of: tuple[object, ...]
 
 
@@ -65,12 +66,23 @@ class Entrance:
         self._open: tuple[Opening, asyncio.Task[None]] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def prepare(self, options: SmtpOptions, hostname: str, accept: Accept, events: Events) -> Opening | None:
+    def prepare(
+        self, options: SmtpOptions | MilterOptions, hostname: str, accept: Accept, events: Events
+    ) -> Opening | None:
         """What these settings need to be opened; None if it is open. Reads files: raises OSError if they are bad."""
-        made_of = (options, *_contents(options.certificate, options.private_key, options.client_ca))
+        made_of = (options, *_contents(options))
         if self._open is not None and self._open[0].made_of == made_of:
             return None
-        return Opening(listener=SmtpListener(_part(options, self._slots), hostname, accept, events), made_of=made_of)
+        # The kernel spreads connections over the workers; a single address's may all meet one, so its limit is whole.
+        part = -(-options.max_connections // self._slots)
+        match options:
+            case SmtpOptions():
+                listener = SmtpListener(replace(options, max_connections=part), hostname, accept, events)
+            case MilterOptions():
+                listener = MilterListener(replace(options, max_connections=part), accept, events)
+            case _:
+                assert_never(options)
+        return Opening(listener=listener, made_of=made_of)
 
     def open(self, opening: Opening) -> None:
         """Serves by it from now on, and sees the one before out."""
@@ -101,11 +113,9 @@ async def _see_out(opening: Opening, serving: asyncio.Task[None], patience: time
         serving.cancel()
 
 
-def _contents(*files: Path | str | None) -> Sequence[bytes | None]:
-    """The bytes of the files, so that one that was renewed under its name is noticed."""
+def _contents(options: SmtpOptions | MilterOptions) -> Sequence[bytes | None]:
+    """The bytes of its files, so that one that was renewed under its name is noticed."""
+    if isinstance(options, MilterOptions):
+        return ()
+    files = (options.certificate, options.private_key, options.client_ca)
     return [file.read_bytes() if isinstance(file, Path) else None for file in files]
-
-
-def _part(options: SmtpOptions, slots: int) -> SmtpOptions:
-    """The kernel spreads connections over the workers; a single address's may all meet one, so its limit is whole."""
-    return replace(options, max_connections=-(-options.max_connections // slots))

@@ -23,7 +23,7 @@ _LOOK: Final = 5.0
 
 
 class Gateway:
-    """Works between entering and leaving it. ``sockets`` are in the order of ``[[listen.smtp]]``."""
+    """Works between entering and leaving it. ``sockets`` are in the order of `Wiring.doors`."""
 
     def __init__(self, shards: Shards, tools: Tools, sockets: Sequence[socket.socket]) -> None:
         self._shards = shards
@@ -77,7 +77,7 @@ class Gateway:
     def _prepare(self, settings: Settings, door: Door) -> list[Opening | None]:
         return [
             entrance.prepare(options, settings.hostname, door, self._tools.events)
-            for entrance, options in zip(self._entrances, settings.smtp, strict=True)
+            for entrance, options in zip(self._entrances, (*settings.smtp, *settings.milter), strict=True)
         ]
 
     async def _see_out(self, old: Generation) -> None:

@@ -17,7 +17,7 @@ _BYTES: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The first message to a worker. ``listeners`` are inherited descriptors in the order of ``[[listen.smtp]]``."""
+    """The first message to a worker. ``listeners`` are inherited descriptors in the order of `Wiring.doors`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _BYTES
 

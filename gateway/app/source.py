@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, assert_never
 
-from gateway.app.wiring import Address, Wiring
+from gateway.app.wiring import Address, LocalAddress, Wiring
 from gateway.config.bundle import read_bundle
 from gateway.config.checks.at_rest import at_rest_warnings
 from gateway.config.checks.trust import DANE_OFF, trust_warnings
@@ -15,6 +15,7 @@ from gateway.config.load import examine
 from gateway.config.page import Page
 from gateway.config.problems import ConfigError
 from gateway.config.settings import Settings
+from gateway.listeners.options import LocalSocket, MilterOptions, TcpSocket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,4 +89,15 @@ def wiring_of(settings: Settings) -> Wiring:
         desk=Address(name="desk", host=desk.host, port=desk.port) if desk else None,
         portal=Address(name="portal", host=pages.host, port=pages.port) if pages else None,
         spool_keys=settings.spool_keys,
+        milter=tuple(_milter(milter) for milter in settings.milter),
     )
+
+
+def _milter(milter: MilterOptions) -> Address | LocalAddress:
+    match milter.where:
+        case TcpSocket(host, port):
+            return Address(name=milter.name, host=host, port=port)
+        case LocalSocket(path, permissions):
+            return LocalAddress(name=milter.name, path=path, permissions=permissions)
+        case _:
+            assert_never(milter.where)

@@ -6,19 +6,21 @@ Everything that can make a start impossible is found here, before a process is e
 import asyncio
 import os
 import shutil
+import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from gateway.app.control import open_control
+from gateway.app.local_socket import open_local, remove_local
 from gateway.app.metrics_folder import UnsafeFolder, empty_metrics_folder
 from gateway.app.sockets import CannotListen, open_sockets, passed_sockets
 from gateway.app.source import Configuration, Source
 from gateway.app.supervisor import Held, Setting, Supervisor
 from gateway.app.tuning import allow_files
-from gateway.app.wiring import Wiring
+from gateway.app.wiring import Address, LocalAddress, Wiring
 from gateway.flow.ports import SpoolError
 from gateway.spool.disk import SystemDisk
 from gateway.spool.lock import Locked, SpoolLock
@@ -101,10 +103,7 @@ def _held(wiring: Wiring) -> Generator[Held]:
     workers = count_workers(wiring)
     metrics = empty_metrics_folder(wiring.spool, os.environ)
     held = Held(
-        smtp=tuple(
-            (passed[address.name],) * workers if address.name in passed else open_sockets(address, workers)
-            for address in wiring.smtp
-        ),
+        doors=tuple(_door(address, passed, workers) for address in wiring.doors),
         admin=(passed.get("admin") or open_sockets(wiring.admin, 1)[0]) if wiring.admin else None,
         desk=(passed.get("desk") or open_sockets(wiring.desk, 1)[0]) if wiring.desk else None,
         portal=(passed.get("portal") or open_sockets(wiring.portal, 1)[0]) if wiring.portal else None,
@@ -115,21 +114,35 @@ def _held(wiring: Wiring) -> Generator[Held]:
         yield held
     finally:
         pages = [sock for sock in (held.desk, held.portal) if sock is not None]
-        for sockets in (*held.smtp, (held.control,), pages):
+        for sockets in (*held.doors, (held.control,), pages):
             for sock in sockets:
                 sock.close()
+        for address in wiring.doors:
+            if isinstance(address, LocalAddress) and address.name not in passed:
+                remove_local(address)
         shutil.rmtree(metrics, ignore_errors=True)
+
+
+def _door(
+    address: Address | LocalAddress, passed: Mapping[str, socket.socket], workers: int
+) -> tuple[socket.socket, ...]:
+    """One socket for each worker."""
+    if address.name in passed:
+        return (passed[address.name],) * workers
+    return (open_local(address),) * workers if isinstance(address, LocalAddress) else open_sockets(address, workers)
 
 
 def _announce(held: Held) -> None:
     """One line for a person who started it by hand; the log is for everybody else."""
     if not sys.stderr.isatty():
         return
-    addresses = ", ".join(_where(sockets[0].getsockname()) for sockets in held.smtp)
+    addresses = ", ".join(_where(sockets[0].getsockname()) for sockets in held.doors)
     admin = f"; metrics on http://{_where(held.admin.getsockname())}/metrics" if held.admin else ""
-    sys.stderr.write(f"Sealpost is ready: SMTP on {addresses}{admin}. Ctrl-C stops it.\n")
+    sys.stderr.write(f"Sealpost is ready: mail on {addresses}{admin}. Ctrl-C stops it.\n")
 
 
-def _where(name: tuple[str, int]) -> str:
+def _where(name: tuple[str, int] | str) -> str:
+    if isinstance(name, str):
+        return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
     return f"{host}:{name[1]}"

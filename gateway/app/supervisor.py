@@ -47,13 +47,13 @@ GRACE: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What the supervisor holds for life. ``smtp[i][slot]`` is the socket of the i-th listener for that slot.
+    """What the supervisor holds for life. ``doors[i][slot]`` is the socket of the i-th listener for that slot.
 
     ``desk`` is that of the page where held mail is released, ``portal`` that of the pages where sealed messages are
     opened; each has a process of its own.
     """
 
-    smtp: tuple[tuple[socket.socket, ...], ...]
+    doors: tuple[tuple[socket.socket, ...], ...]
     admin: socket.socket | None
     control: socket.socket
     metrics: Path
@@ -96,7 +96,7 @@ class Supervisor:
         return SlotPlan(
             number=number,
             slots=self._setting.workers,
-            sockets=tuple(sockets[number] for sockets in self._held.smtp),
+            sockets=tuple(sockets[number] for sockets in self._held.doors),
             environment={**self._setting.environment, FOLDER_VARIABLE: str(self._held.metrics)},
             command=self._setting.command,
             up=self._up,

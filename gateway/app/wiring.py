@@ -22,6 +22,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAddress:
+    """The same for a local socket, with the permissions of its file."""
+
+    name: str
+    path: Path
+    permissions: int
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """The settings that stay as they are until a restart. ``workers`` is as configured; 0 leaves it to the machine."""
 
@@ -34,10 +46,17 @@ class Wiring:
     desk: Address | None = None
     portal: Address | None = None
     spool_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    milter: tuple[Address | LocalAddress, ...] = ()
+
+    @property
+    def doors(self) -> tuple[Address | LocalAddress, ...]:
+        """Where mail comes in, in the order in which workers get the sockets."""
+        return (*self.smtp, *self.milter)
 
 
 _KEYS: Final = {
     "smtp": "listen.smtp",
+    "milter": "listen.milter",
     "admin": "listen.admin",
     "desk": "listen.desk",
     "portal": "listen.portal",

@@ -5,6 +5,7 @@ It obeys the commands on its standard input and ends when that closes, so it nev
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, assert_never
 
@@ -27,6 +28,7 @@ from gateway.core.record import QueueId, State
 from gateway.flow.ports import Clock, SealedStoreError, SpoolError, StateStore
 from gateway.flow.tls_counts import TlsCounts
 from gateway.net.memory import TlsMemory
+from gateway.spool.audit import SpoolAudit
 from gateway.spool.body_keys import BodyKeys
 from gateway.spool.options import SpoolOptions
 from gateway.spool.shards import Shards
@@ -73,7 +75,7 @@ class Worker:
         adopt_standard_logging(self._log)
         clock = SystemClock()
         state = await SharedState.open(settings.spool_dir / "state.db", clock)
-        tools = self._tools(start.slots, clock, state)
+        tools = replace(self._tools(start.slots, clock, state), audit=SpoolAudit(settings.spool_dir).story)
         try:
             await self._work_with(start, bundle, settings, tools)
         finally:

@@ -136,7 +136,7 @@ def _is_alone(config: Path | None, policy: Path | None) -> bool:
 
 
 def _check_listener(name: str, loaded: Loaded) -> None:
-    known = {smtp.name for smtp in loaded.settings.smtp}
+    known = set(loaded.settings.listeners)
     if name != Door().listener and name not in known:
         raise Usage(f"--listener: unknown listener `{name}`{did_you_mean(name, known)}")
 

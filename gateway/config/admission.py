@@ -93,7 +93,7 @@ def _open_relay(table: AllowTable) -> tuple[str, ...]:
         return ("this would admit everybody: give networks or client_name",)
     if table.client_name is not None and table.require_header:
         return ()
-    shared = next((network for network in table.networks if _is_shared(network)), None)
+    shared = next((network for network in table.networks if is_shared(network)), None)
     if shared is not None:
         return (f"{shared} is shared by many organisations: add client_name and require_header",)
     if table.client_name is not None and table.client_name.endswith(_SHARED_NAME):
@@ -110,7 +110,8 @@ def _unproven(listener: SmtpTable, table: AllowTable) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _is_shared(network: Network) -> bool:
+def is_shared(network: Network) -> bool:
+    """Whether many organisations send from there, so that an address in it proves nothing."""
     if network.is_private:
         return False
     if network.prefixlen < _WIDEST[network.version]:

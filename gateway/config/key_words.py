@@ -29,6 +29,7 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "ListenTable": {
         "smtp": "The doors for mail, each an address with its own rules.",
+        "milter": "The doors for an MTA that stays in front of us and asks what becomes of its mail.",
         "admin": "Metrics and health, for the operators alone.",
         "desk": "The page where held mail is released or given back.",
         "portal": "The pages where people outside open messages that are sealed here.",
@@ -51,6 +52,18 @@ CONFIG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "networks": "The client's address is in one of these.",
         "client_name": "The client proves this name with its certificate.",
         "require_header": "Each field has one of its values in the message, and is removed; `file:` names a secret.",
+    },
+    "MilterTable": {
+        "address": "Host and port, such as 127.0.0.1:8891, or unix: and the path of a local socket.",
+        "name": "Its name in metrics and in the policy's conditions; its address unless it is given one.",
+        "permissions": "Who may use the local socket, as for chmod; its folder and group let the MTA in.",
+        "mode": "takeover carries what the MTA may not; gate turns that away; tag only records and adds a field.",
+        "refusals": "In mode takeover: report takes refused mail and sends our report, session answers 5xx.",
+        "allow": "The networks of the MTA, if it comes by TCP; this machine alone unless they are given.",
+        "max_message": "The largest message that is taken; not less than the MTA's own limit.",
+        "max_recipients": "The most recipients of one message.",
+        "max_connections": "The most connections at once; the MTA has one for each of its clients.",
+        "timeout": "How long a silent MTA is waited for; longer than it waits for its own clients.",
     },
     "AdminTable": {"address": "Host and port, such as 127.0.0.1:9125; keep it off the network."},
     "DeskTable": {

@@ -11,6 +11,7 @@ from gateway.config.checks.floors import check_chains, check_policy
 from gateway.config.connectors import read_returned
 from gateway.config.desk import check_desk, read_desk
 from gateway.config.dkim import check_signed, read_dkim
+from gateway.config.milter import read_milters
 from gateway.config.page import Page, as_table
 from gateway.config.pins import read_pins
 from gateway.config.policy_file import read_policy
@@ -151,6 +152,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         policy=secrets.bundle.policy,
         workers=table.workers,
         smtp=read_listeners(page, table.listen.smtp, base, secrets),
+        milter=read_milters(page, table.listen),
         admin=_admin(table.listen.admin),
         hop_key=secrets.hop_key(table.secrets.hop, "secrets.hop"),
         dns=_dns(page, table),

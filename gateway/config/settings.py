@@ -12,7 +12,7 @@ from gateway.core.record import Kind
 from gateway.core.route import Route
 from gateway.desk.options import DeskOptions
 from gateway.flow.options import PortalOptions, QueueOptions, TlsrptOptions
-from gateway.listeners.options import AdminOptions, Network, SmtpOptions
+from gateway.listeners.options import AdminOptions, MilterOptions, Network, SmtpOptions
 from gateway.net.dns import DnsOptions
 from gateway.portal.options import PageOptions
 from gateway.sealed.keys import Keyring
@@ -58,3 +58,9 @@ class Settings:
     spool_keys: tuple[bytes, ...] = field(default=(), repr=False)
     portal: PortalOptions | None = None
     pages: PageOptions | None = None
+    milter: tuple[MilterOptions, ...] = ()
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """The names of all doors for mail."""
+        return tuple(options.name for options in (*self.smtp, *self.milter))

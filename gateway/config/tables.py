@@ -4,12 +4,23 @@ Routes stand apart (`gateway.config.routes`), because each transport brings keys
 """
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.config.page import Strict, Table
-from gateway.config.units import Duration, Endpoint, Hostname, Line, NetworkField, SealingSecret, Secret, Size, SpoolUrl
+from gateway.config.units import (
+    Duration,
+    Endpoint,
+    Hostname,
+    Line,
+    MilterEndpoint,
+    NetworkField,
+    SealingSecret,
+    Secret,
+    Size,
+    SpoolUrl,
+)
 from gateway.listeners.options import Network
 
 
@@ -35,6 +46,21 @@ class SmtpTable(Strict):
     max_recipients: int = Field(default=1000, ge=100)
     max_connections: int = Field(default=500, ge=1)
     max_per_address: int = Field(default=100, ge=1)
+    timeout: Duration | None = None
+
+
+class MilterTable(Strict):
+    """``[[listen.milter]]``: a door for an MTA that stays in front of us."""
+
+    address: MilterEndpoint
+    name: str | None = Field(default=None, pattern=r"^[\w.:/\[\]-]{1,100}$")
+    permissions: str = Field(default="0660", pattern=r"^0[0-7]{3}$")
+    mode: Literal["takeover", "gate", "tag"] = "takeover"
+    refusals: Literal["session", "report"] | None = None
+    allow: list[NetworkField] | None = None
+    max_message: Size = 150 * 1024 * 1024
+    max_recipients: int = Field(default=1000, ge=100)
+    max_connections: int = Field(default=500, ge=1)
     timeout: Duration | None = None
 
 
@@ -71,10 +97,17 @@ class PortalListenTable(Strict):
 class ListenTable(Strict):
     """``[listen]``."""
 
-    smtp: list[SmtpTable] = Field(min_length=1)
+    smtp: list[SmtpTable] = Field(default_factory=list[SmtpTable])
+    milter: list[MilterTable] = Field(default_factory=list[MilterTable])
     admin: AdminTable | None = None
     desk: DeskTable | None = None
     portal: PortalListenTable | None = None
+
+    @model_validator(mode="after")
+    def _takes_mail(self) -> Self:
+        if not (self.smtp or self.milter):
+            raise ValueError("nothing takes mail: give [[listen.smtp]] or [[listen.milter]]")
+        return self
 
 
 class SecretsTable(Strict):

@@ -20,6 +20,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ENDPOINT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s\[\]]+)):(\d{1,5})", re.ASCII)
 FILE: Final = "file:"
 ENVIRONMENT: Final = "env:"
+UNIX: Final = "unix:"
 
 
 def parse_duration(value: object) -> timedelta:
@@ -53,6 +54,17 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     if match is None or int(match[3]) > 65535:
         raise ValueError("an address is host:port, with an IPv6 host in square brackets, such as [::]:25")
     return match[1] or match[2], int(match[3])
+
+
+def parse_milter(text: str) -> tuple[str, int] | Path:
+    """An endpoint, or ``unix:/run/sealpost/milter``."""
+    if not text.startswith(UNIX):
+        return parse_endpoint(text)
+    path = text.removeprefix(UNIX)
+    # Linux takes 107 bytes and the zero behind them (unix(7)).
+    if not path.startswith("/") or "\0" in path or len(path.encode()) > 107:
+        raise ValueError("a local socket is unix: and its path from the root, of 107 bytes at most")
+    return Path(path)
 
 
 def parse_spool(url: str) -> Path:
@@ -110,6 +122,7 @@ Duration: TypeAlias = Annotated[timedelta, BeforeValidator(parse_duration)]
 Size: TypeAlias = Annotated[int, BeforeValidator(read_size)]
 NetworkField: TypeAlias = Annotated[Network, BeforeValidator(parse_network)]
 Endpoint: TypeAlias = Annotated[str, AfterValidator(lambda text: (parse_endpoint(text), text)[1])]
+MilterEndpoint: TypeAlias = Annotated[str, AfterValidator(lambda text: (parse_milter(text), text)[1])]
 SpoolUrl: TypeAlias = Annotated[str, AfterValidator(lambda url: (parse_spool(url), url)[1])]
 Hostname: TypeAlias = Annotated[str, AfterValidator(_hostname)]
 Secret: TypeAlias = Annotated[str, AfterValidator(_secret)]

@@ -168,6 +168,7 @@ class EventKind(StrEnum):
     OPERATOR = "operator"
     RECEIPT = "receipt"
     RETURNED = "returned"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ commit itself is `Taking`'s; who may relay at all, and the syntax of what a clie
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, assert_never
 
 from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.arrival import Arrival, read_arrival
@@ -22,12 +22,15 @@ from gateway.core.record import BodyRef, Entry, Message, Origin
 from gateway.core.refusal import postponement, softly_refused
 from gateway.core.reply import Reply, reply
 from gateway.core.scan import Scanner
+from gateway.flow.custody import Custody, Fate, Left, Taken, TurnedAway
 from gateway.flow.hashing import hashing
+from gateway.flow.leaving import Leaving
 from gateway.flow.options import Refusals
 from gateway.flow.overrides import Attempt, Overrides
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
 from gateway.flow.profile import HeaderProof, Profile
 from gateway.flow.receiving import ALONE, FOREIGN, Receiving, is_receipt, may_send, recipient_refused
+from gateway.flow.repeats import First, Known, Repeats, Undecided, identity
 from gateway.flow.returned import Returning
 from gateway.flow.rulings import Rulings, rule
 from gateway.flow.shared import Shared
@@ -39,6 +42,7 @@ NO_ROOM: Final = reply(452, "4.3.1", "no room for the message now, try again lat
 NOT_PROVEN: Final = reply(550, "5.7.1", "the message lacks the proof of the sending system that this listener asks for")
 NOT_OURS: Final = reply(550, "5.7.1", "mail with a null reverse-path needs a From of a domain that we send for")
 LOOP: Final = reply(554, "5.4.6", "the message goes round in a loop")
+UNDECIDED: Final = reply(451, "4.3.0", "the same message is being taken already, try again later")
 
 
 class Accept:
@@ -83,7 +87,8 @@ class Submission:
         self._scanner = Scanner(text_bytes=self._edition.policy.text_bytes)
         self._returns = any(carrier.route.returns for carrier in shared.carriers.table.values())
         # Unless something works once, nobody asks whether a message came before, and a digest is not free.
-        self._content = Content() if self._edition.policy.overridable or self._returns else None
+        again = self._edition.policy.overridable or self._returns or profile.custody is Custody.TAKEOVER
+        self._content = Content() if again else None
         self._hashing = hashing(shared.signer, self._edition.policy.organisation.domains)
         self._body: BodyWriter = spool.bodies.writer()
 
@@ -101,7 +106,16 @@ class Submission:
         self._body.discard()
 
     async def finish(self) -> Reply:
-        """The answer to the client; 250 only after the message is durable.
+        """The answer to the client of a listener that carries all of it; 250 only after the message is durable.
+
+        Raises: as `decide`.
+        """
+        fate = await self.decide()
+        assert isinstance(fate, Taken | TurnedAway)
+        return fate.reply
+
+    async def decide(self) -> Fate:
+        """What becomes of it; *taken* only after the message is durable.
 
         Raises:
             TooComplex: the message is past a limit of the scan (554 5.6.0 with its text).
@@ -111,47 +125,94 @@ class Submission:
             return await self._finish(self._scanner.close())
         except SpoolFull:
             self.discard()
-            return NO_ROOM
+            return TurnedAway(NO_ROOM)
         except Exception:
             # Not for a cancellation: a commit that was under way may have happened, and then needs its body.
             self.discard()
             raise
 
-    async def _finish(self, scan: Scan) -> Reply:
+    async def _finish(self, scan: Scan) -> Fate:
         policy, envelope, shared = self._edition.policy, self._envelope, self._shared
         arrival = read_arrival(scan, self._profile.names(), shared.system.hop_key)
         if not self._profile.proven(scan):
             return self._turn_away(NOT_PROVEN)
         facts = gather(scan, envelope, policy, shared.clock.now(), shared.system.hop_key)
-        if any(is_receipt(policy, recipient.address) for recipient in envelope.recipients):
+        takes = self._profile.custody.takes
+        if takes and any(is_receipt(policy, recipient.address) for recipient in envelope.recipients):
             return await self._receive(scan, arrival, facts)
         if not may_send(policy, envelope.reverse_path):
             return self._turn_away(FOREIGN)
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
         rulings, told, origin = await self._decided(facts, scan, arrival)
-        if is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
+        if takes and is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
             return self._turn_away(LOOP)
+        if self._profile.custody is Custody.RELAY or origin is not None:
+            return await self._carry(scan, arrival, rulings, told, origin)
+        fate = await self._without_us(self._message(scan, arrival, rulings.facts, NO_BODY), rulings, told)
+        return fate or await self._carry(scan, arrival, rulings, told, None)
+
+    async def _carry(self, scan: Scan, arrival: Arrival, rulings: Rulings, told: str, origin: Origin | None) -> Fate:
+        """It is ours to carry, or to give back."""
         decided = self._taking.decided(rulings)
         refused = [(recipient, decision) for recipient, decision in decided if isinstance(decision, Refused)]
         if refused and self._in_session(len(refused)):
             self.discard()
             answer = await self._taking.refuse(self._message(scan, arrival, rulings.facts, NO_BODY), rulings, refused)
-            return self._told_refused(answer)
+            return TurnedAway(self._told_refused(answer))
         softened = [
             (recipient, decision)
             for recipient, decision in decided
             if isinstance(decision, Open) and softly_refused(decision)
         ]
         if softened and self._in_session(len(softened)):
-            return self._turn_away(postponement(softened, policy.organisation.contact))
+            return self._turn_away(postponement(softened, self._edition.policy.organisation.contact))
+        if self._profile.custody is Custody.TAKEOVER and self._content is not None:
+            message = replace(self._message(scan, arrival, rulings.facts, NO_BODY), origin=origin)
+            return await self._take_once(message, self._content.body(), rulings, told)
         message = self._message(scan, arrival, rulings.facts, await self._body.finish())
-        return await self._taking.keep(replace(message, origin=origin), rulings, told)
+        return Taken(await self._taking.keep(replace(message, origin=origin), rulings, told))
+
+    async def _without_us(self, message: Message, rulings: Rulings, told: str) -> Fate | None:
+        """What becomes of it if the MTA carries it; None if we have to."""
+        profile = self._profile
+        leaving = Leaving(
+            taking=self._taking, shared=self._shared, policy=self._edition.policy, custody=profile.custody
+        )
+        there = f"judged in mode {profile.custody.value} for an MTA that calls it {profile.known_as or 'nothing yet'}"
+        fate = await leaving.judge(message, rulings, "; ".join(filter(None, (told, there))))
+        if fate is None:
+            return None
+        self.discard()
+        if isinstance(fate, TurnedAway):
+            self._told_refused(fate.reply)
+        return fate
+
+    async def _take_once(self, message: Message, body: bytes, rulings: Rulings, told: str) -> Fate:
+        """Takes it unless its client has handed it over before, and could not be told so."""
+        shared = self._shared
+        repeats = Repeats(state=shared.state, audit=shared.audit, clock=shared.clock, events=shared.events)
+        found = await repeats.claim(identity(self._envelope, message.message_id, body), message)
+        match found:
+            case Undecided():
+                return self._turn_away(UNDECIDED)
+            case Known(queue_id):
+                self.discard()
+                return Taken(await self._taking.suppress(message, queue_id))
+            case First():
+                try:
+                    whole = replace(message, body=await self._body.finish())
+                    return Taken(await self._taking.keep(whole, rulings, told))
+                except Exception:
+                    await repeats.forget(found)
+                    raise
+            case _:
+                assert_never(found)
 
     async def _decided(self, facts: Facts, scan: Scan, arrival: Arrival) -> tuple[Rulings, str, Origin | None]:
         """The decisions, the audit's sentence, and the message that it was before, if a sealing host hands it back."""
         content = self._content
-        if self._returns and content is not None:
+        if self._returns and content is not None and self._profile.custody.takes:
             returning = Returning(self._shared, self._envelope.recipients, lambda: content.digest(facts.sender))
             returned = await returning.judge(scan, arrival, facts)
             if returned is not None:
@@ -173,7 +234,7 @@ class Submission:
         attempt = Attempt(addresses=addresses, content=content, policy=policy, judge=judge)
         return await Overrides(shared).overrule(judged, marks, attempt)
 
-    async def _receive(self, scan: Scan, arrival: Arrival, facts: Facts) -> Reply:
+    async def _receive(self, scan: Scan, arrival: Arrival, facts: Facts) -> Fate:
         """A receipt goes to the one for whom it was asked; no rule decides about it."""
         receiving = Receiving(self._spool, self._shared)
         if len(self._envelope.recipients) > 1:
@@ -184,7 +245,7 @@ class Submission:
         entry = await receiving.entry(message, automatic=facts.automatic)
         if isinstance(entry, Reply):
             return self._turn_away(entry)
-        return await self._taking.pass_on(entry)
+        return Taken(await self._taking.pass_on(entry))
 
     def _in_session(self, refused: int) -> bool:
         """A null path has nobody to report to; else it is the listener's way, and only if nobody gets the message."""
@@ -192,9 +253,11 @@ class Submission:
             return True
         return self._profile.refusals is Refusals.SESSION and refused == len(self._envelope.recipients)
 
-    def _turn_away(self, answer: Reply) -> Reply:
+    def _turn_away(self, answer: Reply) -> Fate:
         self.discard()
-        return self._told_refused(answer)
+        if self._profile.custody is Custody.TAG:
+            return Left()
+        return TurnedAway(self._told_refused(answer))
 
     def _told_refused(self, answer: Reply) -> Reply:
         client = self._envelope.client

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.core.facts import Scan
+from gateway.flow.custody import Custody
 from gateway.flow.options import Refusals
 
 
@@ -21,13 +22,16 @@ class Profile:
     """``proofs``: any one of the tuples must be shown, each as a whole; empty means that nothing has to be proven.
 
     ``secrets`` are the fields of every proof that the listener knows, also where this client has to show none: the
-    message may have passed the system that sets them before it came here by another way.
+    message may have passed the system that sets them before it came here by another way. ``known_as`` is what an MTA
+    that brought it calls it.
     """
 
     listener: str
     refusals: Refusals
     proofs: tuple[tuple[HeaderProof, ...], ...] = ()
     secrets: tuple[str, ...] = ()
+    custody: Custody = Custody.RELAY
+    known_as: str = ""
 
     def names(self) -> Iterator[str]:
         """The fields that carry proofs; secrets of the sending system, which nobody else may see."""

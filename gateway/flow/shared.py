@@ -12,6 +12,7 @@ from gateway.flow.history import History
 from gateway.flow.options import PortalOptions, QueueOptions, SystemOptions
 from gateway.flow.policies import PolicyBook
 from gateway.flow.ports import Clock, Events, Ids, Jitter, Lookups, SealedStore, Signer, StateStore
+from gateway.flow.repeats import Audit, no_audit
 from gateway.flow.tally import Tally
 from gateway.flow.unsigned import NoSigner
 
@@ -20,8 +21,8 @@ from gateway.flow.unsigned import NoSigner
 class Shared:
     """The outside, the options, and the policy and routes in force, for the work on one spool.
 
-    ``rollouts`` gives the modes that an operator ordered; the policy's own are the policy's. ``sealed`` and ``portal``
-    are None where no route seals by itself.
+    ``rollouts`` gives the modes that an operator ordered; the policy's own are the policy's. ``audit`` is that of all
+    shards. ``sealed`` and ``portal`` are None where no route seals by itself.
     """
 
     book: PolicyBook
@@ -29,6 +30,7 @@ class Shared:
     lookups: Lookups
     history: History
     rollouts: Callable[[], Sequence[Rollout]] = tuple
+    audit: Audit = no_audit
     state: StateStore
     system: SystemOptions
     queue: QueueOptions

@@ -18,7 +18,7 @@ from gateway.core.facts import Facts, Scan
 from gateway.core.marks import marks_to_remove
 from gateway.core.override import stops
 from gateway.core.policy import Policy
-from gateway.core.record import BodyRef, Entry, Event, Kind, Message, RecipientRow, State
+from gateway.core.record import BodyRef, Entry, Event, EventKind, Kind, Message, QueueId, RecipientRow, State
 from gateway.core.refusal import refusal
 from gateway.core.reply import Reply, Status
 from gateway.core.trace import received
@@ -102,6 +102,32 @@ class Taking:
         for row in rows:
             self.shared.events.ended(message, row)
         return refusal(refused, self.edition.policy.organisation.contact, await self._tokens(message, refused))
+
+    async def leave(self, message: Message, rulings: Rulings, told: str) -> tuple[RecipientRow, ...]:
+        """Records that somebody else carries it, and gives its rows. Raises SpoolError; then nothing was kept."""
+        rows = tuple(replace(row, state=State.LEFT) for row in self._rows(message, self.decided(rulings)))
+        entry = Entry(message=message, rows=rows, events=entry_events(message, rows, told))
+        notified = await Notifications(self.spool, self.shared, message).entries(all_notifications(rows))
+        await self.spool.commit((entry, *notified))
+        await self._ours(message, self._told(notified))
+        await self._ours(message, self._remembered(message, rows))
+        self.shared.events.accepted(message, rows)
+        for row in rows:
+            self.shared.events.ended(message, row)
+        return rows
+
+    async def suppress(self, message: Message, first: QueueId) -> Reply:
+        """Keeps nothing of a message that was taken before but that it came again. Raises SpoolError."""
+        again = Event(
+            kind=EventKind.REPEATED,
+            at=message.accepted_at,
+            queue_id=first,
+            reverse_path=message.envelope.reverse_path,
+            message_id=message.message_id,
+            text=f"came again from {self.envelope.client.address} by {self.envelope.listener}; not taken twice",
+        )
+        await self.spool.commit((Entry(message=message, rows=(), events=(again,)),))
+        return _queued(replace(message, queue_id=first))
 
     async def pass_on(self, entry: Entry) -> Reply:
         """Takes responsibility for a message that no rule decided. Raises SpoolError; then nothing was kept."""

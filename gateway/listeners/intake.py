@@ -9,6 +9,7 @@ from collections.abc import Callable
 from gateway.core.reply import Reply, reply
 from gateway.core.scan import TooComplex
 from gateway.flow.accept import Submission
+from gateway.flow.custody import Fate, TurnedAway
 from gateway.flow.ports import SpoolFull
 from gateway.listeners import smtp_replies as replies
 
@@ -53,6 +54,17 @@ class Intake:
             answer = self._reply_to(error)
             self.fail(answer)
             return answer
+
+    async def decide(self) -> Fate:
+        """What becomes of the message; a fault turns it away."""
+        if self.fault is not None:
+            return TurnedAway(self.fault)
+        try:
+            return await self._submission.decide()
+        except Exception as error:
+            answer = self._reply_to(error)
+            self.fail(answer)
+            return TurnedAway(answer)
 
     def discard(self) -> None:
         """Forgets the message: the client went away or changed its mind."""

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from gateway.flow.custody import Custody
 from gateway.flow.options import Refusals
 
 Network: TypeAlias = IPv4Network | IPv6Network
+
+LOOPBACK: Final[tuple[Network, ...]] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,41 @@ class SmtpOptions:
     max_connections: int = 500
     max_per_address: int = 100
     timeout: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSocket:
+    """A Unix socket and who may connect to it."""
+
+    path: Path
+    permissions: int = 0o660
+
+
+@dataclass(frozen=True, slots=True)
+class TcpSocket:
+    """A TCP socket."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilterOptions:
+    """One ``[[listen.milter]]``. Sizes are bytes; ``allow`` is who may connect by TCP.
+
+    ``timeout`` is the longest wait for the MTA: longer than its client may be silent (Postfix's smtpd_timeout is five
+    minutes). ``refusals`` is for mail that is taken over.
+    """
+
+    name: str
+    where: TcpSocket | LocalSocket
+    custody: Custody = Custody.TAKEOVER
+    refusals: Refusals = Refusals.REPORT
+    allow: tuple[Network, ...] = LOOPBACK
+    max_message: int = 150 * 1024 * 1024
+    max_recipients: int = 1000
+    max_connections: int = 500
+    timeout: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def test_a_spool_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytes
 def held(folder: Path) -> Held:
     address = Address(name="x", host="::1", port=0)
     return Held(
-        smtp=(open_sockets(address, 1),),
+        doors=(open_sockets(address, 1),),
         admin=open_sockets(replace(address, host="127.0.0.1"), 1)[0],
         control=open_control(folder),
         metrics=folder,
@@ -50,7 +50,7 @@ def held(folder: Path) -> Held:
 def test_a_person_is_told_where_everything_is_and_a_log_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = held(tmp_path)
     assert everything.admin is not None
-    smtp, admin = everything.smtp[0][0].getsockname()[1], everything.admin.getsockname()[1]
+    smtp, admin = everything.doors[0][0].getsockname()[1], everything.admin.getsockname()[1]
     file = io.StringIO()
     monkeypatch.setattr(start.sys, "stderr", file)
     start._announce(everything)
@@ -64,9 +64,9 @@ def test_a_person_is_told_where_everything_is_and_a_log_is_not(tmp_path: Path, m
     os.close(ours)
     assert (
         told
-        == f"Sealpost is ready: SMTP on [::1]:{smtp}; metrics on http://127.0.0.1:{admin}/metrics. Ctrl-C stops it."
+        == f"Sealpost is ready: mail on [::1]:{smtp}; metrics on http://127.0.0.1:{admin}/metrics. Ctrl-C stops it."
     )
-    for sock in (*everything.smtp[0], everything.admin, everything.control):
+    for sock in (*everything.doors[0], everything.admin, everything.control):
         sock.close()
 
 

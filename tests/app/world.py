@@ -73,7 +73,7 @@ class World:
 
     @property
     def port(self) -> int:
-        return int(self.held.smtp[0][0].getsockname()[1])
+        return int(self.held.doors[0][0].getsockname()[1])
 
     @property
     def admin_port(self) -> int:
@@ -98,7 +98,7 @@ class World:
     async def workers(self) -> dict[int, int]:
         """The process of each slot, by asking until every slot has answered."""
         found: dict[int, int] = {}
-        while len(found) < len(self.held.smtp[0]):
+        while len(found) < len(self.held.doors[0]):
             slot, pid, _ = await self.greeting()
             found[slot] = pid
         return found
@@ -127,7 +127,7 @@ async def running(
     )
     source = EditedSource(text, wiring)
     held = Held(
-        smtp=(open_sockets(wiring.smtp[0], workers),),
+        doors=(open_sockets(wiring.smtp[0], workers),),
         admin=open_sockets(wiring.smtp[0], 1)[0],
         control=open_control(folder),
         metrics=empty_metrics_folder(folder, {"RUNTIME_DIRECTORY": str(folder)}),
@@ -146,7 +146,7 @@ async def running(
         finally:
             supervisor.stop()
             await run
-            for sockets in held.smtp:
+            for sockets in held.doors:
                 for sock in sockets:
                     sock.close()
             held.control.close()

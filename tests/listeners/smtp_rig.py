@@ -15,6 +15,7 @@ from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.envelope import Envelope
 from gateway.core.reply import Reply, reply
 from gateway.flow.accept import Accept
+from gateway.flow.custody import Fate, Taken, TurnedAway
 from gateway.flow.ports import Events
 from gateway.flow.profile import Profile
 from gateway.listeners.options import Allow, SmtpOptions
@@ -34,6 +35,7 @@ class FakeSubmission:
     answer: Reply | Exception
     write_error: Exception | None
     gate: asyncio.Event
+    fate: Fate | None = None
     finishing: asyncio.Event = field(default_factory=asyncio.Event)
     blocks: list[bytes] = field(default_factory=list[bytes])
     finished: bool = False
@@ -62,6 +64,13 @@ class FakeSubmission:
         self.finished = True
         return self.answer
 
+    async def decide(self) -> Fate:
+        """What is set, or what the answer says."""
+        answer = await self.finish()
+        if self.fate is not None:
+            return self.fate
+        return Taken(answer) if answer.is_positive else TurnedAway(answer)
+
     def discard(self) -> None:
         self.discarded += 1
         self.discarding.set()
@@ -75,6 +84,7 @@ class FakeAccept:
     write_error: Exception | None = None
     begin_error: Exception | None = None
     sender_error: Exception | None = None
+    fate: Fate | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     submissions: list[FakeSubmission] = field(default_factory=list[FakeSubmission])
 
@@ -92,7 +102,7 @@ class FakeAccept:
     def begin(self, envelope: Envelope, profile: Profile) -> FakeSubmission:
         if self.begin_error is not None:
             raise self.begin_error
-        submission = FakeSubmission(envelope, profile, self.answer, self.write_error, self.gate)
+        submission = FakeSubmission(envelope, profile, self.answer, self.write_error, self.gate, self.fate)
         self.submissions.append(submission)
         return submission
 
