@@ -86,6 +86,7 @@ class FakeAccept:
     sender_error: Exception | None = None
     fate: Fate | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     submissions: list[FakeSubmission] = field(default_factory=list[FakeSubmission])
 
     def sender_allowed(self, reverse_path: ReversePath) -> bool:
@@ -104,6 +105,7 @@ class FakeAccept:
             raise self.begin_error
         submission = FakeSubmission(envelope, profile, self.answer, self.write_error, self.gate, self.fate)
         self.submissions.append(submission)
+        self.begun.set()
         return submission
 
     @property
