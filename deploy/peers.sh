@@ -6,7 +6,7 @@ if [ "$(id -u)" != 0 ]; then
     exit 2
 fi
 packages="postfix swaks libnet-ssleay-perl libio-socket-ssl-perl openssl iproute2 chromium-headless-shell"
-packages="$packages nsd unbound opendkim-tools zip gnupg 7zip qpdf clamav-daemon slapd strace libmilter-dev"
+packages="$packages nsd unbound opendkim-tools zip gnupg 7zip qpdf clamav-daemon slapd strace libmilter-dev miltertest"
 missing=""
 for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"

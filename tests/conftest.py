@@ -27,6 +27,7 @@ PEERS = {
     "qpdf": lambda: shutil.which("qpdf") is not None,
     "gpg": lambda: shutil.which("gpg") is not None,
     "strace": lambda: shutil.which("strace") is not None,
+    "miltertest": lambda: shutil.which("miltertest") is not None,
     "root": lambda: os.geteuid() == 0,
 }
 

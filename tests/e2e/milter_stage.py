@@ -30,7 +30,7 @@ class Doors:
 @contextlib.asynccontextmanager
 async def doors(folder: Path, *, workers: int = 1, further: str = "") -> AsyncGenerator[Doors]:
     """The gateway with a milter door for each mode; ``further`` are lines that each of them has."""
-    ports = dict(zip(MODES, free_ports(len(MODES)), strict=True))
+    ports: Mapping[str, int] = dict(zip(MODES, free_ports(len(MODES)), strict=True))
     tables = "".join(
         f'\n[[listen.milter]]\nname = "{mode}"\nmode = "{mode}"\naddress = "127.0.0.1:{port}"\n{further}\n'
         for mode, port in ports.items()
