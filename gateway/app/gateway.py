@@ -16,6 +16,7 @@ from gateway.config.bundle import Bundle
 from gateway.config.load import Loaded, load
 from gateway.config.settings import Settings
 from gateway.core.record import Entry
+from gateway.flow.custody import Custody
 from gateway.spool.shards import Shards
 
 _LOOK: Final = 5.0
@@ -65,6 +66,7 @@ class Gateway:
             for entrance, opening in zip(self._entrances, openings, strict=True):
                 if opening is not None:
                     entrance.open(opening)
+            self._tell_of_tags(new.settings)
             if old is not None:
                 old.retire()
                 self._tasks.create_task(self._see_out(old))
@@ -79,6 +81,13 @@ class Gateway:
             entrance.prepare(options, settings.hostname, door, self._tools.events)
             for entrance, options in zip(self._entrances, (*settings.smtp, *settings.milter), strict=True)
         ]
+
+    def _tell_of_tags(self, settings: Settings) -> None:
+        """A milter that enforces nothing is a mode without an end, so every start says that it is there."""
+        names = [milter.name for milter in settings.milter if milter.custody is Custody.TAG]
+        self._tools.metrics.tagging(len(names))
+        for name in names:
+            self._tools.events.alert("mode-active", "", f"tag for the listener {name}: nothing is enforced there")
 
     async def _see_out(self, old: Generation) -> None:
         task = self._working[old]

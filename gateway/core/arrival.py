@@ -12,9 +12,12 @@ from gateway.core.edits import Remove
 from gateway.core.facts import Scan
 from gateway.core.header import is_control
 from gateway.core.hop import FIELD, Hop, read_hop
+from gateway.core.result import FIELD as RESULT_FIELD
+from gateway.core.result import Result, read_result
 from gateway.core.scan import TooComplex
 
 _HOP: Final = FIELD.casefold()
+_RESULT: Final = RESULT_FIELD.casefold()
 MAX_CONTROLS: Final = 50
 """Different control fields of one message; there are a few real ones, and each one is kept as an edit."""
 
@@ -25,13 +28,15 @@ _BLIND: Final = frozenset({"bcc", "resent-bcc"})
 class Arrival:
     """``message_id`` is empty if there is none; ``hop`` None if the message has not passed us before.
 
-    ``tls_optional`` is ``TLS-Required: no`` (RFC 8689 section 3), which counts only if the field stands once.
+    ``judged`` is what a milter of ours said of it before. ``tls_optional`` is ``TLS-Required: no`` (RFC 8689 section
+    3), which counts only if the field stands once.
     """
 
     message_id: str
     hop: Hop | None
     received: int
     removals: tuple[Remove, ...]
+    judged: Result | None = None
     tls_optional: bool = False
 
     @property
@@ -47,7 +52,8 @@ def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arr
         TooComplex: there are more than `MAX_CONTROLS` different control fields.
     """
     secret = _BLIND.union(name.casefold() for name in secret_names)
-    message_id, hops, received, wishes = "", list[bytes](), 0, list[bytes]()
+    message_id, received, wishes = "", 0, list[bytes]()
+    ours: dict[str, list[bytes]] = {_HOP: [], _RESULT: []}
     removals: dict[str, Remove] = {}
     for field in scan.fields:
         key = field.name.casefold()
@@ -59,15 +65,16 @@ def read_arrival(scan: Scan, secret_names: Iterable[str], hop_key: bytes) -> Arr
             message_id = message_id or field.value.decode("latin-1")
         elif key in secret or is_control(key):
             removals[key] = Remove(field.name)
-            if key == _HOP:
-                hops.append(field.value)
+            if key in ours:
+                ours[key].append(field.value)
     if sum(map(is_control, removals)) > MAX_CONTROLS:
         raise TooComplex(f"The message has more than {MAX_CONTROLS} different control fields")
-    hop = read_hop(tuple(hops), message_id, hop_key) if hops else None
+    hops, results = ours[_HOP], ours[_RESULT]
     return Arrival(
         message_id=message_id,
-        hop=hop,
+        hop=read_hop(tuple(hops), message_id, hop_key) if hops else None,
         received=received,
         removals=tuple(removals.values()),
+        judged=read_result(results, message_id, hop_key) if results else None,
         tls_optional=wishes == [b"no"],
     )

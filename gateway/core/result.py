@@ -30,6 +30,9 @@ class Result:
     queue_id: QueueId
     mode: str
 
+    def __str__(self) -> str:
+        return f"judged before as {self.queue_id} by a milter in mode {self.mode}"
+
 
 def result_field(result: Result, floor: Protection, level: str, message_id: str, key: bytes) -> Add:
     """The field; ``floor`` is the highest of all recipients, ``level`` the message's, ``key`` the hop key."""

@@ -145,6 +145,8 @@ class Submission:
         if envelope.reverse_path is NullPath.NULL and not _from_us(facts, policy):
             return self._turn_away(NOT_OURS)
         rulings, told, origin = await self._decided(facts, scan, arrival)
+        if arrival.judged is not None:
+            told = "; ".join(filter(None, (told, str(arrival.judged))))
         if takes and is_loop(arrival.hop, _chosen(rulings.decisions), arrival.received):
             return self._turn_away(LOOP)
         if self._profile.custody is Custody.RELAY or origin is not None:

@@ -173,6 +173,10 @@ class Metrics:
         for mode, count in counts.items():
             self.modes.labels(mode.value).set(count)
 
+    def tagging(self, listeners: int) -> None:
+        """How many milters only tag what they would refuse."""
+        self.modes.labels("tag").set(listeners)
+
     def initialise(self, policy: Policy, routes: Mapping[str, Route], listeners: Iterable[str]) -> None:
         """Sets every label set that the configuration names to 0; those that count already keep their values."""
         self._initialise_decisions(policy)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.address import NullPath, parse_address
+from gateway.core.edits import Remove
 from gateway.core.policy import Rule, Send
 from gateway.core.record import EventKind, State
 from gateway.core.result import FIELD, read_result
@@ -154,3 +155,20 @@ async def test_a_loop_ends_at_mail_that_is_taken_over() -> None:
     gate = Gate()
     message = with_fields(*[b"Received: from a by b"] * 51)
     assert await brought(gate, "gp@tls.example", message=message) == TurnedAway(LOOP)
+
+
+async def test_the_relay_knows_what_a_milter_of_ours_has_judged_and_removes_what_is_forged() -> None:
+    gate = Gate()
+    fate = await brought(gate, "gp@tls.example", profile=GATE)
+    assert isinstance(fate, Left)
+    mark = f"{fate.fields[0].name}: {fate.fields[0].value}".encode()
+    for field, text in (
+        (mark, "judged before as 000-1 by a milter in mode gate"),
+        (mark.replace(b"gate", b"tag"), ""),
+    ):
+        await gate.hand_over("gp@tls.example", message=with_fields(field))
+        *_, accepted = await gate.audit(EventKind.ACCEPTED)
+        first, *_ = await gate.audit(EventKind.ACCEPTED)
+        assert accepted.text == text.replace("000-1", first.queue_id)
+        *_, item = await gate.spool.query(QueueFilter(), None, 10)
+        assert Remove("X-Sealpost-Result") in item.message.edits
