@@ -99,7 +99,7 @@ def _examine(config: Path | None, folder: Path | None) -> _Report:
     except ConfigError as error:
         return _Report(problems=(*error.problems, *files.problems), warnings=warnings)
     tests = run_policy_tests(bundle.policy, loaded.policy)
-    postfix = examine_postfix(loaded.settings, (), folder)
+    postfix = examine_postfix(loaded.settings, folder)
     return _Report(
         problems=(*files.problems, *tests.problems),
         warnings=(*warnings, *postfix.warnings),

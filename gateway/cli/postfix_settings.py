@@ -30,8 +30,9 @@ class PostfixReport:
 NO_POSTFIX: Final = PostfixReport()
 
 
-def examine_postfix(settings: Settings, milters: Sequence[str], folder: Path | None) -> PostfixReport:
-    """For milter listeners at these addresses, or because a Postfix's ``folder`` is named. Raises Usage."""
+def examine_postfix(settings: Settings, folder: Path | None) -> PostfixReport:
+    """For the milter listeners, or because a Postfix's ``folder`` is named. Raises Usage."""
+    milters = [str(options.where) for options in settings.milter]
     if not milters and folder is None:
         return NO_POSTFIX
     lines = (*milter_lines(milters), *tls_lines(settings.tls_ca, dane=settings.dns.trust_ad))

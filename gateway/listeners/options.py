@@ -59,6 +59,9 @@ class LocalSocket:
     path: Path
     permissions: int = 0o660
 
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class TcpSocket:
@@ -66,6 +69,9 @@ class TcpSocket:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,14 +34,20 @@ def postconf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return asked
 
 
+def with_milter(config: Path, address: str) -> Path:
+    """The configuration, with a milter listener there."""
+    config.write_text(f'{config.read_text()}\n[[listen.milter]]\naddress = "{address}"\n')
+    return config
+
+
 def test_where_nobody_asks_nothing_is_said(tmp_path: Path, postconf: Path) -> None:
-    assert examine_postfix(load(read_bundle(certified(tmp_path))).settings, (), None) is NO_POSTFIX
+    assert examine_postfix(load(read_bundle(certified(tmp_path))).settings, None) is NO_POSTFIX
     assert not postconf.exists()
 
 
 def test_a_milter_listener_has_its_lines_and_postfix_is_looked_at(tmp_path: Path, postconf: Path) -> None:
-    settings = load(read_bundle(certified(tmp_path))).settings
-    report = examine_postfix(settings, ["127.0.0.1:8891"], None)
+    config = with_milter(certified(tmp_path), "127.0.0.1:8891")
+    report = examine_postfix(load(read_bundle(config)).settings, None)
     assert report.lines[:3] == (
         "smtpd_milters = inet:127.0.0.1:8891",
         "non_smtpd_milters = inet:127.0.0.1:8891",
@@ -52,6 +58,15 @@ def test_a_milter_listener_has_its_lines_and_postfix_is_looked_at(tmp_path: Path
         ("/etc/postfix/main.cf", "milter_default_action"),
     ]
     assert postconf.read_text().startswith("-x smtpd_milters non_smtpd_milters ")
+
+
+def test_check_prints_the_lines_of_a_milter_listener_without_being_asked(
+    tmp_path: Path, postconf: Path, call: Call
+) -> None:
+    code, out, err = call("check", "--config", with_milter(certified(tmp_path), "[::1]:8891"))
+    assert (code, err) == (0, "")
+    assert "\n  smtpd_milters = inet:[::1]:8891\n" in out and "\n  milter_default_action = tempfail\n" in out
+    assert "warning: /etc/postfix/main.cf: milter_default_action" in out
 
 
 def test_check_prints_the_lines_and_warns_of_another_folder(tmp_path: Path, postconf: Path, call: Call) -> None:
@@ -65,9 +80,9 @@ def test_check_prints_the_lines_and_warns_of_another_folder(tmp_path: Path, post
 def test_without_a_postfix_there_are_the_lines_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
-    config = certified(tmp_path)
+    config = with_milter(certified(tmp_path), "unix:/run/milter")
     monkeypatch.setenv("PATH", str(tmp_path))
-    report = examine_postfix(load(read_bundle(config)).settings, ["unix:/run/milter"], None)
+    report = examine_postfix(load(read_bundle(config)).settings, None)
     assert report.lines[0] == "smtpd_milters = unix:/run/milter"
     assert report.warnings == ()
     code, _, err = call("check", "--config", config, "--postfix", "/etc/postfix")
