@@ -9,9 +9,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +32,10 @@ WORKLOADS = (
     Workload(name="150 MB", messages=1, sessions=1, size=150_000_000),
 )
 
-START: tuple[Callable[[int], AbstractContextManager[Relay]], ...] = (
+Start: TypeAlias = Callable[[int], AbstractContextManager[Relay]]
+"""Starts a relay that sends to the sink at that port."""
+
+START: tuple[Start, ...] = (
     postfix_relay,
     postfix_with_milter,
     lambda port: sealpost(port, 1),
@@ -67,22 +71,22 @@ def one(relay_of: Callable[[int], AbstractContextManager[Relay]], load: Workload
         )
 
 
-def measure(load: Workload, rounds: int) -> dict[str, list[Run]]:
+def measure(load: Workload, rounds: int, relays: Sequence[Start]) -> dict[str, list[Run]]:
     """Every relay in every round, in an order that turns round."""
     runs: dict[str, list[Run]] = {}
     for number in range(rounds):
-        for relay_of in START if number % 2 == 0 else START[::-1]:
+        for relay_of in relays if number % 2 == 0 else relays[::-1]:
             name, run = one(relay_of, load)
             runs.setdefault(name, []).append(run)
             sys.stderr.write(f"  {load.name}, {name}: {run.rate:.1f} messages/s\n")
     return dict(sorted(runs.items()))
 
 
-def summary(load: Workload, runs: dict[str, list[Run]]) -> list[dict[str, str | float]]:
-    """One row a relay: medians, and the ratio to Postfix by pairs of the same round."""
+def summary(load: Workload, runs: dict[str, list[Run]], base: str = "postfix") -> list[dict[str, str | float]]:
+    """One row a relay: medians, and the ratio to ``base`` by pairs of the same round."""
     rows: list[dict[str, str | float]] = []
     for name, mine in runs.items():
-        ratios = [a.rate / b.rate for a, b in zip(mine, runs["postfix"], strict=True)]
+        ratios = [a.rate / b.rate for a, b in zip(mine, runs[base], strict=True)]
         rows.append(
             {
                 "workload": load.name,
@@ -98,10 +102,10 @@ def summary(load: Workload, runs: dict[str, list[Run]]) -> list[dict[str, str | 
     return rows
 
 
-def show(rows: list[dict[str, str | float]]) -> None:
+def show(rows: list[dict[str, str | float]], base: str = "Postfix") -> None:
     """The table for people."""
     table = Table(title=f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}")
-    for column in ("workload", "relay", "messages/s", "x Postfix", "CPU ms/message", "peak MiB above idle"):
+    for column in ("workload", "relay", "messages/s", f"x {base}", "CPU ms/message", "peak MiB above idle"):
         table.add_column(column, justify="left" if column in ("workload", "relay") else "right")
     for row in rows:
         ratio = f"{row['ratio']} [{row['ratio_min']}-{row['ratio_max']}]"
@@ -123,7 +127,7 @@ def main() -> None:
     rows: list[dict[str, str | float]] = []
     with contextlib.suppress(KeyboardInterrupt):
         for load in chosen:
-            rows += summary(load, measure(load, options.rounds))
+            rows += summary(load, measure(load, options.rounds, START))
     if options.json:
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")
     else:

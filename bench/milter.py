@@ -39,11 +39,23 @@ def do_nothing() -> Generator[str]:
 @contextlib.contextmanager
 def postfix_with_milter(sink_port: int) -> Generator[Relay]:
     """As `postfix_relay`, with the milter."""
+    with do_nothing() as milter, postfix_asking(milter, sink_port) as relay:
+        yield relay
+
+
+@contextlib.contextmanager
+def postfix_asking(milter: str, sink_port: int) -> Generator[Relay]:
+    """As `postfix_relay`, with what it calls this milter."""
     port = free_port()
-    with do_nothing() as milter:
-        extra = [f"relayhost = [127.0.0.1]:{sink_port}", f"smtpd_milters = {milter}"]
-        with postfix("postfix.example", [Service(port=port)], extra) as instance:
-            yield Relay(name="postfix, milter", port=port, pid=instance.pid)
+    extra = [
+        f"relayhost = [127.0.0.1]:{sink_port}",
+        f"smtpd_milters = {milter}",
+        "milter_default_action = tempfail",
+        # What a milter takes never reaches the queue, and Postfix would have each such message wait a second.
+        "in_flow_delay = 0",
+    ]
+    with postfix("postfix.example", [Service(port=port)], extra) as instance:
+        yield Relay(name="postfix, milter", port=port, pid=instance.pid)
 
 
 def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
