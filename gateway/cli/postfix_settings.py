@@ -12,6 +12,7 @@ from gateway.config.page import Page
 from gateway.config.postfix import compare, milter_lines, parameters, tls_lines
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
+from gateway.flow.custody import Custody
 
 _USUAL: Final = Path("/etc/postfix")
 
@@ -35,7 +36,8 @@ def examine_postfix(settings: Settings, folder: Path | None) -> PostfixReport:
     milters = [str(options.where) for options in settings.milter]
     if not milters and folder is None:
         return NO_POSTFIX
-    lines = (*milter_lines(milters), *tls_lines(settings.tls_ca, dane=settings.dns.trust_ad))
+    takes = any(options.custody is Custody.TAKEOVER for options in settings.milter)
+    lines = (*milter_lines(milters, takes=takes), *tls_lines(settings.tls_ca, dane=settings.dns.trust_ad))
     page = Page(str((folder or _USUAL) / "main.cf"))
     compare(page, lines, settings_of(folder, parameters(lines)) or {})
     return PostfixReport(lines=tuple(map(str, lines)), warnings=tuple(page.warnings))

@@ -44,6 +44,15 @@ class Line:
         return f"{late}{self.name} = {self.value}"
 
 
+_NO_DELAY: Final = Line(
+    name="in_flow_delay",
+    value="0",
+    fits=lambda value: _seconds(value) == 0,
+    why="Postfix holds up mail that comes in faster than its queue sends, and what the gateway takes over never reaches"
+    " that queue: each such message waits a second",
+)
+
+
 def milter_endpoint(address: str) -> str:
     """A milter listener's address as Postfix is told of it; one on all addresses is met on this machine."""
     if address.startswith(_UNIX):
@@ -56,8 +65,11 @@ def milter_endpoint(address: str) -> str:
     return f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"
 
 
-def milter_lines(addresses: Sequence[str]) -> tuple[Line, ...]:
-    """For milter listeners at these addresses, of which one Postfix asks one; none without any."""
+def milter_lines(addresses: Sequence[str], *, takes: bool) -> tuple[Line, ...]:
+    """For milter listeners at these addresses, of which one Postfix asks one; none without any.
+
+    ``takes`` is whether one of them takes mail over.
+    """
     if not addresses:
         return ()
     ours = tuple(map(milter_endpoint, addresses))
@@ -82,6 +94,7 @@ def milter_lines(addresses: Sequence[str]) -> tuple[Line, ...]:
         Line(name="milter_protocol", value="6", fits=_is("6"), why="the gateway speaks version 6"),
         _timeout("milter_command_timeout", "30s", "a lookup for a recipient may take so long"),
         _timeout("milter_content_timeout", "300s", "a large message is scanned and stored before it is answered"),
+        *((_NO_DELAY,) if takes else ()),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.config.page import Page
 from gateway.config.postfix import compare, milter_endpoint, milter_lines, parameters, tls_lines
 
-LINES = (*milter_lines(["127.0.0.1:8891"]), *tls_lines("system", dane=True))
+LINES = (*milter_lines(["127.0.0.1:8891"], takes=True), *tls_lines("system", dane=True))
 GOOD = {line.name: line.value for line in LINES}
 
 
@@ -35,6 +35,7 @@ def test_the_lines_are_as_main_cf_has_them() -> None:
         "milter_protocol = 6",
         "milter_command_timeout = 30s",
         "milter_content_timeout = 300s",
+        "in_flow_delay = 0",
         "smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8892:tls",
         "smtp_tls_security_level = dane",
         "smtp_dns_support_level = dnssec",
@@ -45,7 +46,9 @@ def test_the_lines_are_as_main_cf_has_them() -> None:
 
 
 def test_without_a_listener_or_dane_there_are_fewer() -> None:
-    assert milter_lines([]) == ()
+    assert milter_lines([], takes=True) == ()
+    kept = {line.name for line in milter_lines(["127.0.0.1:8891"], takes=False)}
+    assert {line.name for line in milter_lines(["127.0.0.1:8891"], takes=True)} - kept == {"in_flow_delay"}
     assert [str(line) for line in tls_lines(Path("/etc/sealpost/ca.pem"), dane=False)] == [
         "smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8892:tls",
         "smtp_tls_security_level = may",
@@ -118,7 +121,7 @@ def test_a_warning_says_what_it_is_what_it_should_be_and_what_follows() -> None:
 
 
 def test_one_of_several_listeners_is_enough() -> None:
-    lines = milter_lines(["127.0.0.1:8891", "unix:/run/sealpost/gate"])
+    lines = milter_lines(["127.0.0.1:8891", "unix:/run/sealpost/gate"], takes=False)
     page = Page("main.cf")
     compare(page, lines, {"smtpd_milters": "unix:/run/sealpost/gate", "non_smtpd_milters": "inet:127.0.0.1:8891"})
     assert page.warnings == []

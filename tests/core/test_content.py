@@ -1,5 +1,7 @@
 """The digest of what a message says: what changes it, and what does not."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +62,10 @@ def test_how_it_is_cut_makes_no_difference(size: int, message: bytes) -> None:
 def test_whatever_stands_behind_the_empty_line_counts(body: bytes, more: bytes) -> None:
     assert digest(b"\r\n" + body + more) != digest(b"\r\n" + body)
     assert digest(MESSAGE + more) != digest(MESSAGE)
+
+
+def test_the_body_alone_is_known_by_its_own_digest() -> None:
+    content = Content()
+    for block in (b"Subject: one\r\n\r", b"\nthe ", b"body\r\n"):
+        content.feed(block)
+    assert content.body() == hashlib.sha256(b"the body\r\n").digest()

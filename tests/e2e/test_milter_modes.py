@@ -1,13 +1,15 @@
 """A real Postfix that asks the gateway about its mail, in each mode."""
 
+import asyncio
 import smtplib
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from gateway.core.record import EventKind, State
 from tests.e2e.milter_stage import doors, front, send
-from tests.e2e.stage import letter, wire
+from tests.e2e.stage import OFFICER, letter, wire
 
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root"), pytest.mark.timeout(120)]
 
@@ -85,3 +87,29 @@ async def test_a_thousand_recipients_and_sixty_megabytes(tmp_path: Path) -> None
         assert await mta.submit(large, "someone@tls.example") == {}
         await its.stage.until(lambda: len(its.stage.events(None, EventKind.ENDED)) == 1001, 60)
         assert {event.state for event in its.stage.events(None, EventKind.ENDED)} == {State.DELIVERED}
+
+
+LINES = Path(__file__).parents[2] / "deploy" / "postfix" / "main.cf"
+
+
+async def test_the_lines_that_we_give_for_main_cf_work(tmp_path: Path) -> None:
+    async with doors(tmp_path) as its:
+        given = LINES.read_text().replace("8891", str(its.ports["takeover"])).splitlines()
+        # The last of two lines counts.
+        async with front(1, *given) as mta:
+            assert await mta.submit(letter(classification="restricted"), "someone@tls.example") == {}
+            assert await mta.submit(letter(classification="public"), "someone@plain.example") == {}
+            await mta.said("status=sent")
+            command = ["/usr/sbin/sendmail", "-C", str(mta.postfix.root / "etc"), "-f", OFFICER, "local@tls.example"]
+            content = wire(letter(classification="restricted"))
+            await asyncio.to_thread(subprocess.run, command, input=content, check=True, timeout=20)
+            await its.stage.until(lambda: len(its.stage.events(None, EventKind.ENDED)) == 3)
+            await its.stage.process.stop()
+            told = await mta.submit(letter(classification="public"), "someone@plain.example")
+            assert next(iter(told.values()))[0] == 451
+        ends = {event.address: event.state for event in its.stage.events(None, EventKind.ENDED)}
+        assert ends == {
+            "someone@tls.example": State.DELIVERED,
+            "someone@plain.example": State.LEFT,
+            "local@tls.example": State.DELIVERED,
+        }
