@@ -30,10 +30,12 @@ from gateway.wire.milter.events import (
     Unknown,
 )
 from gateway.wire.milter.negotiation import Action, Offer, Step
-from gateway.wire.milter.packets import Command, Packet
+from gateway.wire.milter.packets import COMMANDS, Command, Packet
 
 _IPV6_PREFIX: Final = "ipv6:"
 _NAME: Final = re.compile(rb"[^\r\n:\t ][^\r\n:]*")
+_NO_VALUES: Final[Mapping[str, bytes]] = MappingProxyType({})
+"""Before each header field and block of the body an MTA says that it has nothing to say."""
 _NO_FOLD: Final = re.compile(rb"\n(?![\t ])")
 
 
@@ -52,10 +54,11 @@ def _offer(payload: bytes) -> Offer:
 
 def _macros(payload: bytes) -> Macros:
     """Command letter, then (name value)*."""
-    try:
-        command = Command(payload[:1].decode("latin-1"))
-    except ValueError:
-        raise _malformed(Command.MACROS) from None
+    command = COMMANDS.get(payload[0]) if payload else None
+    if command is None:
+        raise _malformed(Command.MACROS)
+    if len(payload) == 1:
+        return Macros(command, _NO_VALUES)
     texts = _strings(Command.MACROS, payload[1:])
     if len(texts) % 2:
         raise _malformed(Command.MACROS)

@@ -40,6 +40,9 @@ class Command(StrEnum):
     QUIT_NEW_CONNECTION = "K"
 
 
+COMMANDS: Final[Mapping[int, Command]] = MappingProxyType({ord(command): command for command in Command})
+"""By the byte that stands for them: a message comes in some thirty packets."""
+
 MAX_PAYLOAD: Final[Mapping[Command, int]] = MappingProxyType(
     {
         # Twelve bytes are read; an MTA of a later version may say more.
@@ -95,7 +98,9 @@ class PacketReader:
             raise RemoteProtocolError("the MTA announced a milter packet of an impossible length")
         if len(self._buffer) == _LENGTH:
             return None
-        command = _command(self._buffer[_LENGTH])
+        command = COMMANDS.get(self._buffer[_LENGTH])
+        if command is None:
+            raise RemoteProtocolError("the MTA sent a milter command that does not exist")
         if size > 1 + MAX_PAYLOAD[command]:
             raise RemoteProtocolError(f"the MTA announced a milter packet that is too long for {command.name}")
         return self._take(command, _LENGTH + size)
@@ -106,13 +111,6 @@ class PacketReader:
         payload = bytes(self._buffer[_LENGTH + 1 : end])
         del self._buffer[:end]
         return Packet(command, payload)
-
-
-def _command(letter: int) -> Command:
-    try:
-        return Command(chr(letter))
-    except ValueError:
-        raise RemoteProtocolError("the MTA sent a milter command that does not exist") from None
 
 
 def packet(letter: str, payload: bytes = b"") -> bytes:
