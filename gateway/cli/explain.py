@@ -25,6 +25,7 @@ from gateway.core.address import Address, BadAddress, NullPath, ReversePath, par
 from gateway.core.classify import gather
 from gateway.core.scan import TooComplex
 from gateway.core.tls import Starttls
+from gateway.flow.custody import Custody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ def _explain(asked: _Question, bundle: Bundle, *, any_listener: bool) -> Explain
         tls=asked.assumed.tls,
         portal=loaded.settings.portal,
         by_passphrase=by_passphrase(loaded.settings),
+        custody=_custody(asked.by.listener, loaded),
     )
 
 
@@ -139,6 +141,10 @@ def _check_listener(name: str, loaded: Loaded) -> None:
     known = set(loaded.settings.listeners)
     if name != Door().listener and name not in known:
         raise Usage(f"--listener: unknown listener `{name}`{did_you_mean(name, known)}")
+
+
+def _custody(name: str, loaded: Loaded) -> Custody:
+    return next((milter.custody for milter in loaded.settings.milter if milter.name == name), Custody.RELAY)
 
 
 def _client(text: str) -> str:

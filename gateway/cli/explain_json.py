@@ -82,7 +82,8 @@ class RecipientJson(TypedDict):
 
     ``patience`` and ``remind_after`` are seconds; ``decided`` is null for a message that nobody sent yet, and ``last``
     too until it was tried: what came of it, as in `queue show`; ``earlier`` says the same of the routes before.
-    ``opened`` says of each route into the portal how the message would be opened.
+    ``opened`` says of each route into the portal how the message would be opened, ``at_mta`` what an MTA in front would
+    hear (null if there is none).
     """
 
     recipient: str
@@ -110,6 +111,7 @@ class RecipientJson(TypedDict):
     decided: DecidedJson | None
     earlier: list[EarlierJson]
     last: dict[str, Json] | None
+    at_mta: str | None
 
 
 class ExplainJson(TypedDict):
@@ -212,6 +214,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
         "decided": _decided(describe(before)) if before is not None else None,
         "earlier": [{"route": route, "outcome": outcome_json(outcome)} for route, outcome in earlier],
         "last": outcome_json(last) if last is not None else None,
+        "at_mta": explained.at_mta(decision) or None,
     }
 
 

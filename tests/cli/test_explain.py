@@ -380,6 +380,29 @@ def test_a_door_that_is_not_there_is_usage(run: Run, tmp_path: Path) -> None:
     assert answer(run, *BASIC, "--listener", "outlook")["listener"] == "outlook"
 
 
+@pytest.mark.parametrize(
+    ("mode", "public", "button"),
+    [
+        ("takeover", "stays with the MTA if nobody else of the message needs us", "the message is taken over"),
+        (
+            "gate",
+            "passes with a field",
+            "the message is refused as a whole, because the MTA cannot send it by the route encrypted",
+        ),
+        ("tag", "passes with a field, whatever was decided", "passes with a field, whatever was decided"),
+    ],
+)
+def test_what_an_mta_in_front_would_hear_is_said(run: Run, tmp_path: Path, mode: str, public: str, button: str) -> None:
+    door = f'[[listen.milter]]\naddress = "127.0.0.1:8891"\nname = "mta"\nmode = "{mode}"\n\n[secrets]'
+    change(tmp_path / "sealpost.toml", ("[secrets]", door))
+    assert answer(run, *BASIC)["recipients"][0]["at_mta"] is None
+    message = tmp_path / "m.eml"
+    for field, expected in ((b"X-Classification: public", public), (b"X-Sealpost-Intent: encrypted", button)):
+        message.write_bytes(MESSAGE.replace(b"\x1b[31m", b"").replace(b"X-Classification: controlled", field))
+        assert answer(run, *BASIC, "--listener", "mta")["recipients"][0]["at_mta"] == expected
+        assert f"  At the MTA {expected}\n" in run(*BASIC, "--listener", "mta")[1]
+
+
 def test_without_a_configuration_any_listener_can_be_named(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

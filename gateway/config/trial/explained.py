@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.config.settings import Settings
+from gateway.config.trial.at_mta import at_mta
 from gateway.config.trial.entries import entries_of
 from gateway.core.address import Address
 from gateway.core.decide import Ruling, decide
@@ -16,6 +17,7 @@ from gateway.core.outcome import Outcome
 from gateway.core.policy import Policy
 from gateway.core.sealing import Unlock
 from gateway.core.tls import Starttls
+from gateway.flow.custody import Custody
 from gateway.flow.options import PortalOptions
 from gateway.transports.portal import Portal
 
@@ -53,7 +55,8 @@ class Explained:
 
     ``door`` is the sentence of a refusal that no rule is asked for; None for mail that comes in. ``answered`` is
     whether anybody is told of a failure. ``recorded`` is there for mail that went through the gateway. ``portal`` says
-    how sealed messages are opened, and ``by_passphrase`` which routes send no code at all.
+    how sealed messages are opened, and ``by_passphrase`` which routes send no code at all. ``custody`` is that of the
+    listener that it comes by.
     """
 
     message: str
@@ -68,6 +71,11 @@ class Explained:
     recorded: Recorded | None = None
     portal: PortalOptions | None = None
     by_passphrase: frozenset[str] = frozenset()
+    custody: Custody = Custody.RELAY
+
+    def at_mta(self, decision: Decision) -> str:
+        """What an MTA in front would hear of it; empty if there is none."""
+        return at_mta(decision, self.custody, self.policy.routes)
 
     def opened(self, route: str, level: str) -> str:
         """How a message of that level is opened that goes into the portal by that route; empty if there is none."""
