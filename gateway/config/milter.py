@@ -26,6 +26,8 @@ def _milter(page: Page, table: MilterTable, number: int) -> MilterOptions:
     key, custody = dotted("listen", "milter", number), Custody(table.mode)
     if table.refusals is not None and custody is not Custody.TAKEOVER:
         page.problem(f"{key}.refusals", f"in mode {table.mode} nothing is carried by us, so there are no reports")
+    if custody is Custody.TAG:
+        page.warning(f"{key}.mode", "tag only records: nothing of the policy is enforced there")
     where, given = parse_milter(table.address), {"timeout": table.timeout} if table.timeout else {}
     local = not isinstance(where, tuple)
     _check_allow(page, table, key, local=local)

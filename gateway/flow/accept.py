@@ -6,7 +6,7 @@ commit itself is `Taking`'s; who may relay at all, and the syntax of what a clie
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import Final
 
 from gateway.core.address import Address, NullPath, ReversePath
 from gateway.core.arrival import Arrival, read_arrival
@@ -30,11 +30,11 @@ from gateway.flow.overrides import Attempt, Overrides
 from gateway.flow.ports import BodyWriter, Spool, SpoolFull
 from gateway.flow.profile import HeaderProof, Profile
 from gateway.flow.receiving import ALONE, FOREIGN, Receiving, is_receipt, may_send, recipient_refused
-from gateway.flow.repeats import First, Known, Repeats, Undecided, identity
 from gateway.flow.returned import Returning
 from gateway.flow.rulings import Rulings, rule
 from gateway.flow.shared import Shared
 from gateway.flow.taking import NO_BODY, Taking
+from gateway.flow.taking_over import TakingOver
 
 __all__ = ["Accept", "HeaderProof", "Profile", "Submission"]
 
@@ -42,7 +42,6 @@ NO_ROOM: Final = reply(452, "4.3.1", "no room for the message now, try again lat
 NOT_PROVEN: Final = reply(550, "5.7.1", "the message lacks the proof of the sending system that this listener asks for")
 NOT_OURS: Final = reply(550, "5.7.1", "mail with a null reverse-path needs a From of a domain that we send for")
 LOOP: Final = reply(554, "5.4.6", "the message goes round in a loop")
-UNDECIDED: Final = reply(451, "4.3.0", "the same message is being taken already, try again later")
 
 
 class Accept:
@@ -151,7 +150,8 @@ class Submission:
             return self._turn_away(LOOP)
         if self._profile.custody is Custody.RELAY or origin is not None:
             return await self._carry(scan, arrival, rulings, told, origin)
-        fate = await self._without_us(self._message(scan, arrival, rulings.facts, NO_BODY), rulings, told)
+        unkept = replace(NO_BODY, size=scan.message_bytes)
+        fate = await self._without_us(self._message(scan, arrival, rulings.facts, unkept), rulings, told)
         return fate or await self._carry(scan, arrival, rulings, told, None)
 
     async def _carry(self, scan: Scan, arrival: Arrival, rulings: Rulings, told: str, origin: Origin | None) -> Fate:
@@ -170,8 +170,11 @@ class Submission:
         if softened and self._in_session(len(softened)):
             return self._turn_away(postponement(softened, self._edition.policy.organisation.contact))
         if self._profile.custody is Custody.TAKEOVER and self._content is not None:
+            taking_over = TakingOver(
+                taking=self._taking, shared=self._shared, body=self._body, content=self._content.body()
+            )
             message = replace(self._message(scan, arrival, rulings.facts, NO_BODY), origin=origin)
-            return await self._take_once(message, self._content.body(), rulings, told)
+            return self._told(await taking_over.take(message, rulings, told))
         message = self._message(scan, arrival, rulings.facts, await self._body.finish())
         return Taken(await self._taking.keep(replace(message, origin=origin), rulings, told))
 
@@ -186,30 +189,7 @@ class Submission:
         if fate is None:
             return None
         self.discard()
-        if isinstance(fate, TurnedAway):
-            self._told_refused(fate.reply)
-        return fate
-
-    async def _take_once(self, message: Message, body: bytes, rulings: Rulings, told: str) -> Fate:
-        """Takes it unless its client has handed it over before, and could not be told so."""
-        shared = self._shared
-        repeats = Repeats(state=shared.state, audit=shared.audit, clock=shared.clock, events=shared.events)
-        found = await repeats.claim(identity(self._envelope, message.message_id, body), message)
-        match found:
-            case Undecided():
-                return self._turn_away(UNDECIDED)
-            case Known(queue_id):
-                self.discard()
-                return Taken(await self._taking.suppress(message, queue_id))
-            case First():
-                try:
-                    whole = replace(message, body=await self._body.finish())
-                    return Taken(await self._taking.keep(whole, rulings, told))
-                except Exception:
-                    await repeats.forget(found)
-                    raise
-            case _:
-                assert_never(found)
+        return self._told(fate)
 
     async def _decided(self, facts: Facts, scan: Scan, arrival: Arrival) -> tuple[Rulings, str, Origin | None]:
         """The decisions, the audit's sentence, and the message that it was before, if a sealing host hands it back."""
@@ -260,6 +240,11 @@ class Submission:
         if self._profile.custody is Custody.TAG:
             return Left()
         return TurnedAway(self._told_refused(answer))
+
+    def _told(self, fate: Fate) -> Fate:
+        if isinstance(fate, TurnedAway):
+            self._told_refused(fate.reply)
+        return fate
 
     def _told_refused(self, answer: Reply) -> Reply:
         client = self._envelope.client

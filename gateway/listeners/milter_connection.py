@@ -96,8 +96,17 @@ class MilterConnection(ABC):
             self.broken(error)
         finally:
             self.forget()
-            self.writer.close()
+            await self._hang_up()
             self.closed()
+
+    async def _hang_up(self) -> None:
+        """An MTA that does not take its last answer keeps its place no longer than for any other."""
+        self.writer.close()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self.writer.wait_closed()
+        except (OSError, asyncio.CancelledError):
+            self.cut()
 
     async def _converse(self) -> None:
         while not (self._leaving and self.busy is Busy.IDLE):

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from gateway.core.reply import Reply
 from gateway.flow.accept import Accept, Profile
-from gateway.flow.custody import Custody, Fate
+from gateway.flow.custody import Fate
 from gateway.flow.ports import Events, SpoolFull
 from gateway.listeners import smtp_replies as replies
 from gateway.listeners.admission import IpAddress
@@ -19,6 +19,7 @@ from gateway.listeners.intake import Intake
 from gateway.listeners.milter_answers import answer_to, fitting, refusal
 from gateway.listeners.milter_connection import MilterConnection, Over
 from gateway.listeners.milter_message import MilterMessage, client_of, read_mail, read_rcpt, read_tls
+from gateway.listeners.milter_terms import HOST, QUEUE_ID, TLS, terms_for
 from gateway.listeners.options import MilterOptions
 from gateway.wire.errors import LocalProtocolError, RemoteProtocolError
 from gateway.wire.milter.answers import Verdict
@@ -39,35 +40,11 @@ from gateway.wire.milter.events import (
     Recipient,
     Unknown,
 )
-from gateway.wire.milter.negotiation import Action, MacroStage, Offer, Step, Terms
+from gateway.wire.milter.negotiation import Offer
 
 PROGRESS_EVERY: Final = 5.0
 """Seconds; Sendmail's time for an answer is ten unless somebody gave it more."""
 
-_STEPS: Final = (
-    Step.NOUNKNOWN
-    | Step.NR_CONN
-    | Step.NR_HELO
-    | Step.NR_DATA
-    | Step.NR_HDR
-    | Step.NR_EOH
-    | Step.NR_BODY
-    | Step.HDR_LEADSPC
-)
-_TLS: Final = ("{tls_version}", "{cipher}", "{cipher_bits}")
-_MACROS: Final = {
-    MacroStage.CONNECT: ("j",),
-    MacroStage.HELO: _TLS,
-    MacroStage.MAIL: ("i", *_TLS),
-    MacroStage.DATA: ("i",),
-    MacroStage.END_OF_MESSAGE: ("i",),
-}
-_ACTIONS: Final = {
-    Custody.RELAY: Action(0),
-    Custody.TAKEOVER: Action(0),
-    Custody.GATE: Action.ADDHDRS | Action.QUARANTINE,
-    Custody.TAG: Action.ADDHDRS,
-}
 _MAX_KNOWN_AS: Final = 100
 
 
@@ -87,8 +64,7 @@ class MilterConversation(MilterConnection):
 
     def __init__(self, desk: Desk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: IpAddress) -> None:
         options = desk.options
-        terms = Terms(needed_actions=_ACTIONS[options.custody], wished_steps=_STEPS, macros=_MACROS)
-        super().__init__(terms, reader, writer, options.timeout.total_seconds())
+        super().__init__(terms_for(options.custody), reader, writer, options.timeout.total_seconds())
         self._desk = desk
         self._peer = peer
         self._connect: Connect | None = None
@@ -164,7 +140,7 @@ class MilterConversation(MilterConnection):
     def _mail(self, event: MailFrom) -> Verdict | Reply:
         self.forget()
         desk = self._desk
-        mail = read_mail(event, self.session.macro("j"))
+        mail = read_mail(event, self.session.macro(HOST))
         if isinstance(mail, Reply):
             return self._refused(mail)
         if not desk.accept.sender_allowed(mail.reverse_path):
@@ -178,7 +154,7 @@ class MilterConversation(MilterConnection):
         message, desk = self._message, self._desk
         if message is None:
             return self._refused(replies.MAIL_FIRST)
-        recipient = read_rcpt(event, self.session.macro("j"))
+        recipient = read_rcpt(event, self.session.macro(HOST))
         if isinstance(recipient, Reply):
             return self._refused(recipient)
         known = message.recipients
@@ -198,7 +174,8 @@ class MilterConversation(MilterConnection):
             if reply is not replies.NOT_OURS:
                 self._desk.events.alert("not-tagged", "", f"{self._desk.options.name}: {reply.lines[0]}")
         else:
-            self._desk.events.refused(self._desk.options.name, str(self._peer), reply.lines[0], reply.code)
+            client = client_of(self._connect, self._helo, None).address
+            self._desk.events.refused(self._desk.options.name, client, reply.lines[0], reply.code)
         return verdict
 
     def _content(self, event: Header | EndOfHeaders | Body) -> None:
@@ -224,9 +201,9 @@ class MilterConversation(MilterConnection):
             listener=desk.options.name,
             refusals=desk.options.refusals,
             custody=desk.options.custody,
-            known_as=self._macro("i").decode("ascii", "replace")[:_MAX_KNOWN_AS],
+            known_as=self._macro(QUEUE_ID).decode("ascii", "replace")[:_MAX_KNOWN_AS],
         )
-        tls = read_tls(*(self._macro(name.strip("{}")) for name in _TLS))
+        tls = read_tls(*(self._macro(name) for name in TLS))
         client = client_of(self._connect, self._helo, tls)
         try:
             submission = desk.accept.begin(message.envelope(client, desk.options.name), profile)

@@ -60,6 +60,10 @@ def test_networks_of_ours_may_ask_and_those_of_many_may_not() -> None:
     assert problems(allow=["10.0.0.0/8", "0.0.0.0/0"]) == [
         "f: listen.milter[1].allow: 0.0.0.0/0 is shared by many organisations; a milter's client is your MTA"
     ]
+    page, _ = read({"address": "127.0.0.1:8891", "mode": "tag"})
+    assert [str(warning) for warning in page.warnings] == [
+        "f: listen.milter[1].mode: tag only records: nothing of the policy is enforced there"
+    ]
     page, _ = read({"address": "127.0.0.1:8891", "allow": []})
     assert [str(warning) for warning in page.warnings] == ["f: listen.milter[1].allow: nobody may connect here"]
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.record import Event, EventKind, QueueId, State
-from gateway.flow.accept import UNDECIDED
 from gateway.flow.custody import Taken, TurnedAway
 from gateway.flow.ports import QueueFilter, SpoolError
 from gateway.flow.repeats import COMMITS_WITHIN, KNOWN_FOR, Repeats
+from gateway.flow.taking_over import UNDECIDED
 from tests.fakes.clock import settle
 from tests.flow.gate import MESSAGE, Gate, with_fields
 from tests.flow.test_leaving import brought
