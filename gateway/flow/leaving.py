@@ -67,8 +67,8 @@ class Leaving:
         return Quarantined(held[0][1].rule, fields) if held else Left(fields)
 
     def _for_mta(self, decision: Decision) -> Decision:
-        """As it was decided, but refused where the MTA could not do that."""
-        if not isinstance(decision, Routed | Held):
+        """As it was decided, but refused where the MTA could not do that; what is only observed is not refused."""
+        if not isinstance(decision, Routed | Held) or _is_observed(decision):
             return decision
         why = why_not_carried(decision, self.policy.routes)
         reason = f"{decision.reason}; the mail system that you sent it by cannot {why}"
@@ -90,7 +90,11 @@ class Leaving:
     def _unenforced(self, decision: Decision) -> bool:
         if self.custody is Custody.TAG:
             return not needs_no_protection(decision, self.policy.routes)
-        return isinstance(decision, Routed) and decision.instead is not None
+        return _is_observed(decision)
+
+
+def _is_observed(decision: Decision) -> bool:
+    return isinstance(decision, Routed) and decision.instead is not None
 
 
 def _as_it_is(message: Message) -> bool:

@@ -5,7 +5,9 @@ from gateway.core.edits import Remove
 from gateway.core.facts import Field, Scan
 from gateway.core.hop import FIELD, Hop, hop_edit
 from gateway.core.record import QueueId
+from gateway.core.result import Result, result_field
 from gateway.core.scan import TooComplex
+from gateway.core.tls import Protection
 
 KEY = b"k" * 32
 
@@ -45,6 +47,14 @@ def test_hop_field_counts_only_with_this_message_id() -> None:
     assert arrival.removals == (Remove(FIELD),)
     foreign = read_arrival(scan((FIELD, value), ("Message-ID", b"<2@x>")), (), KEY)
     assert (foreign.hop, foreign.removals) == (None, (Remove(FIELD),))
+
+
+def test_result_of_a_milter_counts_only_with_its_seal_and_leaves_in_any_case() -> None:
+    result = Result(queue_id=QueueId("000-a"), mode="gate")
+    field = result_field(result, Protection.NONE, "public", "<1@x>", KEY)
+    for message_id, judged in ((b"<1@x>", result), (b"<2@x>", None)):
+        arrival = read_arrival(scan(("Message-ID", message_id), (field.name, field.value.encode())), (), KEY)
+        assert (arrival.judged, arrival.removals) == (judged, (Remove(field.name),))
 
 
 def test_missing_message_id_is_empty() -> None:

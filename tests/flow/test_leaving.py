@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.address import NullPath, parse_address
 from gateway.core.edits import Remove
+from gateway.core.modes import Mode, Rollout
 from gateway.core.policy import Rule, Send
 from gateway.core.record import EventKind, State
 from gateway.core.result import FIELD, read_result
@@ -14,7 +15,7 @@ from gateway.flow.accept import FOREIGN, LOOP, NOT_OURS, Profile
 from gateway.flow.custody import Custody, Fate, Left, Quarantined, Taken, TurnedAway
 from gateway.flow.options import Refusals
 from gateway.flow.ports import QueueFilter, SpoolError
-from tests.flow.gate import KEY, MESSAGE, RULES, Gate, to, with_fields, with_rules
+from tests.flow.gate import HOUR, KEY, MESSAGE, POLICY, RULES, Gate, to, with_fields, with_rules
 
 TAKEOVER = Profile("mta", Refusals.REPORT, custody=Custody.TAKEOVER, known_as="4F1")
 SESSION = replace(TAKEOVER, refusals=Refusals.SESSION)
@@ -172,3 +173,15 @@ async def test_the_relay_knows_what_a_milter_of_ours_has_judged_and_removes_what
         assert accepted.text == text.replace("000-1", first.queue_id)
         *_, item = await gate.spool.query(QueueFilter(), None, 10)
         assert Remove("X-Sealpost-Result") in item.message.edits
+
+
+async def test_a_gate_refuses_nothing_that_is_only_observed_and_counts_it() -> None:
+    until = Gate().clock.now() + HOUR
+    for baseline in ("opportunistic", "encrypted"):
+        rollout = Rollout(mode=Mode.OBSERVE, until=until, baseline=baseline)
+        gate = Gate(policy=replace(POLICY, rollouts=(rollout,)))
+        fate = await brought(gate, "x@forbidden.example", profile=GATE)
+        assert isinstance(fate, Left)
+        assert [str(row.address) for _, row in gate.heard.observed_short] == ["x@forbidden.example"]
+        # Its baseline is a way of ours, which the MTA would not take.
+        assert isinstance(await brought(gate, "x@forbidden.example"), Taken)
