@@ -116,3 +116,11 @@ def test_escapes_and_groups_across_blocks_are_decoded() -> None:
 )
 def test_the_end_of_a_text_is_decoded(encoding: str, text: bytes, expected: bytes) -> None:
     assert decoded(encoding, text) == expected
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_row_of_equals_signs_is_read_alike_however_it_is_cut(cut: int) -> None:
+    whole, pieces = decoder("quoted-printable"), decoder("quoted-printable")
+    data = b"a====3Db="
+    expected = whole.feed(data) + whole.finish()
+    assert pieces.feed(data[:cut]) + pieces.feed(data[cut:]) + pieces.finish() == expected
