@@ -117,5 +117,7 @@ class MilterConnection(ABC):
             self.session.feed(data)
             while (event := self.session.next()) is not None:
                 await self.obey(event)
-            async with asyncio.timeout(self._timeout):
-                await self.writer.drain()
+            # Nearly always the MTA has taken the answer already.
+            if self.writer.transport.get_write_buffer_size():
+                async with asyncio.timeout(self._timeout):
+                    await self.writer.drain()

@@ -234,9 +234,8 @@ class MilterConversation(MilterConnection):
         if message.intake.fault is not None:
             self._refused(message.intake.fault)
         answer = answer_to(fate, custody)
-        for change in answer.changes:
-            self.writer.write(self.session.change(change))
-        self._answer(answer.verdict)
+        said = [*map(self.session.change, answer.changes), self.session.answer(answer.verdict)]
+        self.writer.write(b"".join(said))
 
     async def _decided(self, intake: Intake) -> Fate:
         """The fate of the message; the MTA hears now and then that we are at it. An MTA that leaves changes nothing."""
