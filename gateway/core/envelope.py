@@ -35,6 +35,7 @@ class Admission(Enum):
     NETWORK = "network"
     CERTIFICATE = "certificate"
     HEADER = "certificate and header"
+    MTA = "the MTA in front"
     LOCAL = "local"
 
 

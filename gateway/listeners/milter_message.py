@@ -50,7 +50,7 @@ def client_of(connect: Connect | None, helo: bytes, tls: InboundTls | None) -> C
     known = connect is not None and connect.address is not None and not isinstance(connect.address, bytes)
     address = str(connect.address) if known and connect is not None else LOCAL
     name = _NOT_A_NAME.sub("?", helo.decode("utf-8", "surrogateescape")[:_MAX_NAME])
-    return Client(identity=address, how=Admission.LOCAL, address=address, helo=name, tls=tls)
+    return Client(identity=address, how=Admission.MTA, address=address, helo=name, tls=tls)
 
 
 def read_tls(version: bytes, cipher: bytes, bits: bytes) -> InboundTls | None:
