@@ -9,6 +9,7 @@ import pytest
 
 from gateway.core.record import EventKind, State
 from tests.e2e.milter_stage import doors, front, send
+from tests.e2e.processes import sealpost
 from tests.e2e.stage import OFFICER, letter, wire
 
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root"), pytest.mark.timeout(120)]
@@ -34,6 +35,10 @@ async def test_takeover_carries_what_needs_protection_and_leaves_the_rest(tmp_pa
         assert [event.state for event in left] == [State.LEFT, State.LEFT]
         assert len(mta.postfix.mail()) == 2
         assert its.stage.metric("sealpost_unprotected_total") == 0
+        shown = await sealpost("queue", "show", left[0].queue_id, "--config", str(its.stage.config))
+        assert "left with the MTA" in shown.out and "for an MTA that calls it" in shown.out
+        ended = 'sealpost_ended_total{state="left with the MTA"}'
+        assert its.stage.metric(ended) == 2
 
 
 async def test_gate_refuses_in_the_rules_words_and_marks_what_it_lets_pass(tmp_path: Path) -> None:
