@@ -69,7 +69,7 @@ def list_queue(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the recipients that wait, oldest message first in each shard.
+    """List what waits, oldest message first in each shard.
 
     JSON: an array of {"queue_id", "kind", "reverse_path", "bytes", "accepted_at", "recipient", "number", "state",
     "decision": {"rule", "action", "route", "floor", "reason", "advice"}, "route", "attempts", "due_at", "deadline",

@@ -13,10 +13,10 @@ from gateway.sealed.keys import Keyring
 
 
 def rotate_key(config: ConfigOption = None) -> None:
-    """Put a new key for mail that waits in front of `[secrets] spool`.
+    """Make a new key for mail that waits.
 
-    It seals from the next start of the gateway on. The others stay and open what they sealed: take them out when no
-    mail of before waits any more (`sealpost queue list`).
+    It stands in front of the others in the file of `[secrets] spool`, and seals from the next start of the gateway on.
+    The others stay and open what they sealed: take them out when no mail of before waits any more.
     """
     source = file_of(read_bundle(find_config(config)), "spool")
     if source is None:

@@ -41,7 +41,7 @@ AT_ONCE: Final = 4
 """Domains that are looked at together."""
 
 tls = typer.Typer(
-    help="Look at the mail hosts of domains, or of all partners; tell Postfix what they have to be.",
+    help="Look at the mail hosts of domains; tell Postfix of them.",
     no_args_is_help=True,
 )
 
