@@ -111,6 +111,8 @@ async def test_without_its_store_sealed_mail_waits_and_other_mail_goes_on(tmp_pa
     async with portal_world(tmp_path) as world:
         before = await world.send()
         link = await world.link(before.recipients[0])
+        # A process that opened the store only now would make a new one.
+        assert await asyncio.to_thread(fetch, link) == 200
         away = world.store.with_name("away")
         world.store.rename(away)
         sent = await world.send()

@@ -336,6 +336,9 @@ async def test_a_store_that_is_lost_and_put_back_from_a_copy(tmp_path: Path) -> 
 async def test_a_store_that_is_damaged_and_mended(tmp_path: Path) -> None:
     async with portal_world(tmp_path) as world:
         database, aside = world.store / "sealed.db", tmp_path / "aside"
+        link = f"{world.url}/m/{'x' * 43}"
+        # A process that opened the store only now would find the damaged one.
+        assert await asyncio.to_thread(fetch, link) == 404
         aside.mkdir()
         # SQLite would write a log that stays into whatever bears the name.
         for name in FILES:
@@ -343,7 +346,6 @@ async def test_a_store_that_is_damaged_and_mended(tmp_path: Path) -> None:
         database.write_bytes(b"no database at all\n" * 1000)
         sent = await world.send()
         assert re.search("not a database|malformed", await waits_alone(world, sent))
-        link = f"{world.url}/m/{'x' * 43}"
         assert await asyncio.to_thread(fetch, link) == 503
         assert list((world.store / "files").iterdir()) == []
         database.unlink()
@@ -359,6 +361,7 @@ async def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     async with portal_world(tmp_path) as world:
         before = await world.send()
         link = await world.link(before.recipients[0])
+        assert await asyncio.to_thread(fetch, link) == 200
         mount("--bind", str(world.store), str(world.store))
         try:
             mount("-o", "remount,bind,ro", str(world.store))
