@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import smtplib
-import socket
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ from gateway.sandbox.arrival import Arrival
 from gateway.sandbox.household import Household, Ports
 from gateway.sandbox.world import World, WorldOptions
 from gateway.spool.reader import ShardReader
+from tests.fakes.ports import free_port
 
 SENDER = "officer@council.example"
 SOON = timedelta(seconds=30)
@@ -79,12 +79,6 @@ def letter(level: str, size: int = 0) -> bytes:
         f"From: <{SENDER}>\r\nTo: x\r\nSubject: hello\r\nMessage-ID: <1@council.example>\r\nX-Classification: {level}"
     )
     return header.encode() + b"\r\n\r\n" + filler
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

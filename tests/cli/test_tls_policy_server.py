@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.house import House, free_port, house
+from tests.app.house import House, house
 from tests.cli.conftest import Call
 from tests.cli.policy_server import policy_server
 from tests.cli.running import sealpost
+from tests.fakes.ports import free_port
 
 KEY = "ab" * 32
 PIN = f"""

@@ -10,8 +10,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from tests.e2e.ports import free_ports
 from tests.e2e.stage import OFFICER, Setting, Stage, scenario_cast, stage, wire
+from tests.fakes.ports import free_port, free_ports
 from tests.peers.postfix import Postfix, Service, postfix
 
 Told: TypeAlias = tuple[int, bytes | str]
@@ -83,7 +83,7 @@ def send(client: smtplib.SMTP, content: bytes, recipients: Sequence[str], sender
 
 @contextlib.contextmanager
 def _postfix(milter: str, extra: Sequence[str]) -> Generator[Front]:
-    (port,) = free_ports(1)
+    port = free_port()
     lines = [
         f"smtpd_milters = {milter}",
         f"non_smtpd_milters = {milter}",

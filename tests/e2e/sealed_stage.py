@@ -20,9 +20,9 @@ import pytest
 from gateway.sandbox.arrival import Arrival
 from gateway.sandbox.authority import write_secret
 from gateway.sealed.keys import new_keyring
-from tests.e2e.ports import free_ports
 from tests.e2e.scenes import Sent, playing
 from tests.e2e.stage import Setting, Stage
+from tests.fakes.ports import free_port
 
 PORTAL = 'transport = "portal"\nmax_attachments = "13MiB"\n'
 ARCHIVE = 'transport = "archive"\ntls = "may"\nmax_attachments = "17MiB"\n'
@@ -52,7 +52,7 @@ async def sealing(
 ) -> AsyncGenerator["SealingStage"]:
     """One gateway for the scenes of a module, with these routes in place of those of that name, or besides."""
     async with playing(folders, name, setting, start=False) as on:
-        (port,) = free_ports(1)
+        port = free_port()
         for route, text in routes.items():
             _put_route(on.config, route, text)
         write_secret(on.folder / "sealing.keys", new_keyring().to_bytes())

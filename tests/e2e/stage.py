@@ -26,7 +26,7 @@ from gateway.sandbox.world import World, WorldOptions
 from gateway.sealed.keys import new_keyring
 from gateway.spool.reader import ShardReader
 from gateway.spool.state_reader import read_state
-from tests.e2e.ports import free_ports
+from tests.fakes.ports import free_ports
 
 POLICIES = Path(__file__).parents[2] / "policies"
 OFFICER = "officer@derbyshire.gov.uk"

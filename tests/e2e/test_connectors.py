@@ -14,9 +14,9 @@ from gateway.core.outcome import Deferred
 from gateway.core.record import EventKind, QueueId, State
 from gateway.flow.returned import ALERT
 from tests.e2e.asking import ask
-from tests.e2e.ports import free_ports
 from tests.e2e.postfix_hosts import content_of, header_of, received, relay
 from tests.e2e.stage import EVERYBODY, POLICIES, Setting, Stage, letter, scenario_cast, stage, wire
+from tests.fakes.ports import free_port, free_ports
 from tests.fixtures.council import change
 from tests.peers.postfix import Postfix, Service, postfix
 
@@ -84,7 +84,7 @@ class Tenant:
 
 @contextlib.contextmanager
 def sealing(on: Stage, port: int, gateway: int, reader: Path) -> Generator[Postfix]:
-    (again,) = free_ports(1)
+    again = free_port()
     own = on.world.credentials.issue("sealing.pem", (HOST,))
     tls = (f"smtpd_tls_cert_file={own}", f"smtpd_tls_key_file={own}", "smtpd_tls_security_level=encrypt")
     settings = (
@@ -207,7 +207,7 @@ async def court(folder: Path, port: int) -> AsyncGenerator[Stage]:
 
 
 async def test_cjsm_gets_both_addresses_in_its_form_from_whom_it_knows(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     message = letter(classification="restricted", to=f"Clerk <{CLERK}>, gp@tls.example")
     message.replace_header("From", f"Youth Justice <{REGISTERED}>")
     async with court(tmp_path, port) as on:
@@ -228,7 +228,7 @@ async def test_cjsm_gets_both_addresses_in_its_form_from_whom_it_knows(tmp_path:
 
 
 async def test_cjsm_that_is_down_is_waited_for_and_nothing_stands_in(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     async with court(tmp_path, port) as on:
         queue_id = await on.submit(letter(to=CLERK), CLERK, sender=REGISTERED)
         await on.until(lambda: len(on.events(queue_id, EventKind.ATTEMPT)) >= 2)
@@ -242,7 +242,7 @@ async def test_cjsm_that_is_down_is_waited_for_and_nothing_stands_in(tmp_path: P
 
 
 async def test_another_host_in_its_place_gets_nothing_and_the_sender_hears_of_it(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     async with court(tmp_path, port) as on:
         with relay(on.world.credentials, "impostor.example", port, clients_of=on.world.credentials.ca) as other:
             queue_id = await on.submit(letter(to=CLERK), CLERK, sender=REGISTERED)
@@ -252,7 +252,7 @@ async def test_another_host_in_its_place_gets_nothing_and_the_sender_hears_of_it
 
 
 async def test_who_has_no_account_is_told_so_and_nothing_reaches_cjsm(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     async with court(tmp_path, port) as on:
         with relay(on.world.credentials, "relay.cjsm.example", port, clients_of=on.world.credentials.ca) as cjsm:
             (end,) = (await on.ended(await on.submit(letter(to=CLERK), CLERK))).values()

@@ -11,10 +11,11 @@ import pytest
 
 from gateway.core.record import EventKind, QueueId, State
 from gateway.sandbox.arrival import Arrival
-from tests.app.house import SENDER, House, free_port, house
+from tests.app.house import SENDER, House, house
 from tests.cli.running import Service, sealpost, started
 from tests.desk.browser import Browser, fields
 from tests.e2e.processes import kill
+from tests.fakes.ports import free_port
 
 ROLE = "information-governance"
 MAILBOX = "ig@council.example"

@@ -20,10 +20,10 @@ from gateway.sandbox.behaviour import Behaviour, Fault
 from gateway.sandbox.behaviour import Stage as At
 from gateway.sandbox.zone import Trouble
 from gateway.spool.reader import ShardReader
-from tests.e2e.ports import free_ports
 from tests.e2e.processes import Flow, gone, kill, sealpost, supervisor, worker, workers
 from tests.e2e.shared_stage import Token, never_in_clear, trouble
 from tests.e2e.stage import EVERYBODY, POLICIES, Setting, Stage, scenario_cast, stage
+from tests.fakes.ports import free_ports
 
 MIB = 1024 * 1024
 AWAY = Behaviour(faults=(Fault(stage=At.GREETING, answer="421 4.3.2 come back later"),))

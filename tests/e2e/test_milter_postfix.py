@@ -29,8 +29,8 @@ from gateway.wire.milter.events import (
     Unknown,
 )
 from gateway.wire.milter.negotiation import Offer
-from tests.e2e.ports import free_ports
 from tests.fakes.milter_filter import Filter, listening
+from tests.fakes.ports import free_port
 from tests.peers.postfix import Postfix, Service, postfix
 
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root")]
@@ -48,7 +48,7 @@ Told: TypeAlias = tuple[int, bytes | str]
 
 @contextlib.asynccontextmanager
 async def running(milter: Filter) -> AsyncGenerator[Postfix]:
-    (port,) = free_ports(1)
+    port = free_port()
     async with listening(milter.serve) as milter_port:
         extra = [
             f"smtpd_milters = inet:127.0.0.1:{milter_port}",

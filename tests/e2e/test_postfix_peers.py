@@ -20,9 +20,9 @@ from gateway.core.record import EventKind, State
 from gateway.sandbox.arrival import Arrival
 from gateway.sandbox.authority import Credential, Validity, issue, make_authority, self_signed, write_secret
 from gateway.sandbox.behaviour import EXTENSIONS
-from tests.e2e.ports import free_ports
 from tests.e2e.postfix_hosts import content_of, header_of, mail_server, received, relay
 from tests.e2e.stage import EVERYBODY, OFFICER, Setting, Stage, letter, scenario_cast, stage, wire
+from tests.fakes.ports import free_port, free_ports
 from tests.peers.postfix import Postfix, Service, postfix
 
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.peer("root")]
@@ -243,7 +243,7 @@ def status_of(report: Arrival) -> list[Message]:
 async def test_mail_from_postfix_comes_inside_checked_tls_and_keeps_its_bytes(tmp_path: Path) -> None:
     message = letter(classification="restricted", attach=[1024 * 1024], to="gp@tls.example")
     async with stage(tmp_path) as on:
-        with mail_server(on, free_ports(1)[0]) as server:
+        with mail_server(on, free_port()) as server:
             through(server, ["gp@tls.example"], [], wire(message))
             await on.until(lambda: bool(on.world.inbox.to("gp@tls.example")))
             assert "Verified TLS connection established to 127.0.0.1" in server.log()
@@ -261,7 +261,7 @@ async def test_a_refused_recipient_comes_back_to_postfix_users_in_a_report_that_
     tmp_path: Path,
 ) -> None:
     async with stage(tmp_path) as on:
-        with mail_server(on, free_ports(1)[0]) as server:
+        with mail_server(on, free_port()) as server:
             recipients = ["gone@refuses.example", "gp@tls.example"]
             through(server, recipients, ["NOTIFY=FAILURE"], wire(letter(classification="public")))
             report = await report_to_the_officer(on)
@@ -281,7 +281,7 @@ async def test_who_asks_postfix_for_success_hears_of_it_where_the_next_host_will
         on.world.hosts["mx.selfsigned.example"].behave(
             replace(on.world.hosts["mx.selfsigned.example"].spec.behaviour, extensions=silent)
         )
-        with mail_server(on, free_ports(1)[0]) as server:
+        with mail_server(on, free_port()) as server:
             recipients = ["gp@tls.example", "resident@selfsigned.example"]
             through(server, recipients, ["NOTIFY=SUCCESS,FAILURE"], wire(letter()))
             report = await report_to_the_officer(on)
@@ -298,7 +298,7 @@ async def test_who_asks_postfix_for_success_hears_of_it_where_the_next_host_will
 
 async def test_who_wants_to_hear_nothing_hears_nothing(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
-        with mail_server(on, free_ports(1)[0]) as server:
+        with mail_server(on, free_port()) as server:
             through(server, ["gone@refuses.example"], ["NOTIFY=NEVER"], wire(letter(classification="public")))
             await on.until(lambda: bool(on.events(None, EventKind.ENDED)))
         (end,) = on.events(None, EventKind.ENDED)

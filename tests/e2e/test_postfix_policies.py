@@ -19,10 +19,10 @@ from gateway.core.grade import Grade
 from gateway.sandbox.credentials import Credentials
 from gateway.sandbox.household import Household, Ports
 from tests.cli.policy_server import PolicyServer, policy_server
-from tests.e2e.ports import free_ports
 from tests.e2e.trusted_cases import CASES
 from tests.e2e.trusted_certificates import Shown
 from tests.e2e.trusted_hosts import NEXT_HOP, PLAIN, SIGNED, Case, MailHosts, mail_hosts
+from tests.fakes.ports import free_port, free_ports
 from tests.peers.https_host import https_host
 from tests.peers.postfix import Postfix, Service, postfix
 from tests.peers.signed_dns import name_server, scratch_folder
@@ -171,7 +171,7 @@ def sender(lab: Lab, table: str, *extra: str) -> Generator[Postfix]:
         *extra,
     )
     with postfix(
-        "out.council.example", [Service(port=free_ports(1)[0])], settings, resolver=lab.resolver.system
+        "out.council.example", [Service(port=free_port())], settings, resolver=lab.resolver.system
     ) as instance:
         yield instance
 
@@ -199,7 +199,7 @@ def is_told(case: Case) -> bool:
 
 async def test_postfix_sends_where_the_gateway_would_and_nowhere_else(lab: Lab) -> None:
     cases = {case.domain: case for case in ALL}
-    async with server(lab, free_ports(1)[0]) as running:
+    async with server(lab, free_port()) as running:
         with sender(lab, running.map) as instance:
             await asyncio.to_thread(submit, instance, cases)
             said = await ended(instance, list(cases))
@@ -285,7 +285,7 @@ async def listening_for_a_name(lab: Lab, address: str) -> AsyncGenerator[tuple[i
 async def test_a_relay_in_brackets_has_an_entry_of_its_own_and_is_asked_for_its_name(lab: Lab) -> None:
     async with (
         listening_for_a_name(lab, lab.hosts.address(Shown.GOOD)) as (port, asked),
-        server(lab, free_ports(1)[0]) as running,
+        server(lab, free_port()) as running,
     ):
         relay = f"[{STS_GOOD.host}]:{port}"
         with sender(lab, running.map, f"relayhost = {relay}") as instance:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.core.grade import Grade
-from tests.e2e.ports import free_ports
 from tests.e2e.trusted_certificates import Certificates, Shown
+from tests.fakes.ports import free_port
 from tests.peers.postfix import Postfix, Service, postfix
 from tests.peers.signed_dns import Chain, Zone
 from tests.peers.unbound import loopback_network
@@ -140,7 +140,7 @@ def _names(cases: Sequence[Case], shown: Shown) -> list[str]:
 def mail_hosts(folder: Path, cases: Sequence[Case]) -> Generator[MailHosts]:
     """Starts a host for each kind of certificate."""
     certificates = Certificates(folder, lambda shown: _names(cases, shown), NEXT_HOP)
-    network, (port,) = loopback_network(), free_ports(1)
+    network, port = loopback_network(), free_port()
     services = [
         Service(port=port, address=f"{network}.{shown.value}", options=_options(shown, certificates)) for shown in Shown
     ]

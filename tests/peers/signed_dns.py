@@ -26,7 +26,7 @@ import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
-from tests.e2e.ports import free_ports
+from tests.fakes.ports import free_port
 
 NSD_CONF = """\
 server:
@@ -150,7 +150,7 @@ class _Signer:
 @contextlib.contextmanager
 def name_server(zones: Sequence[Zone]) -> Generator[NameServer]:
     """Signs the zones and serves them, until the end of the block."""
-    (port,) = free_ports(1)
+    port = free_port()
     signer = _Signer(zones)
     with scratch_folder("nsd") as root:
         names = signer.write(root)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fakes.ports import free_ports
+
 BASE = "ou=people,dc=partner,dc=example"
 ADMIN, PASSWORD = "cn=gateway,dc=partner,dc=example", "the-bind-password"
 
@@ -35,7 +37,7 @@ def slapd(
     (folder / "people.ldif").write_text(_ldif(people))
     arguments = ["-f", str(folder / "slapd.conf")]
     subprocess.run([_path("slapadd"), *arguments, "-l", folder / "people.ldif"], check=True, timeout=30)
-    at = Directory(_free_port(), _free_port())
+    at = Directory(*free_ports(2))
     urls = f"ldap://127.0.0.1:{at.plain}/ ldaps://127.0.0.1:{at.tls}/"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([_path("slapd"), *arguments, "-h", urls, "-d", "0"], stderr=log)
@@ -49,12 +51,6 @@ def slapd(
 
 def _path(name: str) -> str:
     return shutil.which(name, path="/usr/sbin:/usr/bin:/usr/lib/openldap") or name
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from tests.e2e.ports import free_ports
+from tests.fakes.ports import free_port
 from tests.peers.signed_dns import NameServer, answers, daemon, scratch_folder
 
 UNBOUND_CONF = """\
@@ -56,7 +56,7 @@ class Unbound:
 @contextlib.contextmanager
 def unbound(behind: NameServer, *, anchored: bool = True) -> Generator[Unbound]:
     """Starts it. Not ``anchored``, it believes everything and says AD of nothing. Needs root for its port 53."""
-    (port,) = free_ports(1)
+    port = free_port()
     system = _free_system_address()
     anchor = f'trust-anchor: "{behind.anchor}"' if anchored else 'module-config: "iterator"'
     quirks = "\n  ".join(f'local-zone: "{name}" nodefault' for name in _OWN)
