@@ -4,11 +4,12 @@ import asyncio
 import socket
 from collections.abc import Set
 from pathlib import Path
+from typing import assert_never
 
 from gateway.app.child import run_child
 from gateway.app.control import NotRunning, ask
 from gateway.app.link import Link
-from gateway.app.messages import Decide, Done, GiveBack, Release, ShowContent
+from gateway.app.messages import Changed, Decide, Done, GiveBack, NotDone, Pick, Release, ShowContent
 from gateway.app.page_process import CannotServe, PageProcess
 from gateway.app.system import SystemClock
 from gateway.config.load import Loaded
@@ -29,26 +30,34 @@ class ControlHands:
 
     async def release(self, by: By, numbers: Set[int]) -> str | None:
         """See `Hands`."""
-        chosen = tuple(sorted(numbers))
-        return await self._ask(Release(queue_id=by.queue_id, numbers=chosen, role=by.role, reason="", operator=by.user))
+        return await self._ask(Release(picks=_picks(by, numbers), role=by.role, reason="", operator=by.user))
 
     async def give_back(self, by: By, numbers: Set[int], note: str) -> str | None:
         """See `Hands`."""
-        chosen = tuple(sorted(numbers))
-        return await self._ask(
-            GiveBack(queue_id=by.queue_id, numbers=chosen, role=by.role, note=note, operator=by.user)
-        )
+        return await self._ask(GiveBack(picks=_picks(by, numbers), role=by.role, note=note, operator=by.user))
 
     async def shown(self, by: By, number: int) -> str | None:
         """See `Hands`."""
-        return await self._ask(ShowContent(queue_id=by.queue_id, number=number, role=by.role, operator=by.user))
+        return await self._ask(ShowContent(picks=_picks(by, {number}), role=by.role, operator=by.user))
 
     async def _ask(self, wanted: Decide) -> str | None:
         try:
             answer = await asyncio.to_thread(ask, self._spool, wanted)
         except (NotRunning, OSError):
             return "the mail gateway does not answer; try again in a moment"
-        return None if isinstance(answer, Done) else answer.text
+        match answer:
+            case Changed(recipients=0):
+                return "nothing was changed: it is decided already, or not yours to decide"
+            case Changed():
+                return None
+            case Done() | NotDone():
+                return answer.text
+            case _:
+                assert_never(answer)
+
+
+def _picks(by: By, numbers: Set[int]) -> tuple[Pick, ...]:
+    return (Pick(queue_id=by.queue_id, numbers=tuple(sorted(numbers))),)
 
 
 class Desk(PageProcess):

@@ -12,6 +12,9 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from gateway.core.modes import Mode
 
+MOST_PICKS: Final = 200
+"""Messages of one operation; a longer list is sent in parts, between which other mail passes."""
+
 _BYTES: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
@@ -46,32 +49,62 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """Recipients of one message, by their numbers; all of them for None."""
+
+    queue_id: str
+    numbers: tuple[int, ...] | None = None
+
+
+Picks: TypeAlias = Annotated[tuple[Pick, ...], Field(min_length=1, max_length=MOST_PICKS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Make the waiting recipients of one message, or of all (None), due now."""
+    """Make waiting recipients due now."""
 
     kind: Literal["retry"] = "retry"
-    queue_id: str | None
+    picks: Picks
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Stop recipients on their way, until an operator releases them."""
+
+    kind: Literal["hold"] = "hold"
+    picks: Picks
+    reason: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reroute:
+    """Send recipients by another route, where that gives their floor."""
+
+    kind: Literal["reroute"] = "reroute"
+    picks: Picks
+    route: str
+    reason: str
     operator: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Take a message, or its one ``recipient`` (an address), out of the queue; the audit keeps who and why."""
+    """Take recipients out of the queue; the audit keeps who and why."""
 
     kind: Literal["delete"] = "delete"
-    queue_id: str
-    recipient: str | None
+    picks: Picks
     reason: str
     operator: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Let held recipients go: those numbers, or all for None; only those that are held for ``role`` if it is given."""
+    """Let held recipients go; only those that are held for ``role`` if it is given."""
 
     kind: Literal["release"] = "release"
-    queue_id: str
-    numbers: tuple[int, ...] | None
+    picks: Picks
     role: str | None
     reason: str
     operator: str
@@ -79,11 +112,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveBack:
-    """Give held recipients back to their sender at once, with a note; ``numbers`` and ``role`` as for a release."""
+    """Give recipients back to their sender at once, with a note; for a ``role`` only those that are held for it."""
 
     kind: Literal["give back"] = "give back"
-    queue_id: str
-    numbers: tuple[int, ...] | None
+    picks: Picks
     role: str | None
     note: str
     operator: str
@@ -91,11 +123,10 @@ class GiveBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowContent:
-    """Record that somebody is about to see the content of a message; ``number`` is a recipient held for them."""
+    """Record that somebody is about to see the content of a message; the pick is a recipient held for them."""
 
     kind: Literal["show content"] = "show content"
-    queue_id: str
-    number: int
+    picks: Picks
     role: str
     operator: str
 
@@ -103,7 +134,7 @@ class ShowContent:
 Decide: TypeAlias = Release | GiveBack | ShowContent
 """What a person does about held mail."""
 
-Operation: TypeAlias = Retry | Delete | Decide
+Operation: TypeAlias = Retry | Hold | Reroute | Delete | Decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +219,7 @@ class AskStatus:
     kind: Literal["ask status"] = "ask status"
 
 
-Request: TypeAlias = AskReload | AskStatus | Retry | Delete | Release | GiveBack | ShowContent | SetMode
+Request: TypeAlias = AskReload | AskStatus | Operation | SetMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +231,19 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """An operation was applied to so many recipients; what was in hand, or changed before, was left alone."""
+
+    kind: Literal["changed"] = "changed"
+    recipients: int
+
+    @property
+    def text(self) -> str:
+        """One sentence, as of any other answer."""
+        return f"{self.recipients} recipients were changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotDone:
     """It was not done, nothing changed; ``text`` says why, one line for each problem."""
 
@@ -207,7 +251,7 @@ class NotDone:
     text: str
 
 
-Answer: TypeAlias = Done | NotDone
+Answer: TypeAlias = Done | Changed | NotDone
 
 TO_WORKER: Final = TypeAdapter[ToWorker](Annotated[ToWorker, Field(discriminator="kind")])
 FROM_WORKER: Final = TypeAdapter[FromWorker](Annotated[FromWorker, Field(discriminator="kind")])

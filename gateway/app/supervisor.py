@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
@@ -21,13 +21,17 @@ from gateway.app.messages import (
     Answer,
     AskReload,
     AskStatus,
+    Changed,
     Delete,
     Done,
     GiveBack,
+    Hold,
     NotDone,
     Operation,
+    Pick,
     Release,
     Request,
+    Reroute,
     Retry,
     SetMode,
     ShowContent,
@@ -38,6 +42,7 @@ from gateway.app.source import Configuration, Source
 from gateway.app.watch import Watch
 from gateway.flow.modes import in_words
 from gateway.listeners.admin import AdminPages, serve_admin
+from gateway.spool.ids import shard_of
 from gateway.telemetry.log import Log
 from gateway.telemetry.processes import CONTENT_TYPE, FOLDER_VARIABLE, ProcessMetrics
 
@@ -227,8 +232,9 @@ class Supervisor:
                 reason = self.not_ready()
                 state = "ready" if reason is None else f"not ready: {reason}"
                 return Done(text=f"{state}; configuration {self._reloader.configuration.hash[:12]}")
-            case Retry() | Delete() | Release() | GiveBack() | ShowContent():
-                self._log.info("operator", command=request.kind, queue_id=request.queue_id, operator=request.operator)
+            case Retry() | Hold() | Reroute() | Delete() | Release() | GiveBack() | ShowContent():
+                ids = [pick.queue_id for pick in request.picks]
+                self._log.info("operator", command=request.kind, queue_ids=ids, operator=request.operator)
                 return await self._operate(request)
             case SetMode():
                 answer = await self._set_mode(request)
@@ -255,51 +261,26 @@ class Supervisor:
         return NotDone(text=problem)
 
     async def _operate(self, operation: Operation) -> Answer:
-        owners = self._owners(operation.queue_id)
-        if not owners:
-            return NotDone(text=f"no worker serves the shard of {operation.queue_id} at present; try again in a moment")
+        """Each worker gets what is its own; nothing is begun if some of it is nobody's."""
+        parts: dict[Slot, list[Pick]] = {}
+        for pick in operation.picks:
+            owner = self._owner(pick.queue_id)
+            if owner is None:
+                return NotDone(text=f"no worker serves the shard of {pick.queue_id} at present; try again in a moment")
+            parts.setdefault(owner, []).append(pick)
         try:
-            answers = [await slot.operate(operation) for slot in owners]
+            answers = [await slot.operate(replace(operation, picks=tuple(own))) for slot, own in parts.items()]
         except NoAnswer as error:
             return NotDone(text=str(error))
         if problems := [answer.problem for answer in answers if answer.problem]:
             return NotDone(text="\n".join(problems))
-        return _changed(sum(answer.changed for answer in answers), operation)
+        return Changed(recipients=sum(answer.changed for answer in answers))
 
-    def _owners(self, queue_id: str | None) -> list[Slot]:
-        """The worker whose shards hold the message (a queue id begins with its shard), or all of them for None."""
-        if queue_id is None:
-            return self._slots
-        shard = queue_id.partition("-")[0]
-        return [slot for slot in self._slots if shard.isdecimal() and int(shard) in slot.shards]
+    def _owner(self, queue_id: str) -> Slot | None:
+        """The worker whose shards hold the message: a queue id begins with its shard."""
+        shard = shard_of(queue_id)
+        return next((slot for slot in self._slots if shard in slot.shards), None)
 
 
 def _ordered(wanted: SetMode) -> str:
     return f"{in_words(wanted.mode, wanted.rule, wanted.sender, wanted.until)}; every worker heeds it within 5 seconds"
-
-
-def _changed(count: int, operation: Operation) -> Answer:
-    if count == 0:
-        what = f"message {operation.queue_id}" if operation.queue_id else "message"
-        return NotDone(text=f"no recipient of {what} {_wanted(operation)}")
-    return Done(text=f"{count} recipient{'s' if count > 1 else ''} {_became(operation)}")
-
-
-def _wanted(operation: Operation) -> str:
-    return "waits in the queue" if isinstance(operation, Retry | Delete) else "is held and can be decided by you"
-
-
-def _became(operation: Operation) -> str:
-    match operation:
-        case Retry():
-            return "will be tried now"
-        case Delete():
-            return "deleted"
-        case Release():
-            return "released"
-        case GiveBack():
-            return "given back"
-        case ShowContent():
-            return "recorded"
-        case _:
-            assert_never(operation)

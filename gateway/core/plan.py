@@ -14,6 +14,12 @@ from gateway.core.policy import Policy, Send
 from gateway.core.record import RecipientRow, State
 from gateway.core.route import Route, demand
 
+HELD: Final = "held"
+"""The next hop of what a person has to decide: those whom the rule names, or an operator."""
+
+HELD_BY_OPERATOR: Final = "held by an operator"
+"""The next hop of what an operator stopped; nobody else releases it."""
+
 OPEN_FOR: Final = timedelta(hours=48)
 """How long a recipient may wait for the facts that its rule reads, from acceptance (design: decision)."""
 
@@ -72,16 +78,7 @@ class Planner:
             case Refused():
                 return replace(row, decision=decision, state=State.REFUSED)
             case Held():
-                until = now + self.hold_max
-                return replace(
-                    row,
-                    decision=decision,
-                    state=State.HELD,
-                    next_hop="held",
-                    entered_at=now,
-                    deadline=until,
-                    due_at=until,
-                )
+                return self._hold(replace(row, decision=decision), HELD, now)
             case Open():
                 until = min(row.entered_at + OPEN_FOR, row.expires_at)
                 hop = f"open:{row.address.domain}"
@@ -93,10 +90,33 @@ class Planner:
         """The row on a later route of its chain; its time there runs from now."""
         return self._enter(row, row.decision, index, now, now)
 
+    def hold(self, row: RecipientRow, now: datetime) -> RecipientRow:
+        """A row that waits is stopped by an operator, where it stands in its chain."""
+        return self._hold(row, HELD_BY_OPERATOR, now)
+
     def release(self, row: RecipientRow, now: datetime) -> RecipientRow:
-        """A held row enters its first route; the time that it was held does not count towards ``max_age``."""
-        free = replace(row, expires_at=row.expires_at + (now - row.entered_at))
-        return self._enter(free, row.decision, 0, now, now)
+        """A held row enters the route on which it was held, for a rule's hold the first; an open one waits on.
+
+        The time that it was held does not count towards ``max_age``.
+        """
+        free = replace(row, entered_at=now, due_at=now, expires_at=row.expires_at + (now - row.entered_at))
+        if isinstance(row.decision, Open):
+            return self.place(free, row.decision, now)
+        return self._enter(free, row.decision, row.route_index, now, now)
+
+    def reroute(self, row: RecipientRow, name: str, now: datetime) -> RecipientRow | None:
+        """The row on one other route, held if it was; None if that cannot give the floor, or it is not decided yet."""
+        decision, route = row.decision, self.ways.route(name)
+        if not isinstance(decision, Routed | Held) or route is None or demand(route, decision.floor) is None:
+            return None
+        other = replace(decision, chain=(name,), without=())
+        if row.state is State.HELD:
+            return replace(row, decision=other, route_index=0)
+        return self._enter(row, other, 0, now, now)
+
+    def _hold(self, row: RecipientRow, next_hop: str, now: datetime) -> RecipientRow:
+        until = now + self.hold_max
+        return replace(row, state=State.HELD, next_hop=next_hop, entered_at=now, deadline=until, due_at=until)
 
     def following(self, row: RecipientRow, taken: tuple[str, ...]) -> int | None:
         """The next route that can give the floor and was not taken on an earlier pass.

@@ -29,6 +29,7 @@ class Ending(Enum):
     EXPIRED = "time is over"
     NOT_RELEASED = "nobody released it"
     RETURNED = "a person gave it back"
+    BOUNCED = "an operator gave it back"
 
 
 @dataclass(frozen=True, slots=True)

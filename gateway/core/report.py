@@ -40,7 +40,7 @@ class Item:
     ``reason`` and ``advice`` are the rule's own sentences; ``outcome`` is the last attempt's, None if there was none.
     ``floor`` is what the message asked for, also where its rule lowered that. ``route`` names the route that carried
     the message, for MOVED and RELAYED; ``role`` who may release it, for HELD. ``warnings`` are further points.
-    ``overridable`` ones may be sent all the same with a token. ``note`` is for RETURNED, by the person who did it.
+    ``overridable`` ones may be sent all the same with a token. ``note`` is for RETURNED and BOUNCED, by who did it.
     ``without`` says why ways of its rule were out from the start.
     """
 

@@ -65,7 +65,7 @@ def next_step(item: Item, identity: Identity) -> str:
             return f"Send it again later, or reach the recipient another way. {call}"
         case Ending.NOT_RELEASED:
             return item.advice or f"Ask for its release, then send it again. {call}"
-        case Ending.RETURNED:
+        case Ending.RETURNED | Ending.BOUNCED:
             return f"{item.note} (This is the note of the person who looked at it.)"
         case None:
             return "Nothing."
@@ -91,12 +91,19 @@ def explanation(item: Item) -> str:
             )
         case Ending.EXPIRED:
             return f"It could not be delivered before the time was over. {cause(item.outcome)}"
-        case Ending.NOT_RELEASED | Ending.RETURNED:
-            return f"It was held for a check, and {_AFTER_HOLD[item.ending]}. {_sentence(item.reason)}"
+        case Ending.NOT_RELEASED | Ending.RETURNED | Ending.BOUNCED:
+            return _by_a_person(item, item.ending)
         case None:
             return cause(item.outcome)
         case _:  # pragma: no cover - the type checker proves that there is no other.
             assert_never(item.ending)
+
+
+def _by_a_person(item: Item, ending: Ending) -> str:
+    if ending is not Ending.BOUNCED:
+        return f"It was held for a check, and {_AFTER_HOLD[ending]}. {_sentence(item.reason)}"
+    met = f" {cause(item.outcome)}" if item.outcome is not None else ""
+    return f"An operator of our mail system took it out of the queue.{met}"
 
 
 def cause(outcome: Outcome | None) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 from gateway.core.address import Address
 from gateway.core.decision import Held
 from gateway.core.hold_letter import Holding, build_hold_letter
+from gateway.core.plan import HELD_BY_OPERATOR
 from gateway.core.record import Entry, Kind, Message, Origin, RecipientRow, State
 from gateway.core.release_link import Link
 from gateway.flow.post import Letter, Post
@@ -21,8 +22,8 @@ READABLE_FOR: Final = timedelta(days=7)
 
 
 def held_for(row: RecipientRow, role: str) -> bool:
-    """Whether it is, or was, that role's to decide."""
-    return isinstance(row.decision, Held) and row.decision.role == role
+    """Whether it is, or was, that role's to decide; what an operator stopped is nobody else's."""
+    return isinstance(row.decision, Held) and row.decision.role == role and row.next_hop != HELD_BY_OPERATOR
 
 
 def newly_held(before: RecipientRow, after: RecipientRow) -> bool:

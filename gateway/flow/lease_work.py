@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.core.chronicle import route_of
+from gateway.core.decision import Held
 from gateway.core.outcome import Cause, Deferred, Outcome, Sealed
 from gateway.core.progress import NOT_RELEASED, Ending, GiveBack
-from gateway.core.record import Entry, State
+from gateway.core.record import Entry, RecipientRow, State
 from gateway.core.report import Purpose
 from gateway.flow.deliveries import Deliveries
 from gateway.flow.holding import hold_letters, newly_held
@@ -33,6 +34,7 @@ PASSWORD_WITHIN: Final = timedelta(hours=1)
 """How long a delivery waits to be recorded for a store that is to give its password."""
 _HELD_TOO_LONG: Final = GiveBack(Ending.NOT_RELEASED, NOT_RELEASED)
 _RETURNED: Final = GiveBack(Ending.RETURNED, NOT_RELEASED)
+_BOUNCED: Final = GiveBack(Ending.BOUNCED, NOT_RELEASED)
 _UNREACHED: Final = frozenset({Cause.UNREACHABLE, Cause.DNS})
 
 
@@ -83,7 +85,7 @@ class LeaseWork:
             changes += await Reopening(self._shared, self._spool, self._message).decide(undecided)
         held = [row for row in rows if row.state is State.HELD]
         now = self._shared.clock.now()
-        changes += [settling.given_back(row, _RETURNED if row.note else _HELD_TOO_LONG, now) for row in held]
+        changes += [settling.given_back(row, _why_back(row), now) for row in held]
         return changes + [settling.notified(row, now) for row in rows if row.state is State.PENDING]
 
     async def _settle(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Entry, ...]]:
@@ -188,6 +190,12 @@ class LeaseWork:
             events.moved(message, row, route_of(change.before), route_of(row))
         if not row.state.waits:
             events.ended(message, row)
+
+
+def _why_back(row: RecipientRow) -> GiveBack:
+    if not row.note:
+        return _HELD_TOO_LONG
+    return _RETURNED if isinstance(row.decision, Held) else _BOUNCED
 
 
 def _matched(changes: Sequence[Change]) -> list[Match]:

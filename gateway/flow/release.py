@@ -1,17 +1,18 @@
 """What a person decides about held mail: release it, give it back with a note, or look at it. Each is audited by name.
 
 A released recipient enters its route, never below its stored floor; one that is given back is due at once, and the
-dispatcher reports it to its sender. Deciding twice changes nothing. Delete and retry are the spool's (`spool.changes`).
+dispatcher reports it to its sender. Deciding twice changes nothing. What operators may besides is `flow.interventions`
+and, where nothing is reported and no route is entered, the spool's (`spool.changes`).
 """
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from gateway.core.address import BadAddress, NullPath, parse_address
 from gateway.core.chronicle import row_event
-from gateway.core.plan import Planner
+from gateway.core.plan import HELD_BY_OPERATOR, Planner
 from gateway.core.record import EventKind, Message, RecipientRow, State
+from gateway.core.selection import key_of, senders_of
 from gateway.flow.holding import held_for
 from gateway.flow.ports import OperatorChange, QueueItem, RowChange
 
@@ -32,13 +33,18 @@ def release(name: str, planner: Planner, at: datetime, *, role: str | None = Non
 
 
 def give_back(name: str, note: str, at: datetime, *, role: str | None = None) -> OperatorChange:
-    """Has held rows reported to their sender at once, with the note. ``note`` is what `read_note` returned."""
+    """Has held rows reported to their sender at once, with the note. ``note`` is what `read_note` returned.
+
+    For no role, an operator's, also rows that wait for an attempt or for facts.
+    """
     text = f"given back by {_who(name, role)}: {note}"
 
     def change(item: QueueItem) -> RowChange | None:
-        if not undecided(item.row, role):
+        waits = role is None and item.row.state in (State.QUEUED, State.OPEN)
+        if not waits and not undecided(item.row, role):
             return None
-        row = replace(item.row, note=note, due_at=at, deadline=at)
+        hop = HELD_BY_OPERATOR if waits else item.row.next_hop
+        row = replace(item.row, state=State.HELD, next_hop=hop, note=note, due_at=at, deadline=at)
         return RowChange(row=row, events=(row_event(item.message, row, EventKind.OPERATOR, at, text),))
 
     return change
@@ -63,10 +69,7 @@ def undecided(row: RecipientRow, role: str | None) -> bool:
 
 def is_own(message: Message, user: str) -> bool:
     """Whether the person sent the message, by its reverse-path or by what its header says."""
-    mine, path, facts = _key(user), message.envelope.reverse_path, message.facts
-    senders = [] if isinstance(path, NullPath) else [path.key]
-    senders += [_key(one) for one in (*facts.header_from, *facts.header_sender)] if facts is not None else []
-    return mine in senders
+    return key_of(user) in senders_of(message)
 
 
 def read_note(text: str) -> str:
@@ -81,10 +84,3 @@ def read_note(text: str) -> str:
 
 def _who(name: str, role: str | None) -> str:
     return f"{name} ({role})" if role else name
-
-
-def _key(text: str) -> str:
-    try:
-        return parse_address(text).key
-    except BadAddress:
-        return text.casefold()

@@ -12,21 +12,27 @@ from gateway.app.messages import (
     TO_WORKER,
     AskReload,
     AskStatus,
+    Changed,
     Delete,
     Done,
     Health,
+    Hold,
     NotDone,
     NotReloaded,
     Operate,
     Operated,
+    Pick,
     Reload,
+    Reroute,
     Retry,
     Running,
     Start,
     Stop,
 )
 
-DELETE = Delete(queue_id="000-a", recipient="a@b.example", reason="wrong person", operator="root")
+PICKS = (Pick(queue_id="000-a", numbers=(0, 7)), Pick(queue_id="001-b"))
+DELETE = Delete(picks=PICKS, reason="wrong person", operator="root")
+REROUTE = Reroute(picks=PICKS, route="secure", reason="their host is down", operator="root")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,7 @@ DELETE = Delete(queue_id="000-a", recipient="a@b.example", reason="wrong person"
         (TO_WORKER, Start(slots=2, listeners=(5, 6), bundle=b"\x00\xff\n")),
         (TO_WORKER, Reload(bundle=b"")),
         (TO_WORKER, Stop(grace=2.5)),
-        (TO_WORKER, Operate(number=1, operation=Retry(queue_id=None, operator="root"))),
+        (TO_WORKER, Operate(number=1, operation=Retry(picks=PICKS, operator="root"))),
         (TO_WORKER, Operate(number=2, operation=DELETE)),
         (FROM_WORKER, Running(hash="ab")),
         (FROM_WORKER, NotReloaded(hash="ab", reason="why")),
@@ -44,7 +50,10 @@ DELETE = Delete(queue_id="000-a", recipient="a@b.example", reason="wrong person"
         (REQUEST, AskReload()),
         (REQUEST, AskStatus()),
         (REQUEST, DELETE),
+        (REQUEST, REROUTE),
+        (REQUEST, Hold(picks=PICKS, reason="stop", operator="root")),
         (ANSWER, Done(text="ok")),
+        (ANSWER, Changed(recipients=3)),
         (ANSWER, NotDone(text="why")),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.messages import AskReload, AskStatus, Delete, Done, NotDone, Retry
+from gateway.app.messages import AskReload, AskStatus, Changed, Delete, Done, NotDone, Pick, Retry
 from gateway.app.reload import Reloaded
 from tests.app.world import ROOT, World, running, with_hostname
 
@@ -203,17 +203,21 @@ async def test_an_operation_goes_to_the_worker_that_owns_the_shard(tmp_path: Pat
     async with running(tmp_path / "spool") as world:
         operator = "root"
         # The stand-in of slot n says that it changed n + 1 recipients.
-        one = await world.supervisor.answer(Retry(queue_id="001-abc", operator=operator))
-        assert one == Done(text="2 recipients will be tried now")
-        delete = Delete(queue_id="000-abc", recipient=None, reason="by mistake", operator=operator)
-        assert await world.supervisor.answer(delete) == Done(text="1 recipient deleted")
-        every = await world.supervisor.answer(Retry(queue_id=None, operator=operator))
-        assert every == Done(text="3 recipients will be tried now")
-        nobody = await world.supervisor.answer(Retry(queue_id="007-abc", operator=operator))
+        one = await world.supervisor.answer(Retry(picks=picks("001-abc"), operator=operator))
+        assert one == Changed(recipients=2)
+        delete = Delete(picks=picks("000-abc"), reason="by mistake", operator=operator)
+        assert await world.supervisor.answer(delete) == Changed(recipients=1)
+        both = await world.supervisor.answer(Retry(picks=picks("000-abc", "001-abc", "000-def"), operator=operator))
+        assert both == Changed(recipients=3)
+        nobody = await world.supervisor.answer(Retry(picks=picks("000-abc", "007-abc"), operator=operator))
         assert isinstance(nobody, NotDone)
         assert "007-abc" in nobody.text
-        garbage = await world.supervisor.answer(Retry(queue_id="x", operator=operator))
+        garbage = await world.supervisor.answer(Retry(picks=picks("x"), operator=operator))
         assert isinstance(garbage, NotDone)
+
+
+def picks(*ids: str) -> tuple[Pick, ...]:
+    return tuple(Pick(queue_id=queue_id) for queue_id in ids)
 
 
 async def test_status_names_the_configuration(tmp_path: Path) -> None:
@@ -298,14 +302,12 @@ async def test_a_worker_that_missed_a_reload_while_it_started_gets_it_then(tmp_p
 async def test_an_operation_that_is_not_answered_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.app.slot.OPERATE_WITHIN", timedelta(seconds=0.2))
     async with running(tmp_path / "spool", text="dumb") as world:
-        answer = await world.supervisor.answer(Retry(queue_id="000-a", operator="root"))
+        answer = await world.supervisor.answer(Retry(picks=picks("000-a"), operator="root"))
         assert answer == NotDone(text="worker 0 did not answer in time")
 
 
 async def test_an_operation_of_a_worker_that_is_not_there_is_told(tmp_path: Path) -> None:
     async with running(tmp_path / "spool", text="broken", wait=False) as world:
         await world.until("worker died", 2)
-        answer = await world.supervisor.answer(Retry(queue_id=None, operator="root"))
-        assert isinstance(answer, NotDone)
-        assert answer.text.startswith("worker 0 ")
-        assert answer.text.endswith("; try again in a moment")
+        answer = await world.supervisor.answer(Retry(picks=picks("000-a"), operator="root"))
+        assert answer == NotDone(text="no worker serves the shard of 000-a at present; try again in a moment")

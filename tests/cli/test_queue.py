@@ -110,13 +110,13 @@ async def test_a_retry_brings_the_next_attempt_forward(tmp_path: Path) -> None:
             one = await sealpost(here, "queue", "retry", queue_ids[0])
             assert (one.code, one.out) == (0, "1 recipient will be tried now\n")
             assert (await here.ended(queue_ids[0])).state is State.DELIVERED
-            every = await sealpost(here, "queue", "retry", "--all")
+            every = await sealpost(here, "queue", "retry", "--all", "--yes")
             assert (every.code, every.out) == (0, "3 recipients will be tried now\n")
             for queue_id in queue_ids:
                 assert (await here.ended(queue_id)).state is State.DELIVERED
             nothing = await sealpost(here, "queue", "retry", queue_ids[0])
             assert nothing.code == 1
-            assert nothing.err == f"no recipient of message {queue_ids[0]} waits in the queue\n"
+            assert nothing.err == f"sealpost: no recipient of message {queue_ids[0]} waits in the queue\n"
             assert (await sealpost(here, "queue", "retry", "--all")).code == 1
 
 
@@ -151,7 +151,7 @@ async def test_a_deletion_is_asked_for_and_needs_a_reason(tmp_path: Path) -> Non
             empty = await sealpost(here, "queue", "delete", queue_id, "--yes", "--reason", " ")
             assert empty.code == 2
             nonsense = await sealpost(here, "queue", "delete", queue_id, "--yes", "--reason", "x", "--recipient", "a")
-            assert nonsense.code == 1
+            assert nonsense.code == 2
             assert "`a` is not an address" in nonsense.err
             assert len(await rows(here)) == 1
 
@@ -163,4 +163,83 @@ async def test_changes_need_a_running_gateway_and_exactly_one_target(tmp_path: P
         assert alone.err.endswith("start it with `sealpost run`\n")
         for words in ((), ("000-a", "--all")):
             ran = await sealpost(here, "queue", "retry", *words)
-            assert (ran.code, ran.err) == (2, "sealpost: name one queue id, or say --all\n")
+            assert ran.code == 2
+            assert ran.err.startswith("sealpost: name queue ids, or say which mail is meant")
+
+
+async def test_mail_is_chosen_by_sender_rule_age_and_recipient(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.world.hosts["mx.tls.example"].behave(TEMPORARY)
+        async with started(here):
+            queue_id = await here.send("alice@tls.example", "bob@tls.example")
+            await here.until(lambda: len(here.events(queue_id, EventKind.ATTEMPT)) == 2)
+            for words, count in (
+                (("--sender", "OFFICER@council.example"), 2),
+                (("--sender", "@council.example"), 2),
+                (("--sender", "<>"), 0),
+                (("--rule", "Restricted, or the Secure button"), 2),
+                (("--rule", "Public"), 0),
+                (("--older-than", "1h"), 0),
+                (("--recipient", "Bob@TLS.example"), 1),
+                (("--recipient", "bob@tls.example", "--recipient", "alice@tls.example"), 2),
+            ):
+                assert len(await rows(here, *words)) == count, words
+            for words in (("--sender", "a"), ("--recipient", "a"), ("--older-than", "soon"), ("--sender", "@a b")):
+                assert (await sealpost(here, "queue", "list", *words)).code == 2, words
+
+
+async def test_what_an_operator_does_to_mail_on_its_way(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.world.hosts["mx.tls.example"].behave(TEMPORARY)
+        async with started(here):
+            queue_id = await here.send("alice@tls.example", "bob@tls.example", "carol@tls.example")
+            await here.until(lambda: len(here.events(queue_id, EventKind.ATTEMPT)) == 3)
+
+            async def act(*words: str) -> str:
+                ran = await sealpost(here, "queue", *words)
+                assert (ran.code, ran.err) == (0, ""), ran
+                return ran.out
+
+            why = ("--reason", "asked by the sender")
+            held = await act("hold", "--domain", "tls.example", *why, "--yes", "--json")
+            assert json.loads(held) == {"messages": 1, "recipients": 3, "left": 0}
+            assert {row["state"] for row in await rows(here)} == {"held"}
+            one = await act("release", queue_id, "--recipient", "alice@tls.example", *why)
+            assert one == "1 recipient released\n"
+            await here.until(lambda: len(here.events(queue_id, EventKind.ATTEMPT)) == 4)
+            gone = await act(
+                "bounce", queue_id, "--recipient", "bob@tls.example", "--note", "Send it by post.", "--yes"
+            )
+            assert gone == "1 recipient given back\n"
+            await here.until(lambda: len(here.events(queue_id, EventKind.ENDED)) == 1)
+            [report] = await here.arrived("officer@council.example")
+            assert b"What to do: Send it by post." in report.content
+            assert await act("reroute", queue_id, "--to", "encrypted", *why) == "2 recipients rerouted\n"
+            await here.until(lambda: len(here.events(queue_id, EventKind.ENDED)) == 2)
+            ends = {event.address: event.state for event in here.events(queue_id, EventKind.ENDED)}
+            assert ends == {"bob@tls.example": State.REPORTED, "alice@tls.example": State.DELIVERED}
+            low = await sealpost(here, "queue", "reroute", queue_id, "--to", "internl", *why)
+            assert (low.code, low.err) == (
+                1,
+                "sealpost: there is no route `internl`; `sealpost routes` lists them\n",
+            )
+            same = await sealpost(here, "queue", "reroute", queue_id, "--to", "encrypted", *why)
+            assert same.code == 1
+            assert same.err.startswith("sealpost: nothing was changed: 1 recipient have that route already")
+            (row,) = await rows(here)
+            assert (row["recipient"], row["state"], row["route"]) == ("carol@tls.example", "held", "encrypted")
+            texts = {event.text.partition(" by ")[0] for event in here.events(queue_id, EventKind.OPERATOR)}
+            assert texts == {"held", "released", "given back", "rerouted"}
+
+
+async def test_a_change_of_much_mail_shows_it_and_asks(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.world.hosts["mx.tls.example"].behave(TEMPORARY)
+        async with started(here):
+            queue_id = await here.send(*(f"r{number}@tls.example" for number in range(7)))
+            await here.until(lambda: len(here.events(queue_id, EventKind.ATTEMPT)) == 7)
+            ran = await sealpost(here, "queue", "hold", "--all", "--reason", "stop")
+            assert ran.code == 1
+            assert len(re.findall(r"r\d@tls\.example", ran.err)) == 5
+            assert "… and 2 more\nHold: 7 recipients of 1 message? [y/N]" in ran.err
+            assert {row["state"] for row in await rows(here)} == {"queued"}

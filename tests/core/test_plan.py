@@ -5,7 +5,7 @@ import pytest
 
 from gateway.core.conditions.message import ClassificationIs
 from gateway.core.decision import Decision, Instead
-from gateway.core.plan import OPEN_FOR, Planner, chain_of, left_out
+from gateway.core.plan import HELD_BY_OPERATOR, OPEN_FOR, Planner, chain_of, left_out
 from gateway.core.policy import Reject
 from gateway.core.record import State
 from gateway.core.route import Declared, Route
@@ -103,6 +103,45 @@ def test_released_recipient_enters_its_route_and_the_hold_does_not_age_it() -> N
     assert (row.state, row.next_hop, row.due_at) == (State.QUEUED, "tls:x.example", NOW + 2 * DAY)
     assert (row.deadline, row.expires_at) == (NOW + 2 * DAY + 48 * HOUR, NOW + 7 * DAY)
     assert row.decision == HELD
+
+
+def test_what_an_operator_held_goes_on_where_it_stood_and_does_not_age_meanwhile() -> None:
+    moved = PLANNER.move(PLANNER.start(0, TO, ROUTED, NOW), 1, NOW + HOUR)
+    held = PLANNER.hold(moved, NOW + 2 * HOUR)
+    assert (held.state, held.next_hop, held.route_index) == (State.HELD, HELD_BY_OPERATOR, 1)
+    assert held.deadline == held.due_at == NOW + 2 * HOUR + 3 * DAY
+    row = PLANNER.release(held, NOW + 5 * HOUR)
+    assert (row.state, row.next_hop, row.expires_at) == (State.QUEUED, "secure:x.example", NOW + 5 * DAY + 3 * HOUR)
+
+
+def test_an_open_recipient_that_was_held_is_due_and_open_again() -> None:
+    row = PLANNER.release(PLANNER.hold(PLANNER.start(0, TO, OPEN, NOW), NOW), NOW + DAY)
+    assert (row.state, row.next_hop, row.due_at) == (State.OPEN, "open:x.example", NOW + DAY)
+    assert row.deadline == NOW + DAY + OPEN_FOR
+
+
+SEALED = replace(ROUTED, floor=Protection.SEALED, chain=("encrypted",), without=("it was too large",))
+
+
+@pytest.mark.parametrize(
+    ("decision", "name", "possible"),
+    [
+        (ROUTED, "secure", True),
+        (HELD, "secure", True),
+        (ROUTED, "missing", False),
+        (SEALED, "secure", False),
+        (SEALED, "encrypted", True),
+        (OPEN, "secure", False),
+    ],
+)
+def test_another_route_is_taken_if_it_can_give_the_floor(decision: Decision, name: str, possible: bool) -> None:
+    before = PLANNER.start(0, TO, decision, NOW)
+    row = PLANNER.reroute(before, name, NOW + HOUR)
+    assert (row is not None) is possible
+    if row is not None:
+        assert chain_of(row.decision) == (name,)
+        assert (row.decision.floor, row.state, row.expires_at) == (decision.floor, before.state, before.expires_at)
+        assert row.next_hop == ("held" if before.state is State.HELD else f"{name}:x.example")
 
 
 @pytest.mark.parametrize(("decision", "chain"), [(ROUTED, ROUTED.chain), (HELD, ("tls",)), (REFUSED, ()), (OPEN, ())])

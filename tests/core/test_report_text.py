@@ -60,6 +60,7 @@ def test_every_report_says_first_what_to_do_and_then_all_that_a_refusal_owes(end
         (Ending.UNPROTECTED, "", CALL),
         (Ending.EXPIRED, "Use the portal.", f"Send it again later, or reach the recipient another way. {CALL}"),
         (Ending.NOT_RELEASED, "Ask the officer.", "Ask the officer."),
+        (Ending.BOUNCED, "Use the portal.", " (This is the note of the person who looked at it.)"),
         (Ending.NOT_RELEASED, "", f"Ask for its release, then send it again. {CALL}"),
         (None, "Use the portal.", "Nothing."),
     ],

@@ -196,17 +196,17 @@ async def test_content_is_shown_to_readers_alone_and_recorded_before(tmp_path: P
         assert "Show subject and text" not in (await desk.browser(DECIDER).get(link)).text
 
 
-async def test_operators_release_and_return_by_command(tmp_path: Path) -> None:
+async def test_operators_release_and_bounce_by_command(tmp_path: Path) -> None:
     async with desked(tmp_path) as desk:
         queue_id, _ = await desk.held("alice@tls.example", "bob@tls.example")
         wrong = await sealpost(desk.here, "queue", "release", queue_id, "--recipient", "x@y.example", "--reason", "r")
-        assert wrong.code == 2 and "is not a held recipient" in wrong.err
+        assert wrong.code == 1 and "no recipient of what is meant is held" in wrong.err
         one = ("queue", "release", queue_id, "--recipient", "BOB@tls.example", "--reason", "asked by telephone")
         ran = await sealpost(desk.here, *one)
         assert (ran.code, ran.out) == (0, "1 recipient released\n")
         await desk.here.arrived("bob@tls.example")
-        assert (await sealpost(desk.here, "queue", "return", queue_id, "--note", " ")).code == 2
-        ran = await sealpost(desk.here, "queue", "return", queue_id, "--note", "Use the portal.")
+        assert (await sealpost(desk.here, "queue", "bounce", queue_id, "--note", " ")).code == 2
+        ran = await sealpost(desk.here, "queue", "bounce", queue_id, "--yes", "--note", "Use the portal.")
         assert (ran.code, ran.out) == (0, "1 recipient given back\n")
         assert "Use the portal." in await desk.report(2)
         assert any(text.endswith(": asked by telephone") for _, text in desk.done(queue_id))

@@ -150,15 +150,21 @@ def test_a_host_that_cannot_be_reached_is_told(here: Sandbox) -> None:
     assert (process.returncode, err) == (0, "")
 
 
-def test_ctrl_c_stops_watching(here: Sandbox) -> None:
-    line = command("sandbox", "send", "--data", str(here.data), "--classification", "restricted")
-    with subprocess.Popen([*line, "--to", "x@down.example"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        # Its next attempt is two seconds away, for which it waits.
-        while not (said := process.stdout.readline()).startswith("x@down.example: secure: deferred"):
-            assert said
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=40)
+def test_ctrl_c_stops_watching(tmp_path: Path) -> None:
+    with sandbox(tmp_path / "data") as running:
+        settings = running.data / "sealpost.toml"
+        text = settings.read_text()
+        assert 'retry_max    = "30s"' in text
+        # The next attempt is always two seconds away, so that watching never ends by itself.
+        settings.write_text(text.replace('retry_max    = "30s"', 'retry_max    = "2s"'))
+        subprocess.run(command("reload", "--config", str(settings)), check=True, capture_output=True, timeout=40)
+        line = command("sandbox", "send", "--data", str(running.data), "--classification", "restricted")
+        with subprocess.Popen([*line, "--to", "x@down.example"], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            while not (said := process.stdout.readline()).startswith("x@down.example: secure: deferred"):
+                assert said
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=40)
     assert process.returncode == 0
     assert "No longer watching; the gateway goes on." in out
 
