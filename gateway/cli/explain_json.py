@@ -214,7 +214,7 @@ def _recipient(explained: Explained, judged: Judged) -> RecipientJson:
         "decided": _decided(describe(before)) if before is not None else None,
         "earlier": [{"route": route, "outcome": outcome_json(outcome)} for route, outcome in earlier],
         "last": outcome_json(last) if last is not None else None,
-        "at_mta": explained.at_mta(decision) or None,
+        "at_mta": explained.at_mta(judged.address, decision) or None,
     }
 
 

@@ -108,7 +108,7 @@ def _recipient(explained: Explained, judged: Judged) -> Iterator[str]:
         yield f"  Route      {_route(explained.policy.routes[name], explained.opened(name, level.level))}"
     for line in effect_lines(told, explained.policy):
         yield f"  {line}"
-    if heard := explained.at_mta(decision):
+    if heard := explained.at_mta(judged.address, decision):
         yield f"  At the MTA {heard}"
     yield f"  Next       {_next(explained, decision)}"
     yield f"  Advice     {told.advice}"

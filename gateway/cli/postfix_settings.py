@@ -9,7 +9,8 @@ from typing import Final
 
 from gateway.cli.errors import Usage
 from gateway.config.page import Page
-from gateway.config.postfix import compare, milter_lines, parameters, tls_lines
+from gateway.config.postfix import compare, parameters, tls_lines
+from gateway.config.postfix_milters import milter_lines
 from gateway.config.problems import Problem
 from gateway.config.settings import Settings
 from gateway.flow.custody import Custody
@@ -40,7 +41,8 @@ def examine_postfix(settings: Settings, folder: Path | None) -> PostfixReport:
     lines = (*milter_lines(milters, takes=takes), *tls_lines(settings.tls_ca, dane=settings.dns.trust_ad))
     page = Page(str((folder or _USUAL) / "main.cf"))
     compare(page, lines, settings_of(folder, parameters(lines)) or {})
-    return PostfixReport(lines=tuple(map(str, lines)), warnings=tuple(page.warnings))
+    wanted = tuple(str(line) for line in lines if line.value)
+    return PostfixReport(lines=wanted, warnings=tuple(page.warnings))
 
 
 def settings_of(folder: Path | None, names: Sequence[str]) -> Mapping[str, str] | None:

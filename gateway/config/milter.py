@@ -1,5 +1,7 @@
 """``[[listen.milter]]``: the doors for an MTA that stays in front of us, and what keeps strangers from them."""
 
+from typing import Final
+
 from gateway.config.admission import is_shared
 from gateway.config.page import Page, dotted
 from gateway.config.tables import ListenTable, MilterTable
@@ -8,16 +10,22 @@ from gateway.flow.custody import Custody
 from gateway.flow.options import Refusals
 from gateway.listeners.options import LOOPBACK, LocalSocket, MilterOptions, TcpSocket
 
+_WRITABLE: Final = 0o222
+
 
 def read_milters(page: Page, listen: ListenTable) -> tuple[MilterOptions, ...]:
     """In order; no two doors for mail have one name."""
     names = [table.name or table.address for table in listen.smtp]
+    taken = [table.address for table in listen.smtp]
     found: list[MilterOptions] = []
     for number, table in enumerate(listen.milter):
         key, options = dotted("listen", "milter", number), _milter(page, table, number)
         if options.name in names:
             page.problem(key, f"another listener is called {options.name}")
+        if table.address in taken and not table.address.endswith(":0"):
+            page.problem(f"{key}.address", f"another listener has {table.address}")
         names.append(options.name)
+        taken.append(table.address)
         found.append(options)
     return tuple(found)
 
@@ -31,6 +39,10 @@ def _milter(page: Page, table: MilterTable, number: int) -> MilterOptions:
     where, given = parse_milter(table.address), {"timeout": table.timeout} if table.timeout else {}
     local = not isinstance(where, tuple)
     _check_allow(page, table, key, local=local)
+    if not int(table.permissions, 8) & _WRITABLE:
+        page.problem(f"{key}.permissions", "nobody could connect: to connect is to write")
+    if table.timeout is not None and not table.timeout:
+        page.problem(f"{key}.timeout", "no MTA answers in no time")
     return MilterOptions(
         name=table.name or table.address,
         where=TcpSocket(*where) if isinstance(where, tuple) else LocalSocket(where, int(table.permissions, 8)),

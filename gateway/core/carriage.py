@@ -17,26 +17,31 @@ from gateway.core.tls import Channel, Protection
 BY_MX: Final = "mx"
 
 
-def may_stay(decision: Decision, routes: Mapping[str, Route]) -> bool:
-    """Whether nothing at all is asked for that an MTA would not do anyway."""
-    return _causes_nothing(decision.effects) and needs_no_protection(decision, routes)
+def may_stay(decision: Decision, routes: Mapping[str, Route], *, inside: bool) -> bool:
+    """Whether nothing at all is asked for that an MTA would not do anyway; ``inside`` is whether we own the domain."""
+    return _causes_nothing(decision.effects) and needs_no_protection(decision, routes, inside=inside)
 
 
-def needs_no_protection(decision: Decision, routes: Mapping[str, Route]) -> bool:
-    """Whether it goes inside, or by MX without any floor, and that is not only because its rule is observed."""
+def needs_no_protection(decision: Decision, routes: Mapping[str, Route], *, inside: bool) -> bool:
+    """Whether it goes inside, or by MX without any floor, and that is not only because its rule is observed.
+
+    An internal route says where the gateway would send it; the MTA goes by the domain, so only ours counts as inside.
+    """
     if not isinstance(decision, Routed) or decision.instead is not None:
         return False
     route = routes.get(decision.chain[0])
     if route is None or route.add_header or route.suffixes != NO_SUFFIXES:
         return False
-    return route.declared is Declared.INTERNAL or (_is_opportunistic(route) and decision.floor is Protection.NONE)
+    if route.declared is Declared.INTERNAL:
+        return inside
+    return _is_opportunistic(route) and decision.floor is Protection.NONE
 
 
-def why_not_carried(decision: Routed | Held, routes: Mapping[str, Route]) -> str:
+def why_not_carried(decision: Routed | Held, routes: Mapping[str, Route], *, inside: bool) -> str:
     """What an MTA cannot do of it, as the end of a sentence; empty if it can send it by the first route."""
     name, effects = decision.chain[0], decision.effects
     route = routes.get(name)
-    if route is None or not (route.declared is Declared.INTERNAL or _is_by_mx(route)):
+    if route is None or not (_is_by_mx(route) or (inside and route.declared is Declared.INTERNAL)):
         return f"send it by the route {name}"
     if route.add_header or effects.edits:
         return "change its header as the rule asks"

@@ -45,10 +45,6 @@ class Content:
             self._in_header = False
         self._body.update(block)
 
-    def body(self) -> bytes:
-        """The digest of all that stands behind the header."""
-        return self._body.digest()
-
     def digest(self, sender: str) -> bytes:
         """Of the sender, the header block but for its trace, and all that stands behind it."""
         said = hashlib.sha256(_without_trace(self._header)).digest()

@@ -170,9 +170,8 @@ class Submission:
         if softened and self._in_session(len(softened)):
             return self._turn_away(postponement(softened, self._edition.policy.organisation.contact))
         if self._profile.custody is Custody.TAKEOVER and self._content is not None:
-            taking_over = TakingOver(
-                taking=self._taking, shared=self._shared, body=self._body, content=self._content.body()
-            )
+            content = self._content.digest(rulings.facts.sender)
+            taking_over = TakingOver(taking=self._taking, shared=self._shared, body=self._body, content=content)
             message = replace(self._message(scan, arrival, rulings.facts, NO_BODY), origin=origin)
             return self._told(await taking_over.take(message, rulings, told))
         message = self._message(scan, arrival, rulings.facts, await self._body.finish())

@@ -4,7 +4,7 @@ What is left there is audited like any other, and its recipients end so. An MTA 
 whatever they do not share is refused as a whole, with the names of those for whom it cannot leave.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
@@ -41,8 +41,8 @@ class Leaving:
             case Custody.RELAY:
                 return None
             case Custody.TAKEOVER:
-                stays = all(may_stay(decision, self.policy.routes) for decision in rulings.decisions)
-                return Left(await self._leave(message, rulings, told)) if stays and _as_it_is(message) else None
+                stays = _as_it_is(message) and self._may_all_stay(message, rulings)
+                return Left(await self._leave(message, rulings, told)) if stays else None
             case Custody.GATE:
                 return await self._gate(message, rulings, told)
             case Custody.TAG:
@@ -51,8 +51,10 @@ class Leaving:
                 assert_never(self.custody)
 
     async def _gate(self, message: Message, rulings: Rulings, told: str) -> Fate:
-        decisions = tuple(self._for_mta(decision) for decision in rulings.decisions)
-        decided = tuple(zip(message.envelope.recipients, decisions, strict=True))
+        decided = tuple(
+            (recipient, self._for_mta(recipient, decision)) for recipient, decision in _pairs(message, rulings)
+        )
+        decisions = tuple(decision for _, decision in decided)
         refused = [(recipient, decision) for recipient, decision in decided if isinstance(decision, Refused)]
         if refused:
             return TurnedAway(await self.taking.refuse(message, replace(rulings, decisions=decisions), refused))
@@ -66,11 +68,21 @@ class Leaving:
         fields = await self._leave(message, rulings, f"{told}; kept in the MTA's quarantine" if held else told)
         return Quarantined(held[0][1].rule, fields) if held else Left(fields)
 
-    def _for_mta(self, decision: Decision) -> Decision:
+    def _may_all_stay(self, message: Message, rulings: Rulings) -> bool:
+        routes = self.policy.routes
+        return all(
+            may_stay(decision, routes, inside=self._inside(recipient))
+            for recipient, decision in _pairs(message, rulings)
+        )
+
+    def _inside(self, recipient: Recipient) -> bool:
+        return self.policy.owns(recipient.address.domain)
+
+    def _for_mta(self, recipient: Recipient, decision: Decision) -> Decision:
         """As it was decided, but refused where the MTA could not do that; what is only observed is not refused."""
         if not isinstance(decision, Routed | Held) or _is_observed(decision):
             return decision
-        why = why_not_carried(decision, self.policy.routes)
+        why = why_not_carried(decision, self.policy.routes, inside=self._inside(recipient))
         reason = f"{decision.reason}; the mail system that you sent it by cannot {why}"
         return _refused(replace(decision, reason=reason), decision.advice or _NOT_HERE) if why else decision
 
@@ -78,7 +90,7 @@ class Leaving:
         rows = await self.taking.leave(message, rulings, told)
         for row in rows:
             # The MTA shows nothing of how it delivers, so what was demanded and not enforced counts as missing.
-            if self._unenforced(row.decision):
+            if self._unenforced(row.recipient, row.decision):
                 self.shared.events.observed_unprotected(message, row)
         if self.custody is Custody.TAKEOVER:
             return ()
@@ -87,10 +99,14 @@ class Leaving:
         mark = Result(queue_id=message.queue_id, mode=self.custody.value)
         return (result_field(mark, floor, level, message.message_id, self.shared.system.hop_key),)
 
-    def _unenforced(self, decision: Decision) -> bool:
+    def _unenforced(self, recipient: Recipient, decision: Decision) -> bool:
         if self.custody is Custody.TAG:
-            return not needs_no_protection(decision, self.policy.routes)
+            return not needs_no_protection(decision, self.policy.routes, inside=self._inside(recipient))
         return _is_observed(decision)
+
+
+def _pairs(message: Message, rulings: Rulings) -> Iterator[tuple[Recipient, Decision]]:
+    return zip(message.envelope.recipients, rulings.decisions, strict=True)
 
 
 def _is_observed(decision: Decision) -> bool:

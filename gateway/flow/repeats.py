@@ -1,8 +1,8 @@
 """The same message again, from a client that an MTA gave up on while we took the first copy: taken once, not twice.
 
-It is known for an hour, by the workers' shared memory, and only while the first copy waits here or was delivered. What
-cannot be told is taken: rather twice than lost. A message without Message-ID is never known again, because alarms and
-scans may be alike and all be meant.
+It is known for an hour, by the workers' shared memory, and only while the first copy waits here for, or has reached,
+all who were to get it. What cannot be told is taken: rather twice than lost. A message without Message-ID is never
+known again, because alarms and scans may be alike and all be meant.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
+from gateway.core.decision import Refused
 from gateway.core.envelope import Envelope
 from gateway.core.record import Event, EventKind, Message, QueueId, State
 from gateway.flow.ports import Clock, Events, SpoolError, StateStore
@@ -50,12 +51,15 @@ class Undecided:
     """Another copy is being taken just now, or was when its worker died."""
 
 
-def identity(envelope: Envelope, message_id: str, body: bytes) -> str:
-    """The same for the same message from the same client; empty if it cannot be known again."""
+def identity(envelope: Envelope, message_id: str, content: bytes) -> str:
+    """The same for the same message from the same client; empty if it cannot be known again.
+
+    ``content`` is `core.content`'s digest: of the header but for its trace, and of all that stands behind it.
+    """
     if not message_id.strip():
         return ""
     recipients = sorted(recipient.address.key for recipient in envelope.recipients)
-    words = (str(envelope.reverse_path), *recipients, message_id.strip(), body.hex(), envelope.client.address)
+    words = (str(envelope.reverse_path), *recipients, message_id.strip(), content.hex(), envelope.client.address)
     return hashlib.sha256("\n".join(words).encode("utf-8", "backslashreplace")).hexdigest()
 
 
@@ -109,7 +113,11 @@ def _read(value: bytes) -> tuple[QueueId, datetime]:
 
 
 def _still_counts(story: Sequence[Event]) -> bool:
-    """Whether somebody of it waits here, or got it."""
-    decided = {event.recipient for event in story if event.kind is EventKind.DECIDED}
-    ended = {event.recipient for event in story if event.kind is EventKind.ENDED}
-    return bool(decided - ended) or any(event.state in _ARRIVED for event in story)
+    """Whether all who were to get it wait for it here, or have it; there has to be one."""
+    meant = {event.recipient for event in story if event.kind is EventKind.DECIDED and not _is_refusal(event)}
+    missed = {event.recipient for event in story if event.kind is EventKind.ENDED and event.state not in _ARRIVED}
+    return bool(meant) and not meant & missed
+
+
+def _is_refusal(event: Event) -> bool:
+    return isinstance(event.decision, Refused)

@@ -17,7 +17,7 @@ UNDECIDED: Final = reply(451, "4.3.0", "the same message is being taken already,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakingOver:
-    """For one message, whose bytes are in ``body``; ``content`` is the digest of what stands behind its header."""
+    """For one message, whose bytes are in ``body``; ``content`` is the digest of what it says."""
 
     taking: Taking
     shared: Shared

@@ -32,7 +32,7 @@ class MilterConnection(ABC):
         self, terms: Terms, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float
     ) -> None:
         self.session: Final = MilterSession(terms)
-        self.writer: Final = writer
+        self._writer = writer
         self._reader = reader
         self._timeout = timeout
         self._task: asyncio.Task[None] | None = None
@@ -81,7 +81,12 @@ class MilterConnection(ABC):
 
     def cut(self) -> None:
         """Closes at once; what the MTA has not taken yet it never will."""
-        self.writer.transport.abort()
+        self._writer.transport.abort()
+
+    def say(self, data: bytes) -> None:
+        """Sends it, or nothing to an MTA that is gone: uvloop would take that for a fault of ours."""
+        if not self._writer.transport.is_closing():
+            self._writer.write(data)
 
     async def run(self) -> None:
         """Until either side has enough; only a second cancellation would break off an answer that is being made."""
@@ -101,10 +106,10 @@ class MilterConnection(ABC):
 
     async def _hang_up(self) -> None:
         """An MTA that does not take its last answer keeps its place no longer than for any other."""
-        self.writer.close()
+        self._writer.close()
         try:
             async with asyncio.timeout(self._timeout):
-                await self.writer.wait_closed()
+                await self._writer.wait_closed()
         except (OSError, asyncio.CancelledError):
             self.cut()
 
@@ -118,6 +123,6 @@ class MilterConnection(ABC):
             while (event := self.session.next()) is not None:
                 await self.obey(event)
             # Nearly always the MTA has taken the answer already.
-            if self.writer.transport.get_write_buffer_size():
+            if self._writer.transport.get_write_buffer_size():
                 async with asyncio.timeout(self._timeout):
-                    await self.writer.drain()
+                    await self._writer.drain()

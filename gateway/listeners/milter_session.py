@@ -101,7 +101,7 @@ class MilterConversation(MilterConnection):
         """See `MilterConnection`."""
         match event:
             case Offer():
-                self.writer.write(self.session.agree())
+                self.say(self.session.agree())
             case MailFrom():
                 self._answer(self._mail(event))
             case Recipient():
@@ -122,10 +122,8 @@ class MilterConversation(MilterConnection):
             case Helo(name):
                 self._helo = name
                 self.forget()
-            case Abort():
-                self.forget()
-            case QuitNewConnection():
-                self._connect, self._helo = None, b""
+            case Abort() | QuitNewConnection():
+                # The next client, if it is another, comes with a Connect.
                 self.forget()
             case Quit():
                 raise Over
@@ -135,7 +133,7 @@ class MilterConversation(MilterConnection):
                 assert_never(event)
 
     def _answer(self, verdict: Verdict | Reply) -> None:
-        self.writer.write(self.session.answer(verdict))
+        self.say(self.session.answer(verdict))
 
     def _mail(self, event: MailFrom) -> Verdict | Reply:
         self.forget()
@@ -235,11 +233,11 @@ class MilterConversation(MilterConnection):
             self._refused(message.intake.fault)
         answer = answer_to(fate, custody)
         said = [*map(self.session.change, answer.changes), self.session.answer(answer.verdict)]
-        self.writer.write(b"".join(said))
+        self.say(b"".join(said))
 
     async def _decided(self, intake: Intake) -> Fate:
         """The fate of the message; the MTA hears now and then that we are at it. An MTA that leaves changes nothing."""
         deciding = self._desk.tasks.create_task(intake.decide())
         while not (await asyncio.wait({deciding}, timeout=PROGRESS_EVERY))[0]:
-            self.writer.write(self.session.progress())
+            self.say(self.session.progress())
         return deciding.result()

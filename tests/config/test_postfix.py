@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.page import Page
-from gateway.config.postfix import compare, milter_endpoint, milter_lines, parameters, tls_lines
+from gateway.config.postfix import compare, parameters, tls_lines
+from gateway.config.postfix_milters import CHANGES_RECIPIENTS, milter_endpoint, milter_lines
 
 LINES = (*milter_lines(["127.0.0.1:8891"], takes=True), *tls_lines("system", dane=True))
 GOOD = {line.name: line.value for line in LINES}
@@ -28,7 +29,7 @@ def test_a_listener_is_named_as_postfix_reads_it(address: str, endpoint: str) ->
 
 
 def test_the_lines_are_as_main_cf_has_them() -> None:
-    assert [str(line) for line in LINES] == [
+    assert [str(line) for line in LINES if line.value] == [
         "smtpd_milters = inet:127.0.0.1:8891",
         "non_smtpd_milters = inet:127.0.0.1:8891",
         "milter_default_action = tempfail",
@@ -69,7 +70,28 @@ def wrong(**found: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("smtpd_milters", ["inet:127.0.0.1:11332, inet:127.0.0.1:8891"], ["", "inet:127.0.0.1:11332"]),
+        (
+            "smtpd_milters",
+            [
+                "inet:127.0.0.1:11332, inet:127.0.0.1:8891",
+                "inet:localhost:8891",
+                "unix:/run/other\n  inet:127.0.0.1:8891 ,",
+                "{ unix:/run/other, default_action=accept } { inet:127.0.0.1:8891, default_action = tempfail }",
+                "{inet:127.0.0.1:8891, connect_timeout=10s}",
+            ],
+            [
+                "",
+                "inet:127.0.0.1:11332",
+                "inet:127.0.0.1:88910",
+                "inet:127.0.0.1:8891, inet:127.0.0.1:11332",
+                "{ inet:127.0.0.1:8891, default_action=accept }",
+                "{ inet:127.0.0.1:8891, connect_timeout=10s, default_action = quarantine }",
+                "{ inet:127.0.0.1:8891",
+                "{ }",
+            ],
+        ),
+        ("smtpd_milter_maps", [""], ["static:DISABLE", "cidr:/etc/postfix/milters"]),
+        *((name, [""], ["hash:/etc/postfix/somewhere"]) for name in CHANGES_RECIPIENTS),
         ("non_smtpd_milters", ["inet:127.0.0.1:8891"], [""]),
         ("milter_default_action", ["tempfail"], ["accept", "reject", "quarantine"]),
         ("milter_protocol", ["6"], ["2"]),
@@ -113,10 +135,18 @@ def test_a_warning_says_what_it_is_what_it_should_be_and_what_follows() -> None:
     page = Page("/etc/postfix/main.cf")
     compare(page, LINES, {**GOOD, "milter_default_action": "accept", "smtpd_milters": ""})
     assert [str(warning) for warning in page.warnings] == [
-        "/etc/postfix/main.cf: smtpd_milters: this is empty, and should be `inet:127.0.0.1:8891`: its mail passes the"
-        " gateway by",
+        "/etc/postfix/main.cf: smtpd_milters: this is empty, and should be `inet:127.0.0.1:8891`: its mail may pass the"
+        " gateway by; ours has to be the last, because one behind it may change or refuse what was taken over, and"
+        " without a default_action of its own but tempfail",
         "/etc/postfix/main.cf: milter_default_action: this is `accept`, and should be `tempfail`: while the gateway"
         " does not answer, mail would leave unjudged (`accept`) or be lost",
+    ]
+    page = Page("main.cf")
+    compare(page, LINES, {**GOOD, "always_bcc": "archive@council.example"})
+    assert [str(warning) for warning in page.warnings] == [
+        "main.cf: always_bcc: this is `archive@council.example`: the gateway judges the recipients before Postfix"
+        " changes or adds any, so mail that stays with Postfix may go where no rule was asked; what is taken over goes"
+        " to the recipients as the client named them"
     ]
 
 

@@ -52,7 +52,7 @@ NOTIFICATION: Final = Notification("R", "dpo@council.example", "because")
     [
         (routed("plain"), True),
         (routed("plain", Protection.ENCRYPTED), False),
-        (routed("inside", Protection.SEALED), True),
+        (routed("inside"), False),
         (routed("tls"), False),
         (routed("authentic"), False),
         (routed("marked"), False),
@@ -68,8 +68,17 @@ NOTIFICATION: Final = Notification("R", "dpo@council.example", "because")
     ],
 )
 def test_only_what_asks_for_nothing_may_stay(decision: Decision, stays: bool) -> None:
-    assert needs_no_protection(decision, ROUTES) is stays
-    assert may_stay(decision, ROUTES) is stays
+    assert needs_no_protection(decision, ROUTES, inside=False) is stays
+    assert may_stay(decision, ROUTES, inside=False) is stays
+
+
+@pytest.mark.parametrize("floor", [Protection.NONE, Protection.SEALED])
+def test_an_internal_route_stays_only_for_a_domain_of_ours(floor: Protection) -> None:
+    decision = routed("inside", floor)
+    for inside in (True, False):
+        assert may_stay(decision, ROUTES, inside=inside) is inside
+        assert why_not_carried(decision, ROUTES, inside=inside) == ("" if inside else "send it by the route inside")
+    assert not may_stay(routed("plain", Protection.ENCRYPTED), ROUTES, inside=True)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +94,14 @@ def test_only_what_asks_for_nothing_may_stay(decision: Decision, stays: bool) ->
 )
 def test_a_rule_that_causes_more_than_a_route_needs_us(effects: Effects, stays: bool) -> None:
     decision = routed("plain", effects=effects)
-    assert may_stay(decision, ROUTES) is stays
-    assert needs_no_protection(decision, ROUTES)
+    assert may_stay(decision, ROUTES, inside=False) is stays
+    assert needs_no_protection(decision, ROUTES, inside=False)
 
 
 @pytest.mark.parametrize(
     ("decision", "why"),
     [
         (routed("tls", Protection.ENCRYPTED), ""),
-        (routed("inside", Protection.SEALED), ""),
         (Held(rule="R", chain=("plain",), floor=Protection.NONE, reason="", advice=""), ""),
         (routed("plain", effects=Effects(warnings=(POINT,), notifications=(NOTIFICATION,))), ""),
         (routed("portal"), "send it by the route portal"),
@@ -108,4 +116,4 @@ def test_a_rule_that_causes_more_than_a_route_needs_us(effects: Effects, stays: 
     ],
 )
 def test_what_an_mta_cannot_do_is_said(decision: Routed | Held, why: str) -> None:
-    assert why_not_carried(decision, ROUTES) == why
+    assert why_not_carried(decision, ROUTES, inside=False) == why

@@ -195,6 +195,7 @@ class Gate:
         profile: Profile | None = None,
         ret: Ret | None = None,
         envid: str | None = None,
+        require_tls: bool = False,
     ) -> Submission:
         """A submission for the recipients."""
         envelope = Envelope(
@@ -204,6 +205,7 @@ class Gate:
             recipients=tuple(Recipient(address=parse_address(r)) if isinstance(r, str) else r for r in recipients),
             ret=ret,
             envid=envid,
+            require_tls=require_tls,
         )
         return self.accept.begin(envelope, profile or Profile("smtp", Refusals.REPORT))
 

@@ -7,14 +7,15 @@ import pytest
 from gateway.core.address import NullPath, parse_address
 from gateway.core.edits import Remove
 from gateway.core.modes import Mode, Rollout
-from gateway.core.policy import Rule, Send
-from gateway.core.record import EventKind, State
+from gateway.core.policy import Policy, Rule, Send
+from gateway.core.record import BodyRef, EventKind, State
 from gateway.core.result import FIELD, read_result
 from gateway.core.template import Template
 from gateway.flow.accept import FOREIGN, LOOP, NOT_OURS, Profile
 from gateway.flow.custody import Custody, Fate, Left, Quarantined, Taken, TurnedAway
 from gateway.flow.options import Refusals
 from gateway.flow.ports import QueueFilter, SpoolError
+from gateway.spool.memory import MemoryBodyWriter
 from tests.flow.gate import HOUR, KEY, MESSAGE, POLICY, RULES, Gate, to, with_fields, with_rules
 
 TAKEOVER = Profile("mta", Refusals.REPORT, custody=Custody.TAKEOVER, known_as="4F1")
@@ -156,6 +157,8 @@ async def test_a_loop_ends_at_mail_that_is_taken_over() -> None:
     gate = Gate()
     message = with_fields(*[b"Received: from a by b"] * 51)
     assert await brought(gate, "gp@tls.example", message=message) == TurnedAway(LOOP)
+    # What the MTA carries goes by its way, and it counts for itself.
+    assert isinstance(await brought(gate, "gp@tls.example", message=message, profile=GATE), Left)
 
 
 async def test_the_relay_knows_what_a_milter_of_ours_has_judged_and_removes_what_is_forged() -> None:
@@ -185,3 +188,50 @@ async def test_a_gate_refuses_nothing_that_is_only_observed_and_counts_it() -> N
         assert [str(row.address) for _, row in gate.heard.observed_short] == ["x@forbidden.example"]
         # Its baseline is a way of ours, which the MTA would not take.
         assert isinstance(await brought(gate, "x@forbidden.example"), Taken)
+
+
+def with_a_trusted_partner(gate_policy: Policy = POLICY) -> Policy:
+    """A rule of its own sends a partner's mail by the internal route: a host of ours that has the way there."""
+    partner = Rule(name="Line", when=to("partner.example"), action=Send(("internal",)), advice=Template(""))
+    return replace(gate_policy, rules=(partner, *gate_policy.rules))
+
+
+async def test_what_goes_by_an_internal_route_to_others_is_never_the_mtas() -> None:
+    """The MTA would look for their MX."""
+    gate = Gate(policy=with_a_trusted_partner())
+    assert isinstance(await brought(gate, "x@partner.example"), Taken)
+    assert isinstance(await brought(gate, "x@partner.example", "clerk@council.example", message=PUBLIC), Taken)
+    fate = await brought(gate, "y@partner.example", profile=GATE)
+    assert isinstance(fate, TurnedAway) and "cannot send it by the route internal" in " ".join(fate.reply.lines)
+    assert isinstance(await brought(gate, "z@partner.example", profile=TAG), Left)
+    assert [str(row.address) for _, row in gate.heard.observed_short] == ["z@partner.example"]
+
+
+@pytest.mark.parametrize(("require_tls", "stays"), [(False, True), (True, False)])
+async def test_requiretls_needs_us(*, require_tls: bool, stays: bool) -> None:
+    submission = Gate().begin("gp@tls.example", profile=TAKEOVER, require_tls=require_tls)
+    submission.write(PUBLIC)
+    assert isinstance(await submission.decide(), Left if stays else Taken)
+
+
+async def test_the_bytes_of_mail_that_is_not_kept_are_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, kept = Gate(), list[bool]()
+
+    class Watched(MemoryBodyWriter):
+        async def finish(self) -> BodyRef:
+            kept.append(True)
+            return await super().finish()
+
+        def discard(self) -> None:
+            kept.append(False)
+            super().discard()
+
+    bodies = gate.spool.bodies
+    monkeypatch.setattr(bodies, "writer", lambda: Watched(bodies))
+    assert isinstance(await brought(gate, "gp@tls.example", message=PUBLIC), Left)
+    assert kept == [False]
+    for profile, again in ((GATE, False), (TAG, False), (TAKEOVER, True), (TAKEOVER, False)):
+        await brought(gate, "gp@tls.example", profile=profile)
+        assert kept.pop() is again
+    await brought(gate, "x@forbidden.example", profile=GATE)
+    assert kept == [False, False]

@@ -1,15 +1,20 @@
 """The same message again, because an MTA was not told in time that the first copy had been taken."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.core.record import Event, EventKind, QueueId, State
+from gateway.core.address import parse_address
+from gateway.core.decision import Decision, Refused, Routed
+from gateway.core.envelope import Recipient
+from gateway.core.record import Event, EventKind, Message, QueueId, State
+from gateway.core.tls import Protection
 from gateway.flow.custody import Taken, TurnedAway
 from gateway.flow.ports import QueueFilter, SpoolError
-from gateway.flow.repeats import COMMITS_WITHIN, KNOWN_FOR, Repeats
+from gateway.flow.repeats import COMMITS_WITHIN, KNOWN_FOR, First, Known, Repeats, identity
 from gateway.flow.taking_over import UNDECIDED
+from tests.core import queued
 from tests.fakes.clock import settle
 from tests.flow.gate import MESSAGE, Gate, with_fields
 from tests.flow.test_leaving import brought
@@ -49,6 +54,8 @@ async def test_the_same_message_again_is_taken_once_and_audited() -> None:
         (("gp@tls.example",), MESSAGE.replace(b"The body", b"Another")),
         (("gp@tls.example",), MESSAGE.replace(b"<original@", b"<other@")),
         (("gp@tls.example", "x@tls.example"), MESSAGE),
+        (("gp@tls.example",), MESSAGE.replace(b"the planted", b"another")),
+        (("gp@tls.example",), with_fields(b"X-Classification: public", b"X-Sealpost-Intent: secure")),
     ],
 )
 async def test_another_message_is_taken(recipients: tuple[str, ...], message: bytes) -> None:
@@ -130,3 +137,75 @@ async def test_what_stands_in_the_memory_and_is_no_claim_stops_nothing() -> None
     repeats = Repeats(state=gate.state, audit=gate.shared.audit, clock=gate.clock, events=gate.heard)
     await gate.state.put("repeat/x", b"nonsense", gate.clock.now() + KNOWN_FOR)
     assert type(await repeats.claim("x", stored.message)).__name__ == "First"
+
+
+GP, X = parse_address("gp@tls.example"), parse_address("x@tls.example")
+SEND = Routed(rule="R", chain=("tls",), floor=Protection.NONE, original_floor=Protection.NONE, reason="", advice="")
+REFUSE = Refused(rule="R", floor=Protection.NONE, reason="", advice="")
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+FIRST = QueueId("000-first")
+
+
+def story(*ends: tuple[Decision, State | None]) -> list[Event]:
+    """What the audit says of a message whose recipients were decided so and ended there, if they did."""
+    told: list[Event] = []
+    for number, (decision, state) in enumerate(ends):
+        event = Event(kind=EventKind.DECIDED, at=NOW, queue_id=FIRST, recipient=number, decision=decision)
+        told.append(event)
+        if state is not None:
+            told.append(replace(event, kind=EventKind.ENDED, state=state, decision=None))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("ends", "known"),
+    [
+        ([(SEND, None)], True),
+        ([(SEND, State.DELIVERED), (SEND, None)], True),
+        ([(SEND, State.SEALED), (SEND, State.DELIVERED)], True),
+        ([(SEND, State.DELIVERED), (REFUSE, State.REPORTED)], True),
+        ([(SEND, State.DELIVERED), (SEND, State.REPORTED)], False),
+        ([(SEND, None), (SEND, State.DELETED)], False),
+        ([(SEND, State.LEFT)], False),
+        ([(REFUSE, State.REPORTED)], False),
+        ([(REFUSE, State.REFUSED)], False),
+    ],
+)
+async def test_a_first_copy_counts_only_if_it_reaches_all_who_were_to_get_it(
+    ends: list[tuple[Decision, State | None]], *, known: bool
+) -> None:
+    gate = Gate()
+
+    async def audit(queue_id: QueueId) -> list[Event]:
+        return story(*ends) if queue_id == FIRST else story((SEND, None))
+
+    repeats = Repeats(state=gate.state, audit=audit, clock=gate.clock, events=gate.heard)
+    first, second, third = (a_message(QueueId(name)) for name in ("000-first", "000-second", "000-third"))
+    assert await repeats.claim("k", first) == First("k")
+    assert await repeats.claim("k", second) == (Known(first.queue_id) if known else First("k"))
+    # Whoever was taken last is what the next one is compared with.
+    assert await repeats.claim("k", third) == Known(first.queue_id if known else second.queue_id)
+
+
+def a_message(queue_id: QueueId) -> Message:
+    return replace(queued.MESSAGE, queue_id=queue_id)
+
+
+def test_it_is_known_by_who_sent_what_to_whom_from_where() -> None:
+    envelope = queued.MESSAGE.envelope
+
+    def known_as(content: bytes = b"c", message_id: str = "<1@a.example>", **changed: object) -> str:
+        return identity(replace(envelope, **changed), message_id, content)  # pyright: ignore[reportArgumentType]
+
+    to = tuple(Recipient(address=address) for address in (GP, X))
+    others = [
+        known_as(b"d"),
+        known_as(message_id="<2@a.example>"),
+        known_as(reverse_path=parse_address("other@council.example")),
+        known_as(client=replace(envelope.client, address="10.0.0.77")),
+        known_as(recipients=to),
+    ]
+    assert len({known_as(), *others}) == len(others) + 1
+    assert known_as(message_id=" <1@a.example> ") == known_as()
+    assert known_as(recipients=to[::-1]) == known_as(recipients=to)
+    assert known_as(message_id=" ") == ""

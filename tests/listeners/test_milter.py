@@ -152,6 +152,28 @@ async def test_local_mail_has_no_brackets_and_may_name_people_of_the_mta() -> No
     assert envelope.smtputf8
 
 
+@pytest.mark.parametrize(
+    ("path", "recipient", "host", "utf8"),
+    [
+        ("<jörg@council.example>".encode(), b"<b@x.example>", b"mx.test", True),
+        (b"<a@council.example>", b"<b@x.example>", b"mx.test", False),
+        (b"<a@council.example>", b"<root@mx.test>", b"mx test<", False),
+    ],
+)
+async def test_what_an_mta_leaves_out_is_filled_in_and_nothing_else(
+    path: bytes, recipient: bytes, host: bytes, *, utf8: bool
+) -> None:
+    async with listening() as rig, rig.mta() as mta:
+        assert (await mta.mail(path, macros={b"j": host})).goes_on
+        assert (await mta.rcpt(recipient)).goes_on
+        await mta.data()
+        await mta.content(MESSAGE)
+        # A name that is none is nobody's domain.
+        assert (await mta.mail(b"<a@council.example>", macros={b"j": b"mx test<"})).goes_on
+        assert not (await mta.rcpt(b"root")).goes_on
+    assert rig.accept.last.envelope.smtputf8 is utf8
+
+
 async def test_a_client_is_known_by_what_the_mta_says_of_it() -> None:
     tls = {b"{tls_version}": b"TLSv1.3", b"{cipher}": b"TLS_AES_256_GCM_SHA384", b"{cipher_bits}": b"256"}
     async with listening() as rig, rig.mta() as mta:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
+import uvloop
 
 from gateway.listeners import milter_session
 from tests.fakes import milter_packets as wire
@@ -117,3 +118,21 @@ async def test_a_drain_has_an_end() -> None:
         await mta.mail(SENDER)
         assert not await rig.listener.drain(timedelta(milliseconds=20))
         assert await hung_up(mta)
+
+
+def test_on_uvloop_too_an_mta_that_leaves_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milter_session, "PROGRESS_EVERY", 0.01)
+
+    async def story() -> None:
+        async with listening(accept=FakeAccept()) as rig:
+            with pytest.raises((FilterBroke, ExceptionGroup)):
+                async with rig.mta() as mta, committing(rig, mta):
+                    mta.writer.transport.abort()
+                    raise FilterBroke("gone")
+            # Long enough that the MTA would have heard of progress several times.
+            await asyncio.sleep(0.1)
+            rig.accept.gate.set()
+        assert rig.accept.last.finished and not rig.accept.last.discarded
+        assert rig.events.faults == []
+
+    uvloop.run(story())

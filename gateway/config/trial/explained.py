@@ -73,9 +73,9 @@ class Explained:
     by_passphrase: frozenset[str] = frozenset()
     custody: Custody = Custody.RELAY
 
-    def at_mta(self, decision: Decision) -> str:
+    def at_mta(self, address: Address, decision: Decision) -> str:
         """What an MTA in front would hear of it; empty if there is none."""
-        return at_mta(decision, self.custody, self.policy.routes)
+        return at_mta(decision, self.custody, self.policy.routes, inside=self.policy.owns(address.domain))
 
     def opened(self, route: str, level: str) -> str:
         """How a message of that level is opened that goes into the portal by that route; empty if there is none."""

@@ -8,7 +8,7 @@ ROUTES = {"plain": Route(name="plain", transport="mx", demands=Channel.PLAIN)}
 
 
 def gate(decision: Decision) -> str:
-    return at_mta(decision, Custody.GATE, ROUTES)
+    return at_mta(decision, Custody.GATE, ROUTES, inside=False)
 
 
 def test_a_gate_says_what_becomes_of_each_decision() -> None:
@@ -17,4 +17,4 @@ def test_a_gate_says_what_becomes_of_each_decision() -> None:
     assert gate(Open(rule="R", missing=(), floor=none, reason="", advice="")) == "the message is put off"
     held = Held(rule="R", chain=("plain",), floor=none, reason="", advice="")
     assert gate(held) == "the MTA's quarantine, if all are held"
-    assert at_mta(held, Custody.RELAY, ROUTES) == ""
+    assert at_mta(held, Custody.RELAY, ROUTES, inside=False) == ""
