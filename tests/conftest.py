@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections import Counter
 
 import pytest
@@ -32,6 +33,12 @@ PEERS = {
 }
 
 MISSING = "missing peer: "
+
+
+def pytest_configure() -> None:
+    """Gives Ctrl-C back to the programs that tests start: a shell takes it from what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,7 +9,7 @@ from typing import assert_never
 from gateway.app.child import run_child
 from gateway.app.control import NotRunning, ask
 from gateway.app.link import Link
-from gateway.app.messages import Changed, Decide, Done, GiveBack, NotDone, Pick, Release, ShowContent
+from gateway.app.messages import Changed, Decide, Done, GiveBack, NotDone, Pick, Release, ShowContent, View
 from gateway.app.page_process import CannotServe, PageProcess
 from gateway.app.system import SystemClock
 from gateway.config.load import Loaded
@@ -50,7 +50,7 @@ class ControlHands:
                 return "nothing was changed: it is decided already, or not yours to decide"
             case Changed():
                 return None
-            case Done() | NotDone():
+            case Done() | View() | NotDone():
                 return answer.text
             case _:
                 assert_never(answer)

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from gateway.core.modes import Mode
+from gateway.telemetry.figures import Figures
 
 MOST_PICKS: Final = 200
 """Messages of one operation; a longer list is sent in parts, between which other mail passes."""
@@ -219,7 +220,14 @@ class AskStatus:
     kind: Literal["ask status"] = "ask status"
 
 
-Request: TypeAlias = AskReload | AskStatus | Operation | SetMode
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskView:
+    """`sealpost status` and `top`: all that the gateway knows of itself."""
+
+    kind: Literal["ask view"] = "ask view"
+
+
+Request: TypeAlias = AskReload | AskStatus | AskView | Operation | SetMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +259,46 @@ class NotDone:
     text: str
 
 
-Answer: TypeAlias = Done | Changed | NotDone
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerView:
+    """``problem`` is why it takes no mail, in plain words; ``shards`` are those that it owns."""
+
+    number: int
+    shards: tuple[int, ...]
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerView:
+    """A door: what comes in there, by which name, and where it listens."""
+
+    serves: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The gateway at one moment. ``not_ready`` is why it does not take all mail; hashes are of what is in force."""
+
+    kind: Literal["view"] = "view"
+    at: datetime
+    started_at: datetime
+    version: str
+    not_ready: str | None
+    configuration: str
+    policy: str
+    listeners: tuple[ListenerView, ...]
+    workers: tuple[WorkerView, ...]
+    figures: Figures
+
+    @property
+    def text(self) -> str:
+        """One sentence, as of any other answer."""
+        return self.not_ready or "ready"
+
+
+Answer: TypeAlias = Done | Changed | View | NotDone
 
 TO_WORKER: Final = TypeAdapter[ToWorker](Annotated[ToWorker, Field(discriminator="kind")])
 FROM_WORKER: Final = TypeAdapter[FromWorker](Annotated[FromWorker, Field(discriminator="kind")])

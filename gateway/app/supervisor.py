@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
@@ -21,6 +22,7 @@ from gateway.app.messages import (
     Answer,
     AskReload,
     AskStatus,
+    AskView,
     Changed,
     Delete,
     Done,
@@ -36,6 +38,7 @@ from gateway.app.messages import (
     SetMode,
     ShowContent,
 )
+from gateway.app.overview import Overview, listeners_of
 from gateway.app.reload import Asked, Reloaded, Reloader, ReloadResult
 from gateway.app.slot import DESK, PORTAL, WORKER, NoAnswer, Slot, SlotPlan
 from gateway.app.source import Configuration, Source
@@ -95,6 +98,7 @@ class Supervisor:
         self._reloader = Reloader(source, configuration, everyone, self._told, self._keeper.keep)
         self._stopping = asyncio.Event()
         self._ordering = asyncio.Lock()
+        self._overview = self._make_overview(configuration)
         self._in_force(configuration)
 
     def _plan(self, number: int) -> SlotPlan:
@@ -143,6 +147,18 @@ class Supervisor:
                 for service in services:
                     service.cancel()
         self._log.info("stopped")
+
+    def _make_overview(self, configuration: Configuration) -> Overview:
+        held = self._held
+        pages = (("admin", held.admin), ("desk", held.desk), ("portal", held.portal))
+        return Overview(
+            started_at=datetime.now(UTC),
+            slots=self._slots,
+            metrics=self._metrics,
+            listeners=tuple(listeners_of(configuration, held.doors, pages)),
+            configuration=lambda: self._reloader.configuration,
+            not_ready=self.not_ready,
+        )
 
     def _watch(self) -> Watch:
         asked = Asked(operator="watch", reference="a file changed")
@@ -232,6 +248,8 @@ class Supervisor:
                 reason = self.not_ready()
                 state = "ready" if reason is None else f"not ready: {reason}"
                 return Done(text=f"{state}; configuration {self._reloader.configuration.hash[:12]}")
+            case AskView():
+                return await self._overview.now()
             case Retry() | Hold() | Reroute() | Delete() | Release() | GiveBack() | ShowContent():
                 ids = [pick.queue_id for pick in request.picks]
                 self._log.info("operator", command=request.kind, queue_ids=ids, operator=request.operator)

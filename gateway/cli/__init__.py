@@ -20,7 +20,9 @@ from gateway.cli import (
     schema,
     selftest,
     simulate,
+    status,
     tls,
+    trace,
 )
 from gateway.cli.errors import Finding, Usage
 from gateway.config.problems import ConfigError
@@ -44,6 +46,8 @@ _COMMANDS = (
     explain,
     mode,
     policy,
+    status,
+    trace,
     queue,
     portal,
     certs,

@@ -194,13 +194,18 @@ def event_lines(event: Event) -> list[str]:
 
 def event_line(event: Event) -> str:
     """What happened, in one line."""
-    what = event.text or (outcome_line(event.outcome) if event.outcome else "")
-    if event.decision is not None:
-        what = f"rule “{event.decision.rule}”: {event.decision.reason}"
-    if event.state is not None:
-        what = event.state.value
-    parts = (when(event.at), event.kind.value, event.address, event.route and f"by {event.route}", what)
+    way = event.route and f"by {event.route}"
+    parts = (when(event.at), event.kind.value, event.address, way, event_words(event))
     return "  ".join(part for part in parts if part)
+
+
+def event_words(event: Event) -> str:
+    """What happened, without when, to whom and by which route."""
+    if event.state is not None:
+        return event.state.value
+    if event.decision is not None:
+        return f"rule “{event.decision.rule}”: {event.decision.reason}"
+    return event.text or (outcome_line(event.outcome) if event.outcome else "")
 
 
 def message_lines(message: Message, rows: Sequence[RecipientRow]) -> list[str]:

@@ -63,11 +63,12 @@ class Janitor:
                 await chore.do()
             except Exception as error:
                 self._events.broken(f"janitor {chore.name}", "", error)
-                await self._clock.sleep_until(self._clock.now() + pause)
-                pause = max(chore.every, min(2 * pause, MOST_PAUSE))
+                rest, pause = pause, max(chore.every, min(2 * pause, MOST_PAUSE))
             else:
-                pause = chore.every
-                await self._clock.sleep_until(self._clock.now() + pause)
+                rest = pause = chore.every
+            if _is_over():
+                return
+            await self._clock.sleep_until(self._clock.now() + rest)
 
     async def _measure(self) -> None:
         sizes = [await spool.size() for spool in self._charge.spools()]
@@ -79,3 +80,9 @@ class Janitor:
         before = self._clock.now() - self._charge.audit_keep
         for spool in self._charge.spools():
             await spool.sweep(before)
+
+
+def _is_over() -> bool:
+    """Whether we were cancelled, even if a chore swallowed that, as `asyncio.wait_for` does before Python 3.12."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

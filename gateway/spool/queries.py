@@ -1,9 +1,12 @@
 """Questions about one shard that change nothing, as statements: used by the spool itself and by `reader`."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
+from gateway.core.address import Address
 from gateway.core.record import Event, QueueId, State
 from gateway.flow.ports import QueueFilter, QueueItem, QueueSize, SpoolError
 from gateway.spool.body_keys import BodyKeys
@@ -85,6 +88,31 @@ def events(db: sqlite3.Connection, queue_id: QueueId | None, after: int, limit: 
         sql, values = "queue_id = ? AND seq > ?", (queue_id, after)
     found = db.execute(f"SELECT seq, record FROM events WHERE {sql} ORDER BY seq LIMIT ?", (*values, limit))  # noqa: S608
     return tuple((number, decode_event(record)) for number, record in found.fetchall())
+
+
+def queue_ids_about(
+    db: sqlite3.Connection, address: Address, since: datetime, most: int
+) -> tuple[tuple[datetime, QueueId], ...]:
+    """The messages from or to that address, by their newest event since then, newest first.
+
+    There is no index of addresses: every event since then is looked at, newest first, until there are so many.
+    """
+    found: dict[QueueId, datetime] = {}
+    sql = "SELECT at, queue_id, record FROM events WHERE at >= ? AND instr(lower(record), ?) ORDER BY seq DESC"
+    part = json.dumps(str(address).lower(), ensure_ascii=False)[1:-1]
+    for at, queue_id, record in db.execute(sql, (micros(since), part)):
+        if queue_id not in found and _is_about(decode_event(record), address):
+            found[QueueId(queue_id)] = moment(at)
+            if len(found) == most:
+                break
+    return tuple((at, queue_id) for queue_id, at in found.items())
+
+
+def _is_about(event: Event, address: Address) -> bool:
+    sender = event.reverse_path
+    if isinstance(sender, Address) and sender.key == address.key:
+        return True
+    return event.address.lower() == str(address).lower()
 
 
 def queue_ids_of(db: sqlite3.Connection, message_id: str, limit: int) -> tuple[QueueId, ...]:

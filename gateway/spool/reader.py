@@ -6,9 +6,11 @@ is seen or not; a page by itself is consistent.
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
+from gateway.core.address import Address
 from gateway.core.record import Event, QueueId
 from gateway.flow.ports import QueueFilter, QueueItem, QueueSize, SpoolError
 from gateway.spool import queries
@@ -72,6 +74,18 @@ class ShardReader:
         for path in self._databases(None):
             for queue_id in _ask(path, lambda db: queries.queue_ids_of(db, message_id, _MESSAGES)):
                 yield from self.events(queue_id)
+
+    def about(self, address: Address, since: datetime, most: int) -> tuple[QueueId, ...]:
+        """Messages from or to the address that something happened to since then, the newest first.
+
+        Raises SpoolError.
+        """
+        found = [
+            one
+            for path in self._databases(None)
+            for one in _ask(path, lambda db: queries.queue_ids_about(db, address, since, most))
+        ]
+        return tuple(queue_id for _, queue_id in sorted(found, reverse=True)[:most])
 
     def beginning(self, queue_id: QueueId, limit: int) -> bytes:
         """The first bytes of a message that still waits. Raises SpoolError, also if there is no such message."""

@@ -11,6 +11,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, generate_latest, multiprocess, values
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from gateway.telemetry.figures import Figures, read_figures
+
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus-client when it is imported; the supervisor sets it for the workers it executes."""
 
@@ -53,6 +55,10 @@ class ProcessMetrics:
     def forget(self, slot: int) -> None:
         """Takes the gauges of a dead worker off the page; its counters stay."""
         multiprocess.mark_process_dead(slot, str(self._folder))  # pyright: ignore[reportUnknownMemberType]
+
+    def figures(self) -> Figures:
+        """What they say now, reduced to one screen; belongs in a thread likewise."""
+        return read_figures(self._registry.collect())
 
     def page(self) -> bytes:
         """All metrics in the text format. Reads the workers' files, so it belongs in a thread."""

@@ -48,7 +48,7 @@ async def test_a_retry_is_an_attempt_now_and_the_audit_tells_the_whole_story(tmp
         assert (again.code, again.out) == (0, "1 recipient will be tried now\n")
         await on.until(lambda: len(on.events(queue_id, EventKind.ATTEMPT)) == 2)
         on.world.hosts["mx.tls.example"].behave(Behaviour())
-        assert (await ask(tmp_path, "queue", "retry", "--all")).code == 0
+        assert (await ask(tmp_path, "queue", "retry", "--all", "--yes")).code == 0
         assert (await on.ended(queue_id))[alice].state is State.DELIVERED
 
         empty, ended, late = await asyncio.gather(
@@ -61,7 +61,7 @@ async def test_a_retry_is_an_attempt_now_and_the_audit_tells_the_whole_story(tmp
         kinds = [event["kind"] for event in ended.json["events"]]
         assert kinds[:2] == ["accepted", "decided"]
         assert (kinds.count("attempt"), kinds.count("operator"), kinds[-1]) == (3, 2, "ended")
-        assert (late.code, late.err) == (1, f"no recipient of message {queue_id} waits in the queue\n")
+        assert (late.code, late.err) == (1, f"sealpost: no recipient of message {queue_id} waits in the queue\n")
 
 
 async def test_a_deleted_recipient_gets_nothing_and_the_audit_keeps_who_and_why(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_a_reload_is_in_force_for_the_next_message_or_changes_nothing(tmp_
     ("words", "code", "text"),
     [
         (("queue", "retry", "--all"), 2, "no gateway is running on the spool "),
-        (("queue", "delete", "000-x", "--reason", " ", "--yes"), 2, "a deletion needs a reason that is not empty"),
+        (("queue", "delete", "000-x", "--reason", " ", "--yes"), 2, "a reason is needed that is not empty"),
         (("queue", "list", "--domain", "not a domain"), 2, "`not a domain` is not a domain: "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

@@ -36,3 +36,21 @@ async def test_a_chore_that_fails_is_heard_of_less_and_less() -> None:
     assert max(pauses) == MOST_PAUSE.total_seconds()
     assert set(pauses[-20:]) == {1}
     assert len(events.faults) == sum(1 for one in at if one < 300)
+
+
+async def test_a_chore_that_swallows_its_cancellation_keeps_nobody_from_stopping() -> None:
+    """As a lookup may whose answer comes in the very moment of the stop."""
+    begun = asyncio.Event()
+
+    async def do() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+
+    charge = Charge(spools=nothing, gauge=lambda _: None, audit_keep=timedelta(days=1))
+    chores = (Chore("look", timedelta(minutes=5), do),)
+    running = asyncio.create_task(Janitor(charge, chores, SteppedClock(), Heard()).run())
+    await begun.wait()
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=10)
+    assert done and running.cancelled()
