@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import select
+import threading
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ class LogFile:
         self._room = select.poll()
         if descriptor >= 0:
             self._room.register(descriptor, select.POLLOUT)
+        # Threads write too: a poll object serves one at a time, and room that one saw another may not use up.
+        self._turn = threading.Lock()
         self._waiting: list[bytes] = []
         self.lost = 0
 
@@ -66,10 +69,11 @@ class LogFile:
         for some in _together(lines):
             rest = b"".join(some)
             try:
-                while rest:
-                    self._check_room()
-                    # A pipe that has room has room for this much.
-                    rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+                with self._turn:
+                    while rest:
+                        self._check_room()
+                        # A pipe that has room has room for this much.
+                        rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
             except OSError:
                 self.lost += len(some)
 

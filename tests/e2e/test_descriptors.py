@@ -16,7 +16,25 @@ from tests.e2e.test_faults import all_end, deferred, setting
 
 LIMIT = 100
 """Descriptors of each process; a worker at rest has some thirty."""
-CLIENTS = 120
+
+
+class IdleClients:
+    """They hold a place each and say nothing; from many addresses."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def come(self) -> None:
+        """One more; the gateway may cut it off at once."""
+        own = (f"127.0.9.{len(self._writers) % 200 + 1}", 0)
+        _, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=own)
+        self._writers.append(writer)
+
+    def go(self) -> None:
+        """All of them."""
+        for writer in self._writers:
+            writer.transport.abort()
 
 
 @asynccontextmanager
@@ -32,18 +50,17 @@ async def short_of_descriptors(folder: Path) -> AsyncGenerator[Stage]:
 
 
 @asynccontextmanager
-async def idle_clients(on: Stage) -> AsyncGenerator[None]:
-    """More of them than the worker has descriptors for, from several addresses."""
-    writers: list[asyncio.StreamWriter] = []
+async def crowd(on: Stage) -> AsyncGenerator[None]:
+    """As many clients as the worker has descriptors for; what it closes meanwhile, a further one takes."""
+    clients = IdleClients(on.smtp_port)
     try:
-        for number in range(CLIENTS):
-            own = (f"127.0.9.{number % 12 + 1}", 0)
-            _, writer = await asyncio.open_connection("127.0.0.1", on.smtp_port, local_addr=own)
-            writers.append(writer)
+        async with asyncio.timeout(60):
+            while descriptors(worker(on)) < LIMIT:
+                await clients.come()
+                await asyncio.sleep(0.01)
         yield
     finally:
-        for writer in writers:
-            writer.transport.abort()
+        clients.go()
 
 
 def descriptors(pid: int) -> int:
@@ -73,8 +90,7 @@ async def test_without_a_descriptor_left_nothing_is_lost_and_all_goes_on_when_th
     async with short_of_descriptors(tmp_path) as on:
         waiting = await deferred(on, 3) | await deferred(on, 2, attach=(300_000,))
         pid = worker(on)
-        async with idle_clients(on):
-            await on.until(lambda: descriptors(pid) == LIMIT)
+        async with crowd(on):
             on.world.hosts["mx.tls.example"].behave(Behaviour())
             tries = len(on.events())
             await on.until(lambda: len(on.events()) > tries)

@@ -8,7 +8,10 @@ import logging
 import os
 import select
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -201,3 +204,36 @@ def test_a_log_that_nobody_reads_stops_nothing_and_goes_on_when_it_is_read_again
     assert os.read(reading, 65536).endswith(b'"event":"back"}\n')
     os.close(writing)
     os.close(reading)
+
+
+def test_threads_that_write_at_once_lose_and_break_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    monkeypatch.setattr(select, "poll", _OneAtATime)
+    log = Log(LogFile(writer), Level.INFO)
+    with ThreadPoolExecutor(8) as pool:
+        # Each line is written by a thread without a loop; all of them go into a pipe (64 KiB) that nobody reads yet.
+        said = [pool.submit(log.info, "line", number=number) for number in range(400)]
+    os.close(writer)
+    for one in said:
+        one.result()
+    with os.fdopen(reader, "rb") as lines:
+        assert sorted(json.loads(line)["number"] for line in lines) == list(range(400))
+
+
+class _OneAtATime:
+    """A poll object as CPython's: a second call while one is under way is an error; here a call takes a moment."""
+
+    def __init__(self) -> None:
+        self._busy = threading.Lock()
+
+    def register(self, descriptor: int, events: int) -> None:
+        assert (descriptor >= 0, events) == (True, select.POLLOUT)
+
+    def poll(self, wait: float) -> list[tuple[int, int]]:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("concurrent poll() invocation")
+        try:
+            time.sleep(wait + 0.0001)
+            return [(1, select.POLLOUT)]
+        finally:
+            self._busy.release()
