@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import assert_never
 
@@ -83,8 +83,9 @@ class Desk(PageProcess):
         self._spool = settings.spool_dir
         self._keys = BodyKeys(settings.spool_keys)
 
-    async def serve(self, sock: socket.socket) -> None:
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
         """See `PageProcess`."""
+        [sock] = sockets
         assert self._spool is not None
         pages = DeskPages(
             self._in_force, ShardReader(self._spool, self._keys), ControlHands(self._spool), SystemClock().now

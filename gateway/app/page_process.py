@@ -1,11 +1,12 @@
-"""A process that serves a page: executed by the supervisor with its socket and two pipes, like a worker, and ends so.
+"""A process beside the workers: executed by the supervisor with its sockets and two pipes, like them, and ends so.
 
-It holds no lock and owns no queue. It takes a new configuration over from one request to the next.
+It owns no queue. A page takes a new configuration over from one request to the next.
 """
 
 import asyncio
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 from gateway.app.link import Link
@@ -19,7 +20,7 @@ _HEALTH_EVERY: Final = 5.0
 
 
 class CannotServe(Exception):
-    """A configuration without this page; the text is one sentence."""
+    """A configuration without this page, or one that it cannot serve by; the text is one sentence."""
 
 
 class PageProcess(ABC):
@@ -33,8 +34,8 @@ class PageProcess(ABC):
         """Puts a configuration in force. Raises CannotServe, and then the one before stays."""
 
     @abstractmethod
-    async def serve(self, sock: socket.socket) -> None:
-        """Serves until it is cancelled; after the first `take`."""
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Serves until it is cancelled; after the first `take`. A page has one socket."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -47,10 +48,10 @@ class PageProcess(ABC):
             return
         if not await self._take(Bundle.from_bytes(start.bundle)):
             raise SystemExit(1)
-        [descriptor] = start.listeners
+        sockets = [socket.socket(fileno=descriptor) for descriptor in start.listeners]
         try:
             async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(self.serve(socket.socket(fileno=descriptor)))
+                serving = tasks.create_task(self.serve(sockets))
                 reporting = tasks.create_task(self._report())
                 await self._obey()
                 serving.cancel()

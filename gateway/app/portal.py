@@ -5,7 +5,7 @@ It reads no spool and never answers for mail: what its pages cause waits in the 
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,8 +61,9 @@ class Portal(PageProcess):
             key=settings.hop_key,
         )
 
-    async def serve(self, sock: socket.socket) -> None:
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
         """See `PageProcess`."""
+        [sock] = sockets
         store = self._vault.store
         assert store is not None
         context = Context(in_force=self._in_force, store=store, clock=self._clock, ids=RandomIds(), events=self._heard)

@@ -46,6 +46,9 @@ DESK: Final = (sys.executable, "-P", "-m", "gateway.app.desk")
 PORTAL: Final = (sys.executable, "-P", "-m", "gateway.app.portal")
 """The pages where sealed messages are opened, likewise."""
 
+AUDIT: Final = (sys.executable, "-P", "-m", "gateway.app.audit")
+"""What exports the audit; it has no socket."""
+
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 """Seconds before a replacement: doubled each time, from the beginning again after a worker that lasted a minute."""

@@ -90,6 +90,7 @@ def wiring_of(settings: Settings) -> Wiring:
         portal=Address(name="portal", host=pages.host, port=pages.port) if pages else None,
         spool_keys=settings.spool_keys,
         milter=tuple(_milter(milter) for milter in settings.milter),
+        audit=settings.audit,
     )
 
 

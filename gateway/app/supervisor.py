@@ -40,7 +40,7 @@ from gateway.app.messages import (
 )
 from gateway.app.overview import Overview, listeners_of
 from gateway.app.reload import Asked, Reloaded, Reloader, ReloadResult
-from gateway.app.slot import DESK, PORTAL, WORKER, NoAnswer, Slot, SlotPlan
+from gateway.app.slot import AUDIT, DESK, PORTAL, WORKER, NoAnswer, Slot, SlotPlan
 from gateway.app.source import Configuration, Source
 from gateway.app.watch import Watch
 from gateway.flow.modes import in_words
@@ -78,6 +78,7 @@ class Setting:
     command: tuple[str, ...] = WORKER
     desk_command: tuple[str, ...] = DESK
     portal_command: tuple[str, ...] = PORTAL
+    audit_command: tuple[str, ...] = AUDIT
     grace: float = GRACE
     announce: Callable[[], None]
 
@@ -94,8 +95,10 @@ class Supervisor:
         self._slots = [Slot(self._plan(number), configuration, log) for number in range(setting.workers)]
         self._keeper = Keeper(Editions(configuration.wiring.spool), log)
         self._others = [Slot(plan, configuration, log) for plan in self._page_plans()]
-        everyone = [*self._slots, *self._others]
-        self._reloader = Reloader(source, configuration, everyone, self._told, self._keeper.keep)
+        exports = configuration.wiring.audit is not None
+        self._audit = [Slot(self._audit_plan(), configuration, log)] if exports else []
+        self._everyone = (*self._slots, *self._others, *self._audit)
+        self._reloader = Reloader(source, configuration, self._everyone, self._told, self._keeper.keep)
         self._stopping = asyncio.Event()
         self._ordering = asyncio.Lock()
         self._overview = self._make_overview(configuration)
@@ -127,6 +130,17 @@ class Supervisor:
                 up=partial(self._page_up, name),
                 died=lambda _number: None,
             )
+
+    def _audit_plan(self) -> SlotPlan:
+        """The exporter of the audit: it counts as the workers do, and is the last to stop."""
+        return replace(
+            self._plan(0),
+            number=self._setting.workers + len(self._others),
+            sockets=(),
+            command=self._setting.audit_command,
+            up=partial(self._page_up, "audit"),
+            died=self._metrics.forget,
+        )
 
     def _page_up(self, name: str, number: int) -> None:
         self._log.info(f"{name} ready", slot=number)
@@ -165,12 +179,15 @@ class Supervisor:
         return Watch(lambda: self._reloader.configuration.watched, lambda: self._reloader.request(asked))
 
     async def _keep_workers(self) -> None:
-        async with asyncio.TaskGroup() as workers:
-            for slot in (*self._slots, *self._others):
-                workers.create_task(slot.keep())
+        async with asyncio.TaskGroup() as tasks:
+            kept = {slot: tasks.create_task(slot.keep()) for slot in self._everyone}
             await self._stopping.wait()
             self._log.info("stopping", grace=self._setting.grace)
             for slot in (*self._slots, *self._others):
+                slot.stop(self._setting.grace)
+            # What the workers write at their end is exported too.
+            await asyncio.wait([kept[slot] for slot in self._slots])
+            for slot in self._audit:
                 slot.stop(self._setting.grace)
 
     def stop(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
+from gateway.audit.options import AuditOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
@@ -47,6 +49,7 @@ class Wiring:
     portal: Address | None = None
     spool_keys: tuple[bytes, ...] = field(default=(), repr=False)
     milter: tuple[Address | LocalAddress, ...] = ()
+    audit: AuditOptions | None = None
 
     @property
     def doors(self) -> tuple[Address | LocalAddress, ...]:

@@ -7,6 +7,7 @@ import asyncio
 import socket
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, assert_never
 
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from gateway.app.operations import NotPossible
 from gateway.app.system import RandomIds, RandomJitter, SystemClock
 from gateway.app.tuning import tune
 from gateway.app.vault import Vault
+from gateway.audit.files import exported
 from gateway.config.bundle import Bundle
 from gateway.config.load import load
 from gateway.config.problems import ConfigError
@@ -162,7 +164,10 @@ def _spool_parts(tools: Tools, settings: Settings) -> SpoolParts:
         tools.events.alert("set-aside", queue_id, reason)
 
     options = SpoolOptions(keys=BodyKeys(settings.spool_keys))
-    return SpoolParts(clock=tools.clock, aside=aside, options=options)
+    parts = SpoolParts(clock=tools.clock, aside=aside, options=options)
+    if settings.audit is None:
+        return parts
+    return replace(parts, exported=partial(exported, settings.audit.folder))
 
 
 def _reason(group: BaseExceptionGroup[Exception]) -> str:

@@ -16,6 +16,7 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
+from gateway.audit.keys import Signer, new_key
 from gateway.cli.dkim_keys import Kind, make_keys
 from gateway.cli.errors import Usage
 from gateway.core.address import BadAddress, parse_domain
@@ -56,6 +57,28 @@ def init(
         raise Usage(f"cannot write to {error.filename or directory}: {error.strerror}") from error
     for path, what in made:
         typer.echo(f"{path}  {what}")
+
+
+@certs.command()
+def audit(directory: _Directory = Path("certs")) -> None:
+    """Make the key that signs the audit, and its public part for those who verify.
+
+    A file that is there is never replaced.
+    """
+    signer = new_key()
+    files = {"audit.key": signer, "audit.pub": Signer(signer).public_pem}
+    there = next((directory / name for name in files if (directory / name).exists()), None)
+    if there is not None:
+        raise Usage(f"{there} is there already; anchors that it signed need it, so a new key has another folder")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_secret(directory / name, content)
+        (directory / "audit.pub").chmod(0o644)
+    except OSError as error:
+        raise Usage(f"cannot write to {error.filename or directory}: {error.strerror}") from error
+    typer.echo(f"{directory / 'audit.key'}  the key that signs the audit; keep a copy elsewhere")
+    typer.echo(f"{directory / 'audit.pub'}  its public part: `sealpost audit verify --public-key` needs no other")
 
 
 @certs.command()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.config.admission import authorities, read_listeners
+from gateway.config.audit import read_audit
 from gateway.config.beside import Beside, unpack_policy
 from gateway.config.bundle import Bundle
 from gateway.config.checks.floors import check_chains, check_policy
@@ -176,6 +177,7 @@ def _settings(page: Page, table: ConfigTable, routes: Routes, secrets: Secrets) 
         sealing=sealing,
         spool_keys=spool_keys.secrets if spool_keys else (),
         pages=read_pages(page, table, base),
+        audit=read_audit(page, table.audit, base, secrets),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from gateway.audit.options import AuditOptions
 from gateway.core.demand import RequireTls
 from gateway.core.pin import NO_PINS, Pins
 from gateway.core.record import Kind
@@ -27,7 +28,7 @@ class Settings:
     ``transport_options`` maps a route's name to the Options of its transport; ``system`` our own mail to its route.
     ``watch`` says that a changed file is loaded without being asked for. ``tlsrpt`` None: nobody gets reports.
     ``returned`` is the route of mail that a sealing host handed back. ``sealing`` are the keys that wrap those of
-    sealed messages; ``portal`` and ``pages`` are there together or not.
+    sealed messages; ``portal`` and ``pages`` are there together or not. ``audit`` None: it stays in the spool.
     """
 
     hostname: str
@@ -59,6 +60,7 @@ class Settings:
     portal: PortalOptions | None = None
     pages: PageOptions | None = None
     milter: tuple[MilterOptions, ...] = ()
+    audit: AuditOptions | None = None
 
     @property
     def listeners(self) -> tuple[str, ...]:

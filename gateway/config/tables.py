@@ -227,6 +227,17 @@ class PortalTable(Strict):
     languages: str | None = None
 
 
+class AuditTable(Strict):
+    """``[audit]``: with it, the audit is exported to signed chains of files."""
+
+    folder: Line
+    key: Secret
+    anchor: Duration = timedelta(minutes=10)
+    file_size: Size = 64 * 1024 * 1024
+    keep: Duration = timedelta(days=730)
+    legal_hold: bool = False
+
+
 class LogTable(Strict):
     """``[log]``."""
 
@@ -258,6 +269,7 @@ class ConfigTable(Strict):
     portal: PortalTable | None = None
     tlsrpt: TlsrptTable | None = None
     dkim: list[DkimTable] = Field(default_factory=list[DkimTable])
+    audit: AuditTable | None = None
     log: LogTable = LogTable()
     reload: ReloadTable = ReloadTable()
 

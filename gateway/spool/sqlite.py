@@ -53,18 +53,26 @@ def folder_of(spool_dir: Path, shard: int) -> Path:
     return spool_dir / f"shard-{shard:03d}"
 
 
+def _all(shard: int) -> int:
+    return NEVER
+
+
 def _ignore(queue_id: QueueId, reason: str) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolParts:
-    """What a shard is made with. ``aside`` hears of each message that was set aside because it cannot be read."""
+    """What a shard is made with. ``aside`` hears of each message that was set aside because it cannot be read.
+
+    ``exported`` tells how far a shard's events may be swept, because they are kept elsewhere; it blocks.
+    """
 
     clock: Clock
     options: SpoolOptions = field(default_factory=SpoolOptions)
     disk: Disk = field(default_factory=SystemDisk)
     aside: Callable[[QueueId, str], None] = _ignore
+    exported: Callable[[int], int] = _all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,7 @@ class SqliteSpool:
         self._clock = parts.clock
         self._options = parts.options
         self._aside = parts.aside
+        self._exported = parts.exported
         self._lock = held.lock
         self._ids = QueueIds(shard, parts.clock)
         self._leases = Leases(parts.clock)
@@ -267,7 +276,8 @@ class SqliteSpool:
         """See `flow.ports.Spool`. In short transactions, so that mail passes between them."""
         before = micros(events_before)
         removed = await self._writer.task(lambda db: (sweep_policies(db, before), ()))
-        while some := await self._writer.task(lambda db: (sweep_events(db, before), ())):
+        last = await asyncio.to_thread(self._exported, self.shard)
+        while some := await self._writer.task(lambda db: (sweep_events(db, before, last), ())):
             removed += some
         return removed + await self._sweep_bodies()
 

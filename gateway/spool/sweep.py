@@ -10,13 +10,13 @@ _EVENTS: Final = 1000
 """Events removed in one transaction: a few milliseconds between which mail is committed."""
 
 
-def sweep_events(db: sqlite3.Connection, before: int) -> int:
-    """Removes the oldest events that are older than ``before`` (microseconds); returns how many, 0 when done.
+def sweep_events(db: sqlite3.Connection, before: int, last: int) -> int:
+    """Removes the oldest events that are older than ``before`` (microseconds), up to number ``last``.
 
-    Events lie in the order of their writing, so the search ends at the first that stays.
+    Returns how many, 0 when done. Events lie in the order of their writing, so the search ends at the first that stays.
     """
     oldest = db.execute("SELECT seq, at FROM events ORDER BY seq LIMIT ?", (_EVENTS,)).fetchall()
-    kept = next((index for index, (_, at) in enumerate(oldest) if at >= before), len(oldest))
+    kept = next((index for index, (seq, at) in enumerate(oldest) if at >= before or seq > last), len(oldest))
     if kept:
         db.execute("DELETE FROM events WHERE seq <= ?", (oldest[kept - 1][0],))
     return kept

@@ -23,6 +23,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Place:
         place.accept(2, shard=3)
         place.export()
         place.later(hours=23)
+    place.later(hours=-23)
     return place
 
 

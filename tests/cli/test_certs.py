@@ -12,6 +12,7 @@ import typer
 from cryptography import x509
 from typer.testing import CliRunner
 
+from gateway.audit.keys import Signer, Trusted
 from gateway.cli import certs
 from gateway.cli.errors import Usage
 from gateway.config.tables import DkimTable
@@ -186,3 +187,17 @@ def test_dkim_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Usage, match=r"cannot write to .*file.*: "):
         run("dkim", "--domain", "council.example", "--selector", "s1", "--directory", str(tmp_path / "file" / "below"))
+
+
+def test_the_key_of_the_audit_is_made_once_with_its_public_part(tmp_path: Path) -> None:
+    code, output = run("audit", "--directory", str(tmp_path / "new"))
+    private, public = tmp_path / "new/audit.key", tmp_path / "new/audit.pub"
+    assert code == 0 and str(private) in output and str(public) in output
+    assert (mode(private), mode(public)) == (0o600, 0o644)
+    assert Trusted.of([public.read_bytes()]).keys == (Signer(private.read_bytes()).public,)
+    before = private.read_bytes()
+    with pytest.raises(Usage, match=r"audit\.key is there already"):
+        run("audit", "--directory", str(tmp_path / "new"))
+    assert private.read_bytes() == before
+    with pytest.raises(Usage, match="cannot write"):
+        run("audit", "--directory", str(private))
