@@ -12,7 +12,6 @@ from pathlib import Path
 
 from gateway.audit.files import end_of, file_name, files_in, last_line, link_of
 from gateway.audit.keys import Signer
-from gateway.core.audit_chain import signed_text
 from gateway.core.audit_line import (
     GENESIS,
     SALT_BYTES,
@@ -24,6 +23,7 @@ from gateway.core.audit_line import (
     event_text,
     personal_of,
 )
+from gateway.core.audit_link import signed_text
 from gateway.core.audit_record import PERSONAL, Persons
 from gateway.spool.disk import SystemDisk
 

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from gateway.core.audit_chain import Link, read_link
 from gateway.core.audit_line import Malformed
+from gateway.core.audit_link import Link, read_link
 
 _BLOCK: Final = 64 * 1024
 

@@ -4,15 +4,15 @@ A chain is looked at in pieces, which several processes may do at once; a piece 
 signatures are made with, and where the lines come from.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
-from gateway.core.audit_line import GENESIS, Line, Malformed, Mark, read_line
+from gateway.core.audit_line import GENESIS, Malformed, Mark
+from gateway.core.audit_link import Link, read_link, signed_text
 
 UNSIGNED_FOR: Final = timedelta(days=1)
 """A gateway that runs signs far more often; what nobody signed for so long may have been put in the place of others."""
@@ -44,22 +44,6 @@ Trust: TypeAlias = Callable[[str, bytes, bytes], Flaw | None]
 """Looks at an anchor: the mark of its key, what was signed, and the signature."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What a chain needs of a line: its event's number and kind; ``first`` is a gap's, else the number itself."""
-
-    prev: str
-    hash: str
-    shard: int
-    seq: int
-    first: int
-    kind: str
-    at: datetime
-    key: str
-    through: str
-    signature: str
-
-
 @dataclass(slots=True)
 class Piece:
     """One file's lines, read in order. ``begins`` is what its first line has for the line before, ``after`` the number.
@@ -83,53 +67,6 @@ class Piece:
     removed: set[str] = field(default_factory=set[str])
     claimed: set[str] = field(default_factory=set[str])
     flaws: list[Found] = field(default_factory=list[Found])
-
-
-def read_link(data: bytes) -> Link:
-    """The link that a line is, without its line's end. Raises Malformed."""
-    line = read_line(data)
-    event = _event(line)
-    shard, seq, kind, at = (event.get(name) for name in ("shard", "seq", "kind", "at"))
-    if not (isinstance(shard, int) and isinstance(seq, int) and isinstance(kind, str) and isinstance(at, str)):
-        raise Malformed("its event has no number, kind or time")
-    first = event.get("first") if kind == Mark.GAP else seq
-    return Link(
-        prev=line.prev,
-        hash=line.hash,
-        shard=shard,
-        seq=seq,
-        first=first if isinstance(first, int) else seq,
-        kind=kind,
-        at=_moment(at),
-        key=str(event.get("key", "")),
-        through=str(event.get("through", "")),
-        signature=line.signature,
-    )
-
-
-def _event(line: Line) -> dict[str, object]:
-    try:
-        event: object = json.loads(line.event)
-    except (ValueError, RecursionError) as error:
-        raise Malformed("its event is not JSON") from error
-    if not isinstance(event, dict):
-        raise Malformed("its event is not an object")
-    return cast("dict[str, object]", event)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Malformed("its time is none") from error
-    if found.tzinfo is None:
-        raise Malformed("its time has no zone")
-    return found
-
-
-def signed_text(line_hash: str) -> bytes:
-    """What an anchor's signature is of."""
-    return f"sealpost audit anchor 1\n{line_hash}\n".encode()
 
 
 def walk(file: str, lines: Iterable[bytes], trust: Trust) -> Piece:

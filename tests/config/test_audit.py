@@ -73,6 +73,8 @@ def test_a_key_that_cannot_sign_is_refused(tmp_path: Path, key: bytes, words: st
 
 
 def test_a_change_needs_a_restart(tmp_path: Path) -> None:
-    before, after = (examined(tmp_path / name, more) for name, more in (("a", ""), ("b", 'keep = "1d"')))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    before, after = examined(tmp_path / "a"), examined(tmp_path / "b", 'keep = "1d"')
     assert before.settings is not None and after.settings is not None
     assert "audit" in changed(wiring_of(before.settings), wiring_of(after.settings))

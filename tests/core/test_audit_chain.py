@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.audit_chain import UNSIGNED_FOR, Flaw, Piece, join, read_link, signed_text, walk
+from gateway.core.audit_chain import UNSIGNED_FOR, Flaw, Piece, join, walk
 from gateway.core.audit_line import (
     GENESIS,
     Anchor,
@@ -24,6 +24,7 @@ from gateway.core.audit_line import (
     personal_of,
     read_line,
 )
+from gateway.core.audit_link import read_link, signed_text
 from gateway.core.audit_record import Persons, Record
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
