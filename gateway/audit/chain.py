@@ -10,7 +10,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from gateway.audit.files import end_of, file_name, files_in, last_line, link_of
+from gateway.audit.files import alone, end_of, file_name, files_in, last_line, link_of
 from gateway.audit.keys import Signer
 from gateway.core.audit_line import (
     GENESIS,
@@ -73,13 +73,8 @@ class Chain:
             return
         if self._file is None:
             self._file = self._folder / file_name(self._flushed + 1, now.date())
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._disk.write(descriptor, b"".join(self._pending))
-            self._disk.sync(descriptor)
-        finally:
-            os.close(descriptor)
-        self._disk.sync_folder(self._folder)
+        with alone(self._folder):
+            self._append(self._file, b"".join(self._pending))
         self._flushed = self.seq
         self._pending.clear()
 
@@ -111,6 +106,16 @@ class Chain:
         for file in old:
             self._disk.unlink(file.path)
         return len(old)
+
+    def _append(self, file: Path, lines: bytes) -> None:
+        # Opened anew each time: who takes persons out of the chain replaces the file.
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._disk.write(descriptor, lines)
+            self._disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._disk.sync_folder(self._folder)
 
     def _put(self, line: Line) -> None:
         self._head = line.hash

@@ -3,7 +3,10 @@
 A line counts when its end is there. What stands behind the last line end is what a crash left of a line.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -99,3 +102,14 @@ def exported(folder: Path, shard: int) -> int:
     except (ChainError, OSError):
         return 0
     return end.seq if end is not None else 0
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Holds a shard's folder while one of its files is written or replaced; waits for whoever does."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
