@@ -5,7 +5,7 @@ A line counts when its end is there. What stands behind the last line end is wha
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -105,7 +105,7 @@ def exported(folder: Path, shard: int) -> int:
 
 
 @contextmanager
-def alone(place: Path) -> Iterator[None]:
+def alone(place: Path) -> Generator[None]:
     """Holds a shard's folder while one of its files is written or replaced; waits for whoever does."""
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from gateway.cli import (
+    audit,
     certs,
     check,
     exception,
@@ -48,6 +49,7 @@ _COMMANDS = (
     policy,
     status,
     trace,
+    audit,
     queue,
     portal,
     certs,

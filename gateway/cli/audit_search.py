@@ -1,7 +1,7 @@
 """`sealpost audit search` and `export`: what the audit says of some messages, on the screen or as a file."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -28,7 +28,7 @@ from gateway.cli.audit_source import (
 )
 from gateway.cli.audit_view import COUNTED, FIELDS, entry_json, group_json, table_of, write_csv, write_json
 from gateway.cli.check import ConfigOption
-from gateway.cli.errors import Usage
+from gateway.cli.errors import Finding, Usage
 from gateway.cli.evidence_view import Json
 from gateway.cli.queue_doing import JsonOption
 from gateway.core.audit_counts import counts
@@ -61,7 +61,7 @@ def search(
     folder: FolderOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Find messages in the audit, and show all that it says of them.
+    """Find messages, and show all that is recorded.
 
     All that is given has to hold of a message. `--person` answers a subject access request. Without [audit] in the
     configuration the spool is read, which has the last months. Exits with 1 if nothing is found.
@@ -73,8 +73,7 @@ def search(
         raise Usage("say which messages: --sender, --recipient, --person, --message-id, --reference, --rule, --since …")
     found = tuple(islice(_readable(search_trail(read_from(folder, config).trail, asked)), limit + 1))
     if not found:
-        typer.echo("The audit knows nothing of it.", err=True)
-        raise typer.Exit(1)
+        raise Finding("the audit knows nothing of it")
     if as_json:
         write_json(map(entry_json, found[:limit]), sys.stdout)
     else:
@@ -103,9 +102,9 @@ def export(
     folder: FolderOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write events of the audit, or counts without names, as JSON or CSV.
+    """Write events, or only counts, as JSON or CSV.
 
-    Without a choice all of it.
+    Without a choice the whole audit.
     """
     asked = query(sender, recipient, person, message_id, queue_id, reference, rule, since, until)
     entries = _readable(search_trail(read_from(folder, config).trail, asked))
@@ -125,7 +124,7 @@ def _write(as_format: Format, names: tuple[str, ...], objects: Iterable[dict[str
 
 
 @contextmanager
-def _target(output: Path | None) -> Iterator[TextIO]:
+def _target(output: Path | None) -> Generator[TextIO]:
     if output is None:
         yield sys.stdout
         return

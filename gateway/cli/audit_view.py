@@ -1,4 +1,4 @@
-"""How the audit is shown: a table for people, JSON for programs, CSV for spreadsheets; the names are the chain's own."""
+"""How the audit is shown: a table for people, JSON for programs, CSV for spreadsheets; names are the chain's."""
 
 import csv
 import json

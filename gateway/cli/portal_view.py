@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
+from gateway.cli.evidence_view import Json
 from gateway.core.given_name import given_name
 from gateway.core.sealed import Happened, Happening, Reader
 from gateway.core.sizes import roughly
 
 _HEAD: Final = ("PACKAGE", "RECIPIENT", "SENDER", "STATE", "OPENED", "UNTIL (UTC)", "SIZE")
 _BY_READERS: Final = frozenset({Happening.OPENED, Happening.DOWNLOADED, Happening.REPLIED, Happening.DISOWNED})
-
-Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
 
 def reader_table(readers: Sequence[Reader]) -> str:
