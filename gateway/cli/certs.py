@@ -61,9 +61,9 @@ def init(
 
 @certs.command()
 def audit(directory: _Directory = Path("certs")) -> None:
-    """Make the key that signs the audit, and its public part for those who verify.
+    """Make the key that signs the audit.
 
-    A file that is there is never replaced.
+    And its public part, for those who verify. A file that is there is never replaced.
     """
     signer = new_key()
     files = {"audit.key": signer, "audit.pub": Signer(signer).public_pem}

@@ -7,6 +7,7 @@ Left out on purpose: values that were taken out, which nothing finds any more.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from gateway.core.audit_record import Persons, Record
 
@@ -59,6 +60,8 @@ class Criterion:
                 return persons.reference.casefold() == value
             case By.RULE:
                 return entry.record.rule.casefold() == value
+            case _:
+                assert_never(self.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

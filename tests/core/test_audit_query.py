@@ -97,6 +97,12 @@ def test_one_criterion_is_met_by_any_event_of_the_message(by: By, value: str, me
     assert found == (("000-a",) if meant else ())
 
 
+def test_what_meets_one_criterion_is_begun() -> None:
+    found = Chosen(Query(criteria=(Criterion(By.SENDER, EVE), Criterion(By.RULE, "no such"))))
+    found.look(ACCEPTED)
+    assert (found.begun, found.queue_ids) == ({"000-a"}, ())
+
+
 def test_all_criteria_hold_of_one_message_though_no_event_meets_them_all() -> None:
     both = (Criterion(By.SENDER, EVE), Criterion(By.RECIPIENT, AMY))
     assert chosen(Query(criteria=both), *STORY) == ("000-a",)
